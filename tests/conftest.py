@@ -1,0 +1,17 @@
+"""Fixtures shared by all tests: where real speech is, and small real audio made on the spot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of real corpora; tests that need it are skipped where it is not there."""
+    folder = Path(os.environ.get("SPEECH_TL_CORPORA", Path(__file__).resolve().parents[2] / "shared" / "corpora"))
+    if not folder.is_dir():
+        pytest.skip(f"no real corpora at {folder} (set SPEECH_TL_CORPORA to a folder that holds them)")
+    return folder
