@@ -9,7 +9,7 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ RULES_VERSION = 1
 
 APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\uff07", "'"))
 
-# Until Unicode 5.1 these final consonants were typed as letter + virama + zero width joiner. Real Malayalam and Bengali
-# text mixes both spellings of the same letter, and NFKC does not unite them (The Unicode Standard, sections 12.2, 12.9).
+# Until Unicode 5.1 these final consonants were typed as letter + virama + zero width joiner. Real Malayalam text mixes
+# both spellings of the same letter, and NFKC does not unite them (The Unicode Standard, sections 12.2 and 12.9).
 JOINED_LETTERS = {
     "\u0d23\u0d4d\u200d": "\u0d7a",
     "\u0d28\u0d4d\u200d": "\u0d7b",
@@ -143,7 +143,7 @@ _RULES: dict[str, tuple[Callable[[str], str], Callable[[], str]]] = {
 NORMALISERS = tuple(_RULES)
 
 
-@lru_cache(maxsize=None)
+@cache
 def get_normaliser(name: str) -> Normaliser:
     """The normaliser called `name`: "none", "basic" (any language) or "english".
 

@@ -98,7 +98,7 @@ def test_rules_hashes_are_pinned() -> None:
 
 
 def test_unknown_normaliser_suggests_the_nearest() -> None:
-    with pytest.raises(BadInput, match="unknown normaliser 'englsh'.*did you mean 'english'"):
+    with pytest.raises(BadInput, match=r"unknown normaliser 'englsh'.*did you mean 'english'"):
         get_normaliser("englsh")
 
 
