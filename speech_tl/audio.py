@@ -171,16 +171,22 @@ class _SoundfileTrack:
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
         """Mono blocks at the file's own rate."""
         rate = self._file.samplerate
-        first = round(start_s * rate)
+        position = first = round(start_s * rate)
         last = self._file.frames if end_s is None else min(round(end_s * rate), self._file.frames)
-        # After a seek an MP3 decoder is wrong until it has seen the frames that later ones borrow bits from.
-        warm_up = 0 if self.exact else min(first, rate)
-        self._file.seek(first - warm_up)
-        self._file.read(warm_up, dtype="float32")
-        left = last - first
-        while left > 0 and len(block := self._file.read(min(left, 30 * rate), dtype="float32", always_2d=True)):
-            left -= len(block)
+        while position < last:
+            block = self._read_at(position, min(last - position, 30 * rate), sought=first > 0)
+            if not len(block):
+                return
+            position += len(block)
             yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+
+    def _read_at(self, position: int, samples: int, *, sought: bool) -> np.ndarray:
+        """Samples `(samples, channels)` from `position`; without a seek before (`sought`), reading just goes on."""
+        warm_up = 0
+        if sought:  # an MP3 decoder is wrong after a seek until it has the frames that later ones borrow bits from
+            warm_up = 0 if self.exact else min(position, self._file.samplerate)
+            self._file.seek(position - warm_up)
+        return self._file.read(warm_up + samples, dtype="float32", always_2d=True)[warm_up:]
 
     def close(self) -> None:
         """Let go of the file."""
