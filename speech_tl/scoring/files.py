@@ -1,0 +1,121 @@
+"""An evaluation's two files, summary.json and utterances.jsonl, as plain values: written whole, read with care."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Iterable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from speech_tl.errors import BadInput
+from speech_tl.text import write_atomically
+
+SUMMARY = "summary.json"
+UTTERANCES = "utterances.jsonl"
+
+# JSON leaves these as they are, but half of all readers would end a line at them.
+LINE_ENDS = {"\u0085": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: NaN and infinity become None, arrays' scalars Python's, anything else its text."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (str, bool, int)) else str(value)
+
+
+def write_json(path: str | Path, value: dict[str, Any]) -> Path:
+    """Write `value` as readable JSON, whole or not at all."""
+    return write_atomically(path, json.dumps(plain(value), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> Path:
+    """Write one JSON object a line (JSONL), whole or not at all."""
+    return write_atomically(path, "".join(_line(row) + "\n" for row in rows))
+
+
+def _line(row: dict[str, Any]) -> str:
+    """One row as one line, whatever characters its text holds."""
+    line = json.dumps(plain(row), ensure_ascii=False, allow_nan=False)
+    for character, escaped in LINE_ENDS.items():
+        line = line.replace(character, escaped)
+    return line
+
+
+def read_summary(folder: str | Path) -> dict[str, Any]:
+    """The object in `folder`/summary.json.
+
+    Raises:
+        BadInput: the folder holds no evaluation, or the file is no JSON object.
+    """
+    path = _existing(Path(folder), SUMMARY)
+    try:
+        summary = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"{path}: not readable as JSON ({error}); evaluate again") from None
+    if not isinstance(summary, dict):
+        raise BadInput(f"{path}: expected one JSON object; evaluate again")
+    return summary
+
+
+def read_rows(folder: str | Path, required: Sequence[str]) -> list[dict[str, Any]]:
+    """The objects in `folder`/utterances.jsonl; each has at least the keys `required`.
+
+    Raises:
+        BadInput: the file is missing or empty, or a line is broken or lacks a key (the message names it).
+    """
+    path = _existing(Path(folder), UTTERANCES)
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not UTF-8 text (byte {error.start}); evaluate again") from None
+    rows = [_row(line, f"{path}, line {number}", required) for number, line in enumerate(lines, 1) if line.strip()]
+    if not rows:
+        raise BadInput(f"{path}: holds no utterance; evaluate again")
+    return rows
+
+
+def _row(line: str, where: str, required: Sequence[str]) -> dict[str, Any]:
+    """One line's object."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        raise BadInput(f"{where}: not a JSON object; is the file complete?") from None
+    if not isinstance(row, dict):
+        raise BadInput(f"{where}: expected a JSON object, one an utterance")
+    missing = [key for key in required if key not in row]
+    if missing:
+        raise BadInput(f"{where}: lacks {', '.join(missing)}; expected the keys {', '.join(required)}")
+    return row
+
+
+def _existing(folder: Path, name: str) -> Path:
+    """`folder`/`name`, which must be there."""
+    if (folder / name).is_file():
+        return folder / name
+    expected = f"expected the {SUMMARY} and {UTTERANCES} of an evaluation"
+    if not folder.is_dir():
+        raise BadInput(f"{folder}: no such folder; {expected}")
+    if (folder / "before").is_dir() and (folder / "after").is_dir():
+        raise BadInput(f"{folder} is a whole run: give {folder / 'before'} or {folder / 'after'}")
+    raise BadInput(f"{folder} holds no {name}; {expected}")
+
+
+def versions() -> dict[str, str]:
+    """The versions that can change a figure, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for package in ("speech_tl", "torch", "transformers", "jiwer", "whisper-normalizer"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,286 @@
+"""Word and character error rates: texts are aligned once, every figure is a sum over the utterances' counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from speech_tl.errors import BadInput
+from speech_tl.scoring import files
+from speech_tl.scoring.alignment import Edits, align
+from speech_tl.scoring.significance import wer_interval
+from speech_tl.text import Normaliser, get_normaliser
+
+KEYS = (
+    "id",
+    "audio",
+    "reference",
+    "hypothesis",
+    "words",
+    "substitutions",
+    "deletions",
+    "insertions",
+    "duration",
+    "reference_raw",
+    "hypothesis_raw",
+)
+
+
+class UtteranceLike(Protocol):
+    """What scoring reads of an utterance (a manifest's `Utterance` has it)."""
+
+    id: str
+    audio: str
+    text: str | None
+    start_s: float
+    end_s: float | None
+    duration_s: float | None
+    columns: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ScoredUtterance:
+    """One utterance's texts and counts: a row of utterances.jsonl.
+
+    `reference` and `hypothesis` are the normalised texts that were compared, `..._raw` are as written; `duration` in
+    seconds; `columns` holds the manifest's other columns.
+    """
+
+    id: str
+    audio: str
+    reference: str
+    hypothesis: str
+    reference_raw: str
+    hypothesis_raw: str
+    words: int
+    substitutions: int
+    deletions: int
+    insertions: int
+    characters: int
+    character_edits: int
+    duration: float | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> int:
+        """Wrong words: substituted, deleted or inserted."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def speaker(self) -> str | None:
+        """Who spoke; None where nobody knows."""
+        value = self.columns.get("speaker")
+        return None if value is None or str(value).strip() == "" else str(value)
+
+    def as_row(self) -> dict[str, Any]:
+        """The row of utterances.jsonl: the contract's keys first, then the manifest's other columns.
+
+        A manifest column of the same name as one of the contract's keys gets the prefix `manifest_`.
+        """
+        row = {key: getattr(self, key) for key in KEYS}
+        for name, value in self.columns.items():
+            while name in row:
+                name = f"manifest_{name}"
+            row[name] = value
+        return row
+
+
+@dataclass(frozen=True)
+class Score:
+    """The figures of a set of utterances; error rates are fractions (0.25 = 25 %).
+
+    Attributes:
+        wer: (substitutions + deletions + insertions) / words over the whole set, never a mean over utterances; None
+            when the references hold no word at all (`insertions` then says what was heard in silence).
+        cer: the same over characters, the spaces between words included.
+        ci95: 95 % interval of the WER, (low, high), by bootstrap over speakers; None where it cannot be drawn.
+    """
+
+    wer: float | None
+    cer: float | None
+    words: int
+    utterances: int
+    substitutions: int
+    deletions: int
+    insertions: int
+    ci95: tuple[float, float] | None
+
+    @classmethod
+    def of(cls, utterances: Sequence[ScoredUtterance]) -> Score:
+        """Sum the counts of `utterances`."""
+        words = sum(utterance.words for utterance in utterances)
+        characters = sum(utterance.characters for utterance in utterances)
+        return cls(
+            wer=sum(utterance.errors for utterance in utterances) / words if words else None,
+            cer=sum(utterance.character_edits for utterance in utterances) / characters if characters else None,
+            words=words,
+            utterances=len(utterances),
+            substitutions=sum(utterance.substitutions for utterance in utterances),
+            deletions=sum(utterance.deletions for utterance in utterances),
+            insertions=sum(utterance.insertions for utterance in utterances),
+            ci95=wer_interval(utterances),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The score as it stands in summary.json and report.json."""
+        return {**vars(self), "ci95": list(self.ci95) if self.ci95 else None}
+
+
+@dataclass
+class Evaluation:
+    """A model's answers to a test set and what they were worth.
+
+    Attributes:
+        utterances: in the order of the test set.
+        normaliser, normaliser_hash: what both sides of every comparison went through.
+        model, decoding, data: the conditions, as plain values; `data["left_out"]` lists the ids of utterances that
+            could not be decoded, which are in no figure.
+        versions: of the packages that can change a figure.
+    """
+
+    utterances: list[ScoredUtterance]
+    normaliser: str
+    normaliser_hash: str
+    model: dict[str, Any] = field(default_factory=dict)
+    decoding: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=files.versions)
+
+    @cached_property
+    def score(self) -> Score:
+        """The figures of all utterances together."""
+        return Score.of(self.utterances)
+
+    def write(self, folder: str | Path) -> Path:
+        """Write summary.json and utterances.jsonl into `folder` (made if need be); returns the folder."""
+        folder = Path(folder)
+        files.write_rows(folder / files.UTTERANCES, (utterance.as_row() for utterance in self.utterances))
+        conditions = ("normaliser", "normaliser_hash", "model", "decoding", "data", "versions")
+        summary = {"score": self.score.as_dict(), **{name: getattr(self, name) for name in conditions}}
+        if self.score.wer is None:
+            summary["note"] = "the references hold no words: there is no WER, only insertions"
+        files.write_json(folder / files.SUMMARY, summary)
+        return folder
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Evaluation:
+        """The evaluation that `write` left in `folder`.
+
+        Raises:
+            BadInput: a file is missing or broken, or a row's counts do not belong to its texts; names file and line.
+        """
+        summary = files.read_summary(folder)
+        rows = files.read_rows(folder, KEYS)
+        conditions = {name: summary.get(name) or {} for name in ("model", "decoding", "data", "versions")}
+        return cls(
+            utterances=_from_rows(rows, Path(folder) / files.UTTERANCES),
+            normaliser=str(summary.get("normaliser", "unknown")),
+            normaliser_hash=str(summary.get("normaliser_hash", "unknown")),
+            **conditions,
+        )
+
+
+def score(
+    utterances: Sequence[UtteranceLike],
+    hypotheses: Sequence[str | None],
+    normaliser: str | Normaliser,
+    *,
+    model: dict[str, Any] | None = None,
+    decoding: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
+) -> Evaluation:
+    """Compare what a model wrote with what was said.
+
+    Args:
+        utterances: the test set; an empty `text` means that nothing is said, and all that is heard counts as inserted.
+        hypotheses: raw text for each utterance, in the same order; None where the audio could not be decoded: such an
+            utterance is left out and its id listed in `data["left_out"]`.
+        normaliser: applied to both sides.
+        model, decoding, data: the conditions to record beside the figures.
+
+    Raises:
+        BadInput: an utterance without text, an unknown normaliser, or nothing to score.
+    """
+    if len(utterances) != len(hypotheses):
+        raise BadInput(f"{len(utterances)} utterances but {len(hypotheses)} hypotheses: expected one for each")
+    rules = get_normaliser(normaliser) if isinstance(normaliser, str) else normaliser
+    pairs = [(said, heard) for said, heard in zip(utterances, hypotheses, strict=True) if heard is not None]
+    if not pairs:
+        raise BadInput(f"nothing to score: none of {len(utterances)} utterances could be decoded")
+    conditions = dict(data or {})
+    left_out = [said.id for said, heard in zip(utterances, hypotheses, strict=True) if heard is None]
+    if left_out:
+        conditions["left_out"] = left_out
+    return Evaluation(_compare(pairs, rules), rules.name, rules.rules_hash, model or {}, decoding or {}, conditions)
+
+
+def _compare(pairs: Sequence[tuple[UtteranceLike, str]], rules: Normaliser) -> list[ScoredUtterance]:
+    """Normalise and align all pairs of utterance and raw hypothesis."""
+    for said, _ in pairs:
+        if said.text is None:
+            raise BadInput(f"utterance {said.id} has no text: scoring needs the column `text`")
+    references = [rules(said.text or "") for said, _ in pairs]
+    hypotheses = [rules(heard) for _, heard in pairs]
+    words, characters = align(references, hypotheses), align(references, hypotheses, "characters")
+    return [
+        ScoredUtterance(
+            id=said.id,
+            audio=said.audio,
+            reference=references[row],
+            hypothesis=hypotheses[row],
+            reference_raw=said.text or "",
+            hypothesis_raw=heard,
+            words=words[row].units,
+            substitutions=words[row].substitutions,
+            deletions=words[row].deletions,
+            insertions=words[row].insertions,
+            characters=characters[row].units,
+            character_edits=sum(characters[row][1:]),
+            duration=_duration_s(said),
+            columns={**_segment(said), **said.columns},
+        )
+        for row, (said, heard) in enumerate(pairs)
+    ]
+
+
+def _duration_s(said: UtteranceLike) -> float | None:
+    """The utterance's length in seconds, as far as it is known."""
+    if said.duration_s is not None or said.end_s is None:
+        return said.duration_s
+    return said.end_s - said.start_s
+
+
+def _segment(said: UtteranceLike) -> dict[str, float | None]:
+    """`start` and `end` of an utterance that is a part of its file: two test sets may cut one file differently."""
+    return {"start": said.start_s, "end": said.end_s} if said.start_s or said.end_s is not None else {}
+
+
+def _from_rows(rows: Sequence[dict[str, Any]], path: Path) -> list[ScoredUtterance]:
+    """The utterances of utterances.jsonl; characters, which it does not hold, are counted again."""
+    for line, row in enumerate(rows, 1):
+        if not all(isinstance(row[key], str) for key in ("reference", "hypothesis")):
+            raise BadInput(f"{path}, line {line}: reference and hypothesis must be text")
+    references, hypotheses = [row["reference"] for row in rows], [row["hypothesis"] for row in rows]
+    words, characters = align(references, hypotheses), align(references, hypotheses, "characters")
+    for line, row in enumerate(rows, 1):
+        if not _belongs(row, words[line - 1]):
+            raise BadInput(f"{path}, line {line} ({row['id']}): its counts do not belong to its texts; evaluate again")
+    return [
+        ScoredUtterance(
+            **{key: row[key] for key in KEYS},
+            characters=spelt.units,
+            character_edits=sum(spelt[1:]),
+            columns={name: value for name, value in row.items() if name not in KEYS},
+        )
+        for row, spelt in zip(rows, characters, strict=True)
+    ]
+
+
+def _belongs(row: dict[str, Any], counted: Edits) -> bool:
+    """Whether a stored row has as many words and errors as its texts; how the errors divide may depend on jiwer."""
+    errors = [row[key] for key in ("substitutions", "deletions", "insertions")]
+    whole = all(isinstance(count, int) for count in [row["words"], *errors])
+    return whole and row["words"] == counted.units and sum(errors) == sum(counted[1:])
