@@ -1,4 +1,4 @@
-"""Which words (or characters) of a reference were heard, replaced, lost or added: all by jiwer's Levenshtein alignment."""
+"""Which words (or characters) of a reference were heard, replaced, lost or added, by jiwer's Levenshtein alignment."""
 
 from __future__ import annotations
 

@@ -31,11 +31,12 @@ def test_counts_of_one_known_alignment() -> None:
 
 
 def test_chunks_show_what_was_said_and_heard() -> None:
-    assert chunks_of("the cat sat", "cat sits down") == [
+    assert chunks_of("the cat sat here", "cat sits here now") == [
         ("delete", ["the"], []),
         ("equal", ["cat"], ["cat"]),
         ("substitute", ["sat"], ["sits"]),
-        ("insert", [], ["down"]),
+        ("equal", ["here"], ["here"]),
+        ("insert", [], ["now"]),
     ]
     assert chunks_of("", "") == []
 
