@@ -1,0 +1,242 @@
+"""A stream of audio blocks -> speech segments cut at quiet places, in memory that does not grow with the recording.
+
+The level of every 20 ms is compared with the noise around it. The noise floor is a low percentile of the levels within
+about ten seconds on either side, as in minimum-statistics noise estimation (Martin 2001, IEEE Trans. Speech and Audio
+Processing 9(5)), so it follows a recording whose background changes. Where in doubt a frame counts as speech: transcribing
+some noise costs a little time, dropping speech costs words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from speech_tl.errors import BadInput
+
+FRAME_S = 0.02
+WINDOW_S = 10.0  # the noise floor is taken over one such window and its two neighbours
+NOISE_PERCENTILE = 5.0
+SILENCE_DB = -80.0  # below three steps of 16-bit audio: nothing was recorded there
+FLAT_DB = 6.0  # noise and speech closer than this cannot be told apart by level
+FLAT_SILENCE_DB = -50.0  # a flat stretch below this level is room tone, above it may be speech in noise
+MAX_ABOVE_NOISE_DB = 6.0
+SHARE_OF_RANGE = 0.35  # of the distance from noise to speech, for recordings with little of it
+HYSTERESIS_DB = 3.0
+SPEECH_MEMORY_DB = 0.5  # how much of the remembered speech level fades with each window
+SHORTEST_S, LONGEST_S = 1.0, 30.0  # Whisper hears at most 30 s
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of a recording that holds speech.
+
+    Attributes:
+        start_s: where it begins in the recording, in seconds.
+        end_s: where it ends, in seconds.
+        waveform: float32 mono, shape (samples,).
+    """
+
+    start_s: float
+    end_s: float
+    waveform: np.ndarray
+
+
+def cut_at_pauses(
+    blocks: Iterable[np.ndarray],
+    sample_rate: int = 16000,
+    *,
+    max_segment_s: float = 25.0,
+    min_pause_s: float = 0.5,
+    margin_s: float = 0.2,
+) -> Iterator[Segment]:
+    """Cut consecutive blocks of one recording into segments of speech.
+
+    Segments are in order and never overlap. A pause ends a segment; speech without a pause is cut at the quietest point
+    of the second half of what fits. Silence before, between and after is dropped, except for the margins.
+
+    Args:
+        blocks: float32 mono pieces of any length, as `audio.stream_audio` yields them.
+        sample_rate: samples a second of the blocks.
+        max_segment_s: no segment is longer, 1 to 30 seconds.
+        min_pause_s: quiet for at least this long ends a segment.
+        margin_s: kept before and after speech, at most half of `min_pause_s`.
+
+    Yields:
+        `Segment`; none for silence. At any moment about three windows of ten seconds, one segment and one block are held.
+
+    Raises:
+        BadInput: `max_segment_s`, `min_pause_s` or `margin_s` is out of range.
+    """
+    _refuse_impossible(max_segment_s, min_pause_s, margin_s)
+    frame = round(FRAME_S * sample_rate)
+    cutter = _Cutter(
+        frame=frame,
+        sample_rate=sample_rate,
+        longest=int(max_segment_s * sample_rate / frame),
+        pause=max(1, round(min_pause_s * sample_rate / frame)),
+        margin=int(min(margin_s, min_pause_s / 2) * sample_rate / frame),
+    )
+    window = frame * round(WINDOW_S / FRAME_S)
+    for waveform, levels_db, active in _marked(_windows(blocks, window), frame):
+        yield from cutter.add(waveform, levels_db, active)
+    yield from cutter.finish()
+
+
+def _refuse_impossible(max_segment_s: float, min_pause_s: float, margin_s: float) -> None:
+    if not SHORTEST_S <= max_segment_s <= LONGEST_S:
+        raise BadInput(
+            f"max_segment_s={max_segment_s:g}: a segment is {SHORTEST_S:g} to {LONGEST_S:g} seconds long "
+            "(Whisper hears at most 30 s)"
+        )
+    if not 0.1 <= min_pause_s <= 10.0:
+        raise BadInput(f"min_pause_s={min_pause_s:g}: expected 0.1 to 10 seconds")
+    if margin_s < 0:
+        raise BadInput(f"margin_s={margin_s:g}: expected 0 seconds or more")
+
+
+def frame_levels_db(waveform: np.ndarray, frame: int) -> np.ndarray:
+    """The level of each frame in dB below full scale, shape (ceil(samples / frame),), at least -120 dB.
+
+    The mean of each frame is taken out first: a microphone's constant offset is not a sound.
+    """
+    whole = len(waveform) // frame * frame
+    spread = waveform[:whole].reshape(-1, frame).std(axis=1)
+    if whole < len(waveform):
+        spread = np.append(spread, waveform[whole:].std())
+    return 20.0 * np.log10(np.maximum(spread, 1e-6))
+
+
+def _windows(blocks: Iterable[np.ndarray], window: int) -> Iterator[np.ndarray]:
+    """Blocks of any length as windows of `window` samples, so that the answer does not depend on the block length."""
+    kept = np.zeros(0, dtype=np.float32)
+    for block in blocks:
+        kept = np.concatenate([kept, block])
+        whole = len(kept) // window * window
+        for start in range(0, whole, window):
+            yield kept[start : start + window]
+        kept = kept[whole:].copy()
+    if len(kept):
+        yield kept
+
+
+def _marked(windows: Iterable[np.ndarray], frame: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Each window with its levels in dB and the frames that hold speech; looks one window ahead."""
+    judge = _Judge()
+    before = now = None
+    for following in windows:
+        ahead = (following, frame_levels_db(following, frame))
+        if now is not None:
+            yield *now, judge.mark(now[1], _near(before, now, ahead))
+        before, now = now, ahead
+    if now is not None:
+        yield *now, judge.mark(now[1], _near(before, now))
+
+
+def _near(*windows: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
+    """The levels of those windows that are there, in one array."""
+    return np.concatenate([window[1] for window in windows if window is not None])
+
+
+class _Judge:
+    """Says frame by frame whether there is speech; remembers how loud speech was and whether it is going on."""
+
+    def __init__(self) -> None:
+        self.speech_db = SILENCE_DB
+        self.speaking = False
+
+    def mark(self, levels_db: np.ndarray, near_db: np.ndarray) -> np.ndarray:
+        """A bool for each of `levels_db`, judged by the levels of its neighbourhood `near_db`."""
+        on_db = self._threshold_db(near_db)
+        off_db = max(on_db - HYSTERESIS_DB, SILENCE_DB)
+        active = np.zeros(len(levels_db), dtype=bool)
+        for index, level in enumerate(levels_db):
+            self.speaking = bool(level > (off_db if self.speaking else on_db))
+            active[index] = self.speaking
+        return active
+
+    def _threshold_db(self, near_db: np.ndarray) -> float:
+        """The level above which speech begins, never below `SILENCE_DB`."""
+        heard = near_db[near_db > SILENCE_DB]
+        if not len(heard):
+            return SILENCE_DB
+        noise_db, loud_db = np.percentile(heard, [NOISE_PERCENTILE, 95])
+        self.speech_db = max(loud_db, self.speech_db - SPEECH_MEMORY_DB)
+        range_db = self.speech_db - noise_db
+        if range_db < FLAT_DB:
+            return FLAT_SILENCE_DB if loud_db < FLAT_SILENCE_DB else SILENCE_DB
+        return max(noise_db + min(MAX_ABOVE_NOISE_DB, SHARE_OF_RANGE * range_db), SILENCE_DB)
+
+
+@dataclass
+class _Cutter:
+    """Collects marked windows and lets whole segments go. All positions are frames since the recording began."""
+
+    frame: int
+    sample_rate: int
+    longest: int
+    pause: int
+    margin: int
+    waveform: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    levels_db: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    held_from: int = 0  # the frame at which `waveform` and `levels_db` begin
+    now: int = 0
+    begin: int | None = None  # of the segment that is open
+    last_speech: int = 0
+    free_from: int = 0  # the end of the segment let go last: the next may not begin before it
+
+    def add(self, waveform: np.ndarray, levels_db: np.ndarray, active: np.ndarray) -> Iterator[Segment]:
+        """Take in the next window and yield the segments that end in it."""
+        self.waveform = np.concatenate([self.waveform, waveform])
+        self.levels_db = np.concatenate([self.levels_db, levels_db])
+        for speech in active:
+            yield from self._step(bool(speech))
+        self._forget()
+
+    def finish(self) -> Iterator[Segment]:
+        """Yield the segment that was open when the recording ended."""
+        if self.begin is not None:
+            yield self._let_go(min(self.last_speech + 1 + self.margin, self.now))
+
+    def _step(self, speech: bool) -> Iterator[Segment]:
+        if speech:
+            if self.begin is None:
+                self.begin = max(self.free_from, self.now - self.margin)
+            self.last_speech = self.now
+        self.now += 1
+        if self.begin is None:
+            return
+        if self.now - 1 - self.last_speech >= self.pause:
+            yield self._let_go(self.last_speech + 1 + self.margin)
+        elif self.now - self.begin >= self.longest:
+            yield self._let_go_at_quietest()
+
+    def _let_go_at_quietest(self) -> Segment:
+        cut = self._quietest(self.begin + self.longest // 2, self.now)
+        segment = self._let_go(cut)
+        if self.last_speech >= cut:
+            self.begin = cut
+        return segment
+
+    def _quietest(self, start: int, end: int) -> int:
+        """The middle of the quietest fifth of a second between two frames."""
+        width = max(1, min(round(0.2 / FRAME_S), end - start))
+        levels = self.levels_db[start - self.held_from : end - self.held_from]
+        smooth = np.convolve(np.maximum(levels, SILENCE_DB), np.ones(width) / width, mode="valid")
+        return start + int(np.argmin(smooth)) + width // 2
+
+    def _let_go(self, end: int) -> Segment:
+        first = (self.begin - self.held_from) * self.frame
+        piece = self.waveform[first : (end - self.held_from) * self.frame].copy()
+        start_s = self.begin * self.frame / self.sample_rate
+        self.begin, self.free_from = None, end
+        return Segment(start_s, start_s + len(piece) / self.sample_rate, piece)
+
+    def _forget(self) -> None:
+        """Drop what no later segment can reach."""
+        needed = max(self.free_from, self.now - self.margin) if self.begin is None else self.begin
+        drop = min(needed, self.now) - self.held_from
+        self.waveform = self.waveform[drop * self.frame :].copy()
+        self.levels_db = self.levels_db[drop:].copy()
+        self.held_from += drop
