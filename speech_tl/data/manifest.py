@@ -1,0 +1,330 @@
+"""The manifest: a table of utterances, read lazily row by row from columns of Arrow memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from speech_tl.data.reading import SECONDS_COLUMNS, Table, read_table
+from speech_tl.data.splitting import SplitResult, ensure_splits, speaker_disjoint_split
+from speech_tl.data.writing import write_manifest
+from speech_tl.errors import BadInput
+from speech_tl.text import nearest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "DataOptions",
+    "Excluded",
+    "Manifest",
+    "SplitResult",
+    "Utterance",
+    "ensure_splits",
+    "open_data",
+    "speaker_disjoint_split",
+]
+
+_OWN_FIELDS = frozenset(("id", "audio", "text", *SECONDS_COLUMNS))
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One row of a manifest.
+
+    Attributes:
+        id: the manifest's own, else the audio path as written, with "#start" where the row has a start.
+        audio: absolute path (for embedded audio: its name inside the table).
+        text: what is said; None where the manifest has no text.
+        start_s: where it begins in the file, in seconds.
+        end_s: where it ends; None for the end of the file.
+        duration_s: length in seconds, as the manifest says; None when it does not.
+        columns: all other columns (speaker, accent, language, gender, split, ...).
+        audio_bytes: the whole encoded file, where the table embeds it.
+    """
+
+    id: str
+    audio: str
+    text: str | None = None
+    start_s: float = 0.0
+    end_s: float | None = None
+    duration_s: float | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+    audio_bytes: bytes | None = field(default=None, repr=False)
+
+    @property
+    def speaker(self) -> str | None:
+        """Who speaks; None when nobody knows (an empty cell is unknown, not one shared person)."""
+        return self.columns.get("speaker") or None
+
+    def load(self, sample_rate: int | None = 16000) -> np.ndarray:
+        """This utterance's own samples, float32 mono `(samples,)` at `sample_rate`.
+
+        Raises:
+            AudioError: as `speech_tl.audio.load_audio`.
+        """
+        from speech_tl.audio import load_audio
+
+        source = self.audio if self.audio_bytes is None else self.audio_bytes
+        return load_audio(source, sample_rate, self.start_s, self.end_s, name=self.audio)
+
+
+class Manifest(Sequence[Utterance]):
+    """A table of utterances. Rows are made when asked for; selecting and filtering copy no columns.
+
+    Attributes:
+        source: what it was read from, for messages.
+        root: the folder that relative audio paths start from.
+        rows: position of each utterance in the source, counted from 0.
+    """
+
+    def __init__(self, table: Table, source: str) -> None:
+        """Wrap what a reader found; `Manifest.read` is the usual way in."""
+        self.source = source
+        self.root = table.root
+        self._table = table
+        self.rows = np.arange(len(table.columns["audio"])) if table.rows is None else table.rows
+
+    @classmethod
+    def read(cls, source: str | Path, *, split: str | None = None) -> Manifest:
+        """Read a table of utterances.
+
+        Args:
+            source: a CSV, TSV, JSONL or Parquet file; a folder that holds manifest.csv (.tsv, .jsonl, .parquet); a
+                Hugging Face dataset (saved folder, Hub id, "owner/name:configuration"); or a folder of audio files
+                with .txt files beside them.
+            split: keep this split only.
+
+        Raises:
+            BadInput: one line that names the file and row or column.
+        """
+        manifest = cls(read_table(source), str(source))
+        if split is None:
+            return manifest
+        chosen = manifest.split(split)
+        if not len(chosen):
+            there = ", ".join(sorted(set(filter(None, manifest.texts("split"))))) or "no column 'split'"
+            raise BadInput(f"{source}: no row has split {split!r} (there are: {there})")
+        return chosen
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns, as in the source."""
+        return list(self._table.columns)
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the audio itself lies in the table instead of in files."""
+        return self._table.audio_bytes is not None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Utterance: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Manifest: ...
+
+    def __getitem__(self, index: int | slice) -> Utterance | Manifest:
+        if isinstance(index, slice):
+            return self.select(np.arange(len(self))[index])
+        row = int(self.rows[index])
+        cells = {name: column[row].as_py() for name, column in self._table.columns.items()}
+        embedded = self._table.audio_bytes[row].as_py() if self.embedded else None
+        audio, start_s = cells["audio"] or "", cells.get("start")
+        return Utterance(
+            id=cells.get("id") or _identity(audio, start_s),
+            audio=audio if embedded is not None else os.path.normpath(os.path.join(self.root, audio)),
+            text=cells.get("text"),
+            start_s=start_s or 0.0,
+            end_s=cells.get("end"),
+            duration_s=_duration_s(cells),
+            columns={name: value for name, value in cells.items() if name not in _OWN_FIELDS},
+            audio_bytes=embedded,
+        )
+
+    def __iter__(self) -> Iterator[Utterance]:
+        return (self[index] for index in range(len(self)))
+
+    def column(self, name: str) -> list[Any]:
+        """One column's values, in row order; "id" is made where the manifest has none.
+
+        Raises:
+            BadInput: there is no such column (lists those there are).
+        """
+        if name == "id" and name not in self._table.columns:
+            starts = self.column("start") if "start" in self._table.columns else [None] * len(self)
+            return [_identity(audio, start_s) for audio, start_s in zip(self.column("audio"), starts, strict=True)]
+        return self._taken(self._column(name)).to_pylist()
+
+    def texts(self, name: str) -> list[str | None]:
+        """A column as text, or as many None as there are rows when the manifest has no such column."""
+        return self.column(name) if name in self._table.columns else [None] * len(self)
+
+    def durations_s(self) -> np.ndarray:
+        """Seconds of each row, float64 `(rows,)`: column duration, else end - start, else NaN."""
+        durations_s = self._numbers("duration")
+        return np.where(
+            np.isnan(durations_s), self._numbers("end") - np.nan_to_num(self._numbers("start")), durations_s
+        )
+
+    def select(self, indices: Sequence[int] | np.ndarray) -> Manifest:
+        """These rows, in this order."""
+        return self._with(rows=self.rows[np.asarray(indices, dtype=np.int64)])
+
+    def where(self, conditions: Mapping[str, Any]) -> Manifest:
+        """Rows whose columns have these values, compared as text; a list means any of them.
+
+        Raises:
+            BadInput: no such column, or no row left (names the values there are).
+        """
+        found = self
+        for name, wanted in conditions.items():
+            values = found.column(name)
+            accepted = {str(value) for value in (wanted if isinstance(wanted, list | tuple | set) else [wanted])}
+            keep = [index for index, value in enumerate(values) if ("" if value is None else str(value)) in accepted]
+            if not keep:
+                raise BadInput(_no_match(self.source, name, accepted, values))
+            found = found.select(keep)
+        return found
+
+    def limit_duration(self, min_s: float, max_s: float) -> Manifest:
+        """Rows that last `min_s` to `max_s` seconds, and those whose duration the manifest does not say."""
+        durations_s = self.durations_s()
+        return self.select(np.flatnonzero(~((durations_s < min_s) | (durations_s > max_s))))
+
+    def split(self, name: str) -> Manifest:
+        """Rows of one split; none where the manifest has no such split."""
+        return self.select([index for index, value in enumerate(self.texts("split")) if value == name])
+
+    def sample(self, count: int | None, seed: int) -> Manifest:
+        """At most `count` rows drawn with `seed`, in their old order; None keeps all."""
+        if count is None or count >= len(self):
+            return self
+        return self.select(np.sort(np.random.default_rng(seed).permutation(len(self))[:count]))
+
+    def with_column(self, name: str, values: Sequence[Any]) -> Manifest:
+        """The same rows with `values`, one a row, as column `name` (a column of that name is replaced)."""
+        import pyarrow as pa
+
+        height = len(self._table.columns["audio"])
+        place = np.full(height, -1, dtype=np.int64)
+        place[self.rows] = np.arange(len(self))
+        spread = pa.array(list(values)).take(pa.array(place, mask=place < 0))
+        return self._with(columns={**self._table.columns, name: pa.chunked_array([spread])})
+
+    def write(self, path: str | Path) -> Path:
+        """Write the rows as .csv, .tsv, .jsonl or .parquet, whole or not at all, audio relative to the new folder.
+
+        Raises:
+            BadInput: another suffix, or embedded audio.
+        """
+        return write_manifest(self, path)
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with any row, column or value (not with the folder it lies in)."""
+        digest = hashlib.sha256()
+        for name in sorted(self._table.columns):
+            values = self._taken(self._column(name)).to_pylist()
+            digest.update(f"\x1d{name}\x1d".encode() + "\x1e".join(map(str, values)).encode("utf-8", "replace"))
+        return digest.hexdigest()[:16]
+
+    def _column(self, name: str) -> pa.ChunkedArray:
+        columns = self._table.columns
+        if name not in columns:
+            close = nearest(name, columns)
+            hint = f"; did you mean {close!r}?" if close else ""
+            raise BadInput(f"{self.source}: no column {name!r} (there are {', '.join(columns)}){hint}")
+        return columns[name]
+
+    def _taken(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        whole = len(self.rows) == len(column) and bool((self.rows == np.arange(len(column))).all())
+        return column if whole else column.take(self.rows)
+
+    def _numbers(self, name: str) -> np.ndarray:
+        if name not in self._table.columns:
+            return np.full(len(self), np.nan)
+        values = self._taken(self._table.columns[name]).to_numpy()
+        return values.astype(np.float64)
+
+    def _with(self, *, rows: np.ndarray | None = None, columns: dict[str, pa.ChunkedArray] | None = None) -> Manifest:
+        table = self._table
+        kept = Table(columns or table.columns, table.root, self.rows if rows is None else rows, table.audio_bytes)
+        return Manifest(kept, self.source)
+
+
+def _identity(audio: str, start_s: float | None) -> str:
+    return audio if start_s is None else f"{audio}#{start_s:.10g}"
+
+
+def _duration_s(cells: Mapping[str, Any]) -> float | None:
+    if cells.get("duration") is not None:
+        return cells["duration"]
+    return None if cells.get("end") is None else cells["end"] - (cells.get("start") or 0.0)
+
+
+def _no_match(source: str, name: str, wanted: set[str], values: list[Any]) -> str:
+    there = sorted({str(value) for value in values if value not in (None, "")})
+    shown = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "")
+    return f"{source}: no row has {name} = {' or '.join(sorted(wanted))} (there are: {shown or 'only empty cells'})"
+
+
+class DataOptions(BaseModel):
+    """Which utterances a run uses."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    root: str | None = Field(None, description="manifest, folder that holds one, saved dataset or Hub id")
+    where: dict[str, Any] = Field({}, description="keep rows with these values, e.g. {accent: mandarin}")
+    min_duration_s: float = Field(0.3, ge=0, description="shorter utterances are set aside")
+    max_duration_s: float = Field(30.0, gt=0, description="longer ones too: memory grows with the longest")
+    split_seed: int = Field(0, description="seed of the split and of the limits below")
+    allow_speaker_overlap: bool = Field(False, description="go on although train and test share a speaker")
+    language: str | None = Field(None, description="language of the speech, e.g. en")
+    train_limit: int | None = Field(None, ge=1, description="at most so many utterances of train")
+    dev_limit: int | None = Field(None, ge=1, description="at most so many utterances of dev")
+    test_limit: int | None = Field(None, ge=1, description="at most so many utterances of test")
+
+    @model_validator(mode="after")
+    def _durations_in_order(self) -> DataOptions:
+        if self.min_duration_s >= self.max_duration_s:
+            raise ValueError(f"min_duration_s {self.min_duration_s} must be below max_duration_s {self.max_duration_s}")
+        return self
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A row set aside: one line of excluded.jsonl. `row` counts the source's utterances from 1."""
+
+    id: str
+    audio: str
+    row: int
+    split: str
+    problem: str
+    detail: str
+
+
+def open_data(options: DataOptions) -> SplitResult:
+    """Read, filter, split and limit what `options` describe; durations are left to the check, which records them.
+
+    Raises:
+        BadInput: no root, or whatever reading, filtering and splitting refuse.
+    """
+    if not options.root:
+        raise BadInput("data.root is missing: give a manifest or a folder that holds manifest.csv (data.root=PATH)")
+    result = ensure_splits(Manifest.read(options.root).where(options.where), options.split_seed)
+    limits = {"train": options.train_limit, "dev": options.dev_limit, "test": options.test_limit}
+    if not any(limits.values()):
+        return result
+    splits = np.array(result.manifest.column("split"))
+    seeded = np.random.default_rng(options.split_seed)
+    kept = [seeded.permutation(np.flatnonzero(splits == name))[:limit] for name, limit in limits.items()]
+    return SplitResult(result.manifest.select(np.sort(np.concatenate(kept))), result.basis, result.note)
