@@ -1,0 +1,31 @@
+"""What is changed about training examples so that a model learns more from them."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class SpecAugment(BaseModel):
+    """Random masks over time and channels while training (Park et al. 2019, arXiv 1904.08779).
+
+    Attributes:
+        time_share: about the share of frames that is masked; 0 turns time masks off.
+        time_width: frames of one mask: encoder frames for CTC, mel frames for Whisper.
+        feature_share: about the share of channels that is masked.
+        feature_width: channels of one mask.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    time_share: float = Field(0.05, ge=0, lt=1)
+    time_width: int = Field(5, ge=1)
+    feature_share: float = Field(0.0, ge=0, lt=1)
+    feature_width: int = Field(10, ge=1)
+
+
+class AugmentOptions(BaseModel):
+    """The augmentations of a run."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    spec_augment: SpecAugment = SpecAugment()

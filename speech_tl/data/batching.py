@@ -1,0 +1,216 @@
+"""Batches of utterances of similar length, and the one dataset and collator that feed training and decoding."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from torch.utils.data import Dataset
+from transformers.trainer_pt_utils import BatchRebalanceSampler
+
+from speech_tl.errors import BadInput
+
+if TYPE_CHECKING:
+    import torch
+
+    from speech_tl.data.manifest import Utterance
+
+LENGTH_JITTER = 0.1
+"""Durations are shaken by this share before sorting, so that batches mix differently each epoch."""
+
+
+class Featuriser(Protocol):
+    """What of an acoustic model the loaders need."""
+
+    sample_rate: int
+
+    def encode(self, text: str) -> list[int]:
+        """Label ids of a text."""
+
+    def features(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
+        """Model input of one waveform `(samples,)`."""
+
+    def collate(self, features: Sequence[dict], labels: Sequence[Sequence[int]] | None) -> dict[str, torch.Tensor]:
+        """Padded tensors of one batch."""
+
+
+def batch_by_length(
+    durations_s: Sequence[float], batch_seconds: float, max_batch: int = 1 << 30, *, equal_only: bool = False
+) -> list[list[int]]:
+    """Cut utterances, longest first, into batches of at most `batch_seconds` of padded audio.
+
+    Args:
+        durations_s: length of each utterance, in seconds.
+        batch_seconds: upper bound on `len(batch) * longest`; a longer utterance gets a batch of its own.
+        max_batch: upper bound on `len(batch)`.
+        equal_only: only utterances of the very same length share a batch, for networks that padding changes.
+
+    Returns:
+        Batches of indices into `durations_s`; every index occurs once.
+    """
+    batches: list[list[int]] = []
+    longest = 0.0
+    for index in sorted(range(len(durations_s)), key=lambda i: (-durations_s[i], i)):
+        full = not batches or len(batches[-1]) >= max_batch or (len(batches[-1]) + 1) * longest > batch_seconds
+        if full or (equal_only and durations_s[index] != longest):
+            batches.append([])
+            longest = durations_s[index]
+        batches[-1].append(index)
+    return batches
+
+
+class SimilarLengthBatches(BatchRebalanceSampler):
+    """Shuffled training batches of similar length, the same number each epoch, dealt to ranks without communication.
+
+    Yields lists of `(index, epoch)`, so that what a loader draws at random for an utterance depends on seed, epoch and
+    utterance only: not on the worker, and not on where a run was resumed. Bucketing by duration as in lhotse and NeMo
+    (Zelasko et al. 2025, arXiv 2503.05931); the Trainer's own `batch_rebalance`, whose type this takes so that the
+    Trainer knows it is aware of ranks, groups nothing without gradient accumulation.
+    """
+
+    def __init__(
+        self, durations_s: Sequence[float], batch_seconds: float, seed: int, ranks: int = 1, rank: int = 0
+    ) -> None:
+        """`batch_seconds` bounds the padded audio of one batch on one device."""
+        if not len(durations_s):
+            raise BadInput("no training utterances are left to make batches of")
+        self.durations_s = np.asarray(durations_s, np.float64)
+        self.batch_seconds, self.seed, self.ranks, self.rank = batch_seconds, seed, ranks, rank
+        self.epoch = 0
+        planned = int(len(self._cut(0)) * 1.02) + 1
+        self.batches = min(-(-planned // ranks) * ranks, len(self.durations_s) // ranks * ranks) or ranks
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose shuffle comes next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Batches of one rank in each epoch."""
+        return self.batches // self.ranks
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        """This rank's batches of the current epoch."""
+        batches = self._fit(self._cut(self.epoch))
+        random.Random(f"order {self.seed} {self.epoch}").shuffle(batches)
+        for batch in batches[self.rank :: self.ranks]:
+            yield [(index, self.epoch) for index in batch]
+
+    def _cut(self, epoch: int) -> list[list[int]]:
+        """Batches in order of length, from durations shaken by this epoch's noise."""
+        noise = np.random.default_rng([self.seed, epoch]).uniform(1 - LENGTH_JITTER, 1 + LENGTH_JITTER, len(self.durations_s))
+        order = np.argsort(-self.durations_s * noise, kind="stable")
+        batches: list[list[int]] = [[]]
+        longest = 0.0
+        for index in order.tolist():
+            longest = max(longest, self.durations_s[index])
+            if batches[-1] and (len(batches[-1]) + 1) * longest > self.batch_seconds:
+                batches.append([])
+                longest = self.durations_s[index]
+            batches[-1].append(index)
+        return batches
+
+    def _fit(self, batches: list[list[int]]) -> list[list[int]]:
+        """Exactly `self.batches` batches: the largest are halved, or the smallest joined, until it fits."""
+        while len(batches) != self.batches:
+            batches.sort(key=len)
+            if len(batches) > self.batches:
+                first = batches.pop(0)
+                batches[0] = batches[0] + first
+            else:
+                largest = batches.pop()
+                if len(largest) < 2:
+                    return [*batches, largest] + [largest] * (self.batches - len(batches) - 1)
+                batches += [largest[::2], largest[1::2]]
+        return batches
+
+
+@dataclass
+class Example:
+    """One utterance on its way into a batch; `problem` says why it cannot be used."""
+
+    index: int
+    seconds: float = 0.0
+    features: dict[str, np.ndarray] | None = None
+    labels: list[int] | None = None
+    problem: str | None = None
+
+
+@dataclass
+class BatchFacts:
+    """What the main process wants to know about a batch that the model does not."""
+
+    indices: list[int] = field(default_factory=list)
+    seconds: float = 0.0
+    padded_seconds: float = 0.0
+    problems: list[tuple[int, str]] = field(default_factory=list)
+
+
+class SpeechDataset(Dataset):
+    """Utterances as examples: audio decoded, augmented and turned into features in the loader's workers.
+
+    An utterance that fails becomes an example with a `problem`; it never stops the loader.
+    """
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        model: Featuriser,
+        *,
+        with_labels: bool,
+        augment: Callable[[np.ndarray, int, np.random.Generator], np.ndarray] | None = None,
+        seed: int = 0,
+    ) -> None:
+        """`augment(waveform, sample_rate, rng)` returns a waveform of its own length."""
+        self.utterances, self.model, self.with_labels = utterances, model, with_labels
+        self.augment, self.seed = augment, seed
+
+    def __len__(self) -> int:
+        """Number of utterances."""
+        return len(self.utterances)
+
+    def __getitem__(self, key: int | tuple[int, int]) -> Example:
+        """The example at an index, or at `(index, epoch)` as `SimilarLengthBatches` asks."""
+        index, epoch = key if isinstance(key, tuple) else (key, 0)
+        try:
+            return self._example(index, epoch)
+        except BadInput as error:
+            return Example(index, problem=str(error))
+
+    def _example(self, index: int, epoch: int) -> Example:
+        utterance = self.utterances[index]
+        waveform = utterance.load(self.model.sample_rate)
+        if self.augment is not None:
+            waveform = self.augment(
+                waveform, self.model.sample_rate, np.random.default_rng([self.seed, epoch, index])
+            )
+        labels = self.model.encode(utterance.text or "") if self.with_labels else None
+        if self.with_labels and not labels:
+            return Example(index, problem=f"{utterance.audio}: no text that the model can write")
+        seconds = len(waveform) / self.model.sample_rate
+        return Example(index, seconds, self.model.features(waveform), labels)
+
+
+class Collator:
+    """Examples of one batch -> the model's tensors, with `facts` beside them; an empty batch has only `facts`."""
+
+    def __init__(self, model: Featuriser) -> None:
+        """The model's `collate` pads; nothing here knows its family."""
+        self.model = model
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """Collate what can be used and note what cannot."""
+        good = [e for e in examples if e.problem is None]
+        facts = BatchFacts(
+            indices=[e.index for e in good],
+            seconds=sum(e.seconds for e in good),
+            padded_seconds=len(good) * max((e.seconds for e in good), default=0.0),
+            problems=[(e.index, e.problem) for e in examples if e.problem is not None],
+        )
+        if not good:
+            return {"facts": facts}
+        labels = [e.labels for e in good]
+        batch = self.model.collate([e.features for e in good], None if labels[0] is None else labels)
+        return {**batch, "facts": facts}

@@ -1,0 +1,162 @@
+"""The one place that turns utterances into hypotheses, in batches: dev WER, before and after, evaluate, transcribe."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from speech_tl.data.batching import (
+    BatchFacts,
+    Collator,
+    Example,
+    SpeechDataset,
+    batch_by_length,
+)
+from speech_tl.errors import BadInput
+from speech_tl.models.base import AcousticModel, Batch, DecodingOptions
+
+if TYPE_CHECKING:
+    from speech_tl.data.manifest import Utterance
+
+Progress = Callable[[float, float], None]
+"""Called with (seconds of audio done, seconds in all)."""
+
+FEW = 64
+"""Up to so many utterances are loaded in this process: starting workers would take longer."""
+
+
+@dataclass
+class Hypothesis:
+    """What the model wrote for utterance `index`; `text` is None where `problem` says why there is none."""
+
+    index: int
+    text: str | None
+    problem: str | None = None
+
+
+def loader_workers(wanted: int | None, examples: int) -> int:
+    """Worker processes for a loader: as wanted, else none for few examples and up to four by machine."""
+    if wanted is not None:
+        return wanted
+    return 0 if examples <= FEW else max(1, min(4, (os.cpu_count() or 2) - 1))
+
+
+def decode(
+    model: AcousticModel,
+    utterances: Sequence[Utterance],
+    options: DecodingOptions | None = None,
+    progress: Progress | None = None,
+) -> list[Hypothesis]:
+    """Transcribe utterances in batches of similar length.
+
+    Args:
+        model: the recogniser; its network is left in evaluation mode.
+        utterances: what to transcribe; text is not looked at.
+        options: batch sizes, beam, precision.
+        progress: told seconds of audio done and in all.
+
+    Returns:
+        One hypothesis an utterance, in input order. A file that cannot be read has a problem, not an exception.
+    """
+    options = options or DecodingOptions()
+    durations_s, unreadable = _durations(utterances)
+    usable = [i for i in range(len(utterances)) if i not in unreadable]
+    batches = _batches(model, [durations_s[i] for i in usable], options)
+    batches = [[usable[i] for i in batch] for batch in batches]
+    results = {i: Hypothesis(i, None, problem) for i, problem in unreadable.items()}
+    total_s, done_s = sum(durations_s), 0.0
+    for batch in _load(model, utterances, batches, options):
+        facts: BatchFacts = batch.pop("facts")
+        results.update({i: Hypothesis(i, None, problem) for i, problem in facts.problems})
+        if facts.indices:
+            texts = _transcribe(model, batch, options)
+            results.update({i: Hypothesis(i, text) for i, text in zip(facts.indices, texts, strict=True)})
+        done_s += facts.seconds
+        if progress is not None:
+            progress(done_s, total_s)
+    return [results[i] for i in range(len(utterances))]
+
+
+def decode_waveforms(
+    model: AcousticModel, waveforms: Sequence[np.ndarray], options: DecodingOptions | None = None
+) -> list[str]:
+    """Transcribe waveforms `(samples,)` at the model's rate that are already in memory; in input order."""
+    options = options or DecodingOptions()
+    collator = Collator(model)
+    texts = [""] * len(waveforms)
+    seconds = [len(w) / model.sample_rate for w in waveforms]
+    for indices in _batches(model, seconds, options):
+        examples = [Example(i, seconds[i], model.features(waveforms[i])) for i in indices]
+        batch = collator(examples)
+        batch.pop("facts")
+        for index, text in zip(indices, _transcribe(model, batch, options), strict=True):
+            texts[index] = text
+    return texts
+
+
+def _batches(model: AcousticModel, durations_s: list[float], options: DecodingOptions) -> list[list[int]]:
+    """Longest first, so that too large a batch shows at once."""
+    return batch_by_length(
+        durations_s, options.batch_seconds, options.max_batch, equal_only=not model.exact_in_batches
+    )
+
+
+def _durations(utterances: Sequence[Utterance]) -> tuple[list[float], dict[int, str]]:
+    """Seconds of each utterance, from the table or the file's header, and what stands in the way."""
+    durations_s, problems = [], {}
+    for index, utterance in enumerate(utterances):
+        seconds = utterance.duration_s
+        if seconds is None:
+            try:
+                seconds = _probed_seconds(utterance)
+            except BadInput as error:
+                seconds, problems[index] = 0.0, str(error)
+        durations_s.append(seconds)
+    return durations_s, problems
+
+
+def _probed_seconds(utterance: Utterance) -> float:
+    """Duration by the file's header, of the part between start and end."""
+    source = utterance.audio_bytes or utterance.audio
+    end_s = utterance.end_s if utterance.end_s is not None else probe(source).duration_s
+    return max(end_s - utterance.start_s, 0.0)
+
+
+def _load(
+    model: AcousticModel, utterances: Sequence[Utterance], batches: list[list[int]], options: DecodingOptions
+) -> Iterator[Batch]:
+    """Collated batches in order, prepared by worker processes where that pays."""
+    workers = loader_workers(options.workers, len(utterances))
+    dataset = SpeechDataset(utterances, model, with_labels=False)
+    yield from DataLoader(dataset, batch_sampler=batches, collate_fn=Collator(model), num_workers=workers)
+
+
+def _transcribe(model: AcousticModel, batch: Batch, options: DecodingOptions) -> list[str]:
+    """One batch through the network on its device, in the wanted precision."""
+    was_training = model.network.training
+    model.network.eval()
+    batch = {key: value.to(model.device) for key, value in batch.items()}
+    with precision_context(options.precision, model.device):
+        texts = model.transcribe(batch, options)
+    model.network.train(was_training)
+    return texts
+
+
+def precision_context(precision: str, device: torch.device) -> contextlib.AbstractContextManager:
+    """Autocast for "bf16" or "fp16" on a GPU.
+
+    Raises:
+        BadInput: a half precision on a device that has none.
+    """
+    if precision == "float32":
+        return contextlib.nullcontext()
+    if device.type == "cpu":
+        raise BadInput(f"precision {precision} needs a GPU; use float32")
+    return torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16)

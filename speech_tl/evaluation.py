@@ -1,0 +1,106 @@
+"""One model, one test set, one honest WER."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speech_tl.data.manifest import Manifest
+from speech_tl.decoding import Progress, decode
+from speech_tl.errors import BadInput
+from speech_tl.models.load import load_model
+from speech_tl.models.options import DecodingOptions
+from speech_tl.scoring.wer import Evaluation, score
+from speech_tl.text import default_normaliser, get_normaliser
+
+if TYPE_CHECKING:
+    from speech_tl.models.base import AcousticModel
+
+
+def evaluate(
+    model: AcousticModel | str,
+    data: Manifest | str | Path,
+    *,
+    split: str | None = "test",
+    normaliser: str | None = None,
+    language: str | None = None,
+    decoding: DecodingOptions | None = None,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Decode a test set and score it.
+
+    Args:
+        model: a loaded model, or what `load_model` takes.
+        data: a manifest with `text`, or where one is.
+        split: which split; None or a manifest without the column `split` means every row.
+        normaliser: `none`, `basic` or `english`; None takes the default of the language.
+        language: code or name; None takes the manifest's `language` when all rows agree.
+        decoding: batch sizes, beam, precision.
+        out: folder for summary.json and utterances.jsonl.
+        progress: told seconds of audio done and in all.
+
+    Raises:
+        BadInput: no text, no such split, nothing that can be decoded, or a model that cannot be loaded.
+    """
+    manifest = data if isinstance(data, Manifest) else Manifest.read(data)
+    if split is not None and "split" in manifest.columns and any(manifest.column("split")):
+        manifest = _split(manifest, split)
+    if "text" not in manifest.columns:
+        raise BadInput(f"{manifest.source} has no column 'text': a WER needs references")
+    language = language or the_language(manifest)
+    if isinstance(model, str):
+        model = load_model(model, language=language)
+    evaluation = evaluate_utterances(
+        model,
+        manifest,
+        normaliser or default_normaliser(language or model.language),
+        decoding or DecodingOptions(),
+        {"source": manifest.source, "split": split, "fingerprint": manifest.fingerprint()},
+        progress,
+    )
+    if out is not None:
+        evaluation.write(Path(out))
+    return evaluation
+
+
+def evaluate_utterances(
+    model: AcousticModel,
+    utterances: Sequence,
+    normaliser: str,
+    decoding: DecodingOptions,
+    data: dict[str, Any],
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Decode and score utterances that are already chosen; what cannot be decoded is listed in `data["left_out"]`."""
+    rules = get_normaliser(normaliser)
+    hypotheses = decode(model, utterances, decoding, progress)
+    if not any(h.text is not None for h in hypotheses):
+        why = next((h.problem for h in hypotheses if h.problem), "there are no rows")
+        raise BadInput(f"{data.get('source')}: nothing could be decoded; first problem: {why}")
+    return score(
+        utterances,
+        [h.text for h in hypotheses],
+        rules,
+        model=model.describe(),
+        decoding=decoding.conditions(),
+        data=data,
+    )
+
+
+def the_language(manifest: Manifest) -> str | None:
+    """The manifest's language when every row that says one says the same."""
+    if "language" not in manifest.columns:
+        return None
+    found = {language for language in manifest.column("language") if language}
+    return found.pop() if len(found) == 1 else None
+
+
+def _split(manifest: Manifest, name: str) -> Manifest:
+    """One split, refused in one line when it is not there."""
+    chosen = manifest.split(name)
+    if not len(chosen):
+        there = ", ".join(sorted({s for s in manifest.column("split") if s}))
+        raise BadInput(f"{manifest.source} has no rows of split {name} (there are: {there})")
+    return chosen

@@ -1,0 +1,153 @@
+"""`AcousticModel`: the one interface to a recogniser. Nothing outside this folder asks which family a model is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from speech_tl.errors import BadInput
+from speech_tl.models.options import DecodingOptions
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+Batch = dict[str, torch.Tensor]
+
+
+class AcousticModel(ABC):
+    """A pre-trained recogniser: text <-> labels, waveform -> features -> batch -> loss or text.
+
+    Attributes:
+        family: "ctc" or "whisper".
+        network: the transformers model that holds the weights.
+        source: where it was loaded from, as the user wrote it.
+        language: language code the model is set to, or None.
+        sample_rate: samples per second that `features` expects.
+        exact_in_batches: whether padding leaves an utterance's result unchanged; if not, `decoding` only
+            batches utterances of equal length.
+    """
+
+    family: str
+    exact_in_batches: bool = True
+
+    def __init__(self, network: PreTrainedModel, source: str, language: str | None, sample_rate: int) -> None:
+        """Keep the network and what is known about it."""
+        self.network = network
+        self.source = source
+        self.language = language
+        self.sample_rate = sample_rate
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy for a loader's worker process: everything but the weights."""
+        return {**self.__dict__, "network": None}
+
+    # ---- text <-> labels
+
+    @abstractmethod
+    def encode(self, text: str) -> list[int]:
+        """Label ids of a reference text, ready for `collate`."""
+
+    @abstractmethod
+    def unwritable(self, text: str) -> set[str]:
+        """Characters of `text` that the model has no way to write."""
+
+    @abstractmethod
+    def label_problem(self, text: str, duration_s: float) -> str | None:
+        """Why `text` cannot be learnt from `duration_s` seconds of audio, or None."""
+
+    # ---- waveform -> batch
+
+    @abstractmethod
+    def features(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
+        """One utterance's model input from its waveform `(samples,)`; runs in loader workers."""
+
+    @abstractmethod
+    def collate(self, features: Sequence[dict[str, np.ndarray]], labels: Sequence[Sequence[int]] | None) -> Batch:
+        """Pad features (and labels) of one batch into tensors with a leading batch dimension."""
+
+    # ---- batch -> loss or text
+
+    @abstractmethod
+    def loss(self, network: torch.nn.Module, batch: Batch) -> torch.Tensor:
+        """Summed loss of a batch, a scalar; divide by `items` of the whole effective batch.
+
+        `network` is `self.network` or what an accelerator wrapped around it.
+        """
+
+    @abstractmethod
+    def items(self, batch: Batch) -> int:
+        """What the loss is a mean over: utterances for CTC, target tokens for Whisper."""
+
+    @abstractmethod
+    def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
+        """Raw text of each utterance of a collated batch."""
+
+    # ---- parts and files
+
+    @abstractmethod
+    def parts(self) -> dict[str, list[torch.nn.Module]]:
+        """The network's modules by role: "feature_encoder", "encoder", "head"."""
+
+    @abstractmethod
+    def set_spec_augment(self, time_share: float, time_width: int, feature_share: float, feature_width: int) -> None:
+        """Set SpecAugment (Park et al. 2019, arXiv 1904.08779) for training; shares of 0 turn it off.
+
+        Args:
+            time_share: share of frames that start a time mask, times its width: about the share that is masked.
+            time_width: width of a time mask, in encoder frames (CTC) or mel frames (Whisper).
+            feature_share: the same for channels.
+            feature_width: width of a channel mask.
+        """
+
+    def attach_auxiliary_ctc(self, weight: float) -> None:
+        """Add a CTC loss on the encoder for pre-training, where the family has use for one.
+
+        Raises:
+            BadInput: the family has none.
+        """
+        raise BadInput(f"training.auxiliary_ctc={weight}: only Whisper has a decoder that a CTC loss could help")
+
+    def detach_auxiliary_ctc(self) -> None:
+        """Take it away again, so that the saved model is a plain one; nothing happens when there is none."""
+
+    @abstractmethod
+    def save(self, folder: str | Path) -> None:
+        """Write a plain Hugging Face folder (safetensors, processor) that `from_pretrained` loads."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.network.device
+
+    def to(self, device: str | torch.device) -> AcousticModel:
+        """Move the weights to a device; returns self."""
+        self.network.to(device)
+        return self
+
+    def parameter_counts(self) -> tuple[int, int]:
+        """(trainable, total) numbers of parameters."""
+        sizes = [(p.requires_grad, p.numel()) for p in self.network.parameters()]
+        return sum(n for trainable, n in sizes if trainable), sum(n for _, n in sizes)
+
+    def describe(self) -> dict[str, Any]:
+        """What the model is, for reports."""
+        return {
+            "source": self.source,
+            "family": self.family,
+            "architecture": type(self.network).__name__,
+            "language": self.language,
+            "revision": getattr(self.network.config, "_commit_hash", None),
+            "parameters": self.parameter_counts()[1],
+        }
+
+
+def trainable(modules: Iterable[torch.nn.Module], flag: bool) -> None:
+    """Set whether the parameters of `modules` are trained."""
+    for module in modules:
+        for parameter in module.parameters():
+            parameter.requires_grad_(flag)

@@ -1,0 +1,246 @@
+"""From a name to a model: a Hub id, a folder or a shipped starter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from speech_tl.errors import BadInput
+from speech_tl.models.quiet import quiet_transformers
+from speech_tl.text import nearest
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, Wav2Vec2CTCTokenizer
+
+    from speech_tl.models.base import AcousticModel
+    from speech_tl.models.ctc import CTCModel
+    from speech_tl.models.whisper import WhisperModel
+
+STARTERS = {"starter-wav2vec2": "wav2vec2", "starter-whisper": "whisper"}
+SPECIAL_TOKENS = ["<pad>", "<s>", "</s>", "<unk>", "|"]
+
+
+def load_model(
+    source: str | Path,
+    *,
+    language: str | None = None,
+    task: str = "transcribe",
+    texts: Iterable[str] | None = None,
+    from_scratch: bool = False,
+    revision: str | None = None,
+    device: str | None = None,
+) -> AcousticModel:
+    """Load a recogniser.
+
+    Args:
+        source: a Hub id ("openai/whisper-small"), a Hugging Face folder, "starter-wav2vec2" or "starter-whisper".
+        language: code or name; picks Whisper's language token or an MMS adapter.
+        task: Whisper's task, "transcribe" or "translate".
+        texts: train texts; a CTC checkpoint gets rows for the characters in them that it lacks. Not for scoring.
+        from_scratch: the same network with random weights (seed torch first), for comparisons.
+        revision: branch, tag or commit of a Hub id.
+        device: where to put the weights; None picks a GPU when there is one.
+
+    Raises:
+        BadInput: nothing there, no network, not a speech recogniser, or a head that cannot write yet.
+
+    >>> model = load_model("starter-wav2vec2")
+    >>> model.family, model.sample_rate
+    ('ctc', 16000)
+    """
+    name = str(source)
+    place = locate(name)
+    with quiet_transformers():
+        config = _config(name, place, revision)
+        if config.model_type == "whisper":
+            model = _load_whisper(name, place, config, language, task, from_scratch, revision)
+        else:
+            model = _load_ctc(name, place, config, language, texts, from_scratch, revision)
+    model.network.eval()
+    return model.to(device or best_device())
+
+
+def best_device() -> str:
+    """The fastest device that works here: "cuda", "mps" or "cpu"."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def locate(name: str) -> str:
+    """Folder of a starter or a local model; a Hub id comes back unchanged.
+
+    Raises:
+        BadInput: looks like a path and is not there, or is a folder without config.json.
+    """
+    if name in STARTERS:
+        return str(Path(__file__).parents[1] / "starters" / STARTERS[name])
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            inner = path / "model"
+            hint = f"; did you mean {inner}?" if (inner / "config.json").is_file() else ""
+            raise BadInput(f"model folder {name} has no config.json: expected a Hugging Face model folder{hint}")
+        return str(path)
+    if path.exists():
+        raise BadInput(f"model {name} is a file: expected a folder, a Hub id or {' or '.join(STARTERS)}")
+    if name.startswith(("/", ".", "~")) or name.count("/") > 1 or not name.strip():
+        raise BadInput(f"model folder {name} does not exist: give a folder, a Hub id or {' or '.join(STARTERS)}")
+    hint = nearest(name, STARTERS)
+    if "/" not in name and hint:
+        raise BadInput(f"unknown model {name}; did you mean {hint}?")
+    return name
+
+
+def _config(name: str, place: str, revision: str | None) -> PretrainedConfig:
+    """The checkpoint's configuration, refused in one line when it is no speech recogniser."""
+    from transformers import MODEL_FOR_CTC_MAPPING, AutoConfig
+
+    try:
+        config = AutoConfig.from_pretrained(place, revision=revision)
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        raise BadInput(f"model {name} cannot be loaded: {_why(error, place)}") from error
+    if config.model_type != "whisper" and type(config) not in MODEL_FOR_CTC_MAPPING:
+        raise BadInput(f"model {name} is a {config.model_type} model: expected a wav2vec2-family (CTC) or Whisper one")
+    return config
+
+
+def _why(error: Exception, place: str) -> str:
+    """One line for the many ways a download or a broken folder fails."""
+    if Path(place).is_dir():
+        return f"its folder is damaged ({str(error).splitlines()[0][:120]})"
+    return "no such folder, and the Hub does not have it or cannot be reached (`speech-tl doctor` checks the network)"
+
+
+def _pretrained(loader: Any, name: str, place: str, **options: Any) -> Any:
+    """`loader.from_pretrained` with our one-line error."""
+    try:
+        return loader.from_pretrained(place, **options)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise BadInput(f"model {name} cannot be loaded: {_why(error, place)}") from error
+
+
+def _load_whisper(
+    name: str,
+    place: str,
+    config: PretrainedConfig,
+    language: str | None,
+    task: str,
+    from_scratch: bool,
+    revision: str | None,
+) -> WhisperModel:
+    from transformers import (
+        WhisperFeatureExtractor,
+        WhisperForConditionalGeneration,
+        WhisperTokenizer,
+    )
+
+    from speech_tl.models.whisper import WhisperModel
+
+    if task not in ("transcribe", "translate"):
+        raise BadInput(f"model.task={task}: expected transcribe or translate")
+    network = _pretrained(WhisperForConditionalGeneration, name, place, revision=revision, dtype="float32")
+    if from_scratch:
+        settings = network.generation_config
+        network = WhisperForConditionalGeneration(config)
+        network.generation_config = settings
+    tokenizer = _pretrained(WhisperTokenizer, name, place, revision=revision)
+    extractor = _pretrained(WhisperFeatureExtractor, name, place, revision=revision)
+    return WhisperModel(network, tokenizer, extractor, name, language, task)
+
+
+def _load_ctc(
+    name: str,
+    place: str,
+    config: PretrainedConfig,
+    language: str | None,
+    texts: Iterable[str] | None,
+    from_scratch: bool,
+    revision: str | None,
+) -> CTCModel:
+    from transformers import AutoFeatureExtractor
+
+    from speech_tl.models.ctc import CTCModel, extend_head, label_text, vocabulary_for
+
+    extractor = _pretrained(AutoFeatureExtractor, name, place, revision=revision)
+    tokenizer = _ctc_tokenizer(place, revision, language if getattr(config, "adapter_attn_dim", None) else None)
+    network, fresh_head = _ctc_network(name, place, config, language, from_scratch, revision, tokenizer)
+    if texts is not None:
+        known = dict(tokenizer.get_vocab()) if tokenizer else {}
+        added = vocabulary_for(texts, known)
+        tokenizer = grown_tokenizer(tokenizer, added)
+        extend_head(network, len(tokenizer))
+    elif tokenizer is None or fresh_head:
+        raise BadInput(f"model {name} has no CTC head with characters yet: adapt it first (speech-tl adapt)")
+    network.config.pad_token_id = tokenizer.pad_token_id
+    normalise = bool(getattr(extractor, "do_normalize", True))
+    model = CTCModel(network, tokenizer, name, language, extractor.sampling_rate, normalise)
+    if not any(len(c) == 1 and label_text(c, model.vocabulary) for c in model.vocabulary if c != model.delimiter):
+        raise BadInput(f"model {name} has a vocabulary without characters: give train text, or another model")
+    return model
+
+
+def _ctc_network(
+    name: str,
+    place: str,
+    config: PretrainedConfig,
+    language: str | None,
+    from_scratch: bool,
+    revision: str | None,
+    tokenizer: Wav2Vec2CTCTokenizer | None,
+) -> tuple[PreTrainedModel, bool]:
+    """The network, and whether its head is fresh."""
+    from transformers import AutoModelForCTC
+
+    if tokenizer is None:
+        config.vocab_size = len(SPECIAL_TOKENS)
+    if from_scratch:
+        return AutoModelForCTC.from_config(config), False
+    options: dict[str, Any] = {}
+    if getattr(config, "adapter_attn_dim", None) and language:
+        options = {"target_lang": language}
+    network, info = _pretrained(
+        AutoModelForCTC,
+        name,
+        place,
+        revision=revision,
+        config=config,
+        dtype="float32",
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+        **options,
+    )
+    fresh = tokenizer is None or any("lm_head" in key for key in info["missing_keys"])
+    return network, fresh
+
+
+def _ctc_tokenizer(place: str, revision: str | None, adapter_language: str | None) -> Wav2Vec2CTCTokenizer | None:
+    """The checkpoint's characters, or None when it was never given any."""
+    from transformers import Wav2Vec2CTCTokenizer
+
+    options = {"target_lang": adapter_language} if adapter_language else {}
+    try:
+        return Wav2Vec2CTCTokenizer.from_pretrained(place, revision=revision, **options)
+    except (OSError, TypeError, ValueError):
+        return None
+
+
+def grown_tokenizer(old: Wav2Vec2CTCTokenizer | None, added: list[str]) -> Wav2Vec2CTCTokenizer:
+    """A tokenizer with the old characters at their old rows and the new ones behind them."""
+    from transformers import Wav2Vec2CTCTokenizer
+
+    if old is not None and not added:
+        return old
+    vocabulary = dict(old.get_vocab()) if old else {token: i for i, token in enumerate(SPECIAL_TOKENS)}
+    for character in added:
+        vocabulary[character] = max(vocabulary.values()) + 1
+    settings = {"word_delimiter_token": old.word_delimiter_token, "unk_token": old.unk_token} if old else {}
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "vocab.json"
+        path.write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")
+        return Wav2Vec2CTCTokenizer(str(path), **settings)

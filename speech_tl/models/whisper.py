@@ -1,0 +1,277 @@
+"""Whisper: an encoder over 30 s of log-mel frames and a decoder that writes tokens (Radford et al. 2022, arXiv 2212.04356)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import (
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperTokenizer,
+)
+from transformers.modeling_outputs import BaseModelOutput
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+from speech_tl.errors import BadInput
+from speech_tl.models.base import AcousticModel, Batch, DecodingOptions
+from speech_tl.models.quiet import quiet_transformers
+from speech_tl.text import nearest
+
+IGNORED = -100
+"""Label of a position that has no loss."""
+
+SPARE_FRAMES = 128
+"""Mel frames of silence kept after the speech when the context is trimmed (64 encoder positions)."""
+
+FULL_CONTEXT_EVERY = 16
+"""With a trimmed context, about one training batch in this many still has the full 30 s."""
+
+
+class ShortContextEncoder(WhisperEncoder):
+    """Whisper's encoder on as many frames as it is given: it takes the first position embeddings.
+
+    The published forward refuses anything but 30 s. The weights and the result on 30 s are the same.
+    """
+
+    def forward(self, input_features: torch.Tensor, attention_mask: None = None, **kwargs: object) -> BaseModelOutput:
+        """`(batch, mels, frames)` -> last_hidden_state `(batch, frames / 2, width)`."""
+        if input_features.shape[-1] == 2 * self.max_source_positions:
+            return super().forward(input_features, attention_mask=attention_mask, **kwargs)
+        hidden = nn.functional.gelu(self.conv1(input_features))
+        hidden = nn.functional.gelu(self.conv2(hidden)).transpose(1, 2)
+        hidden = hidden + self.embed_positions.weight[: hidden.shape[1]]
+        hidden = nn.functional.dropout(hidden, p=self.dropout, training=self.training)
+        for layer in self.layers:
+            if not (self.training and self.layerdrop > 0.0 and torch.rand([]) < self.layerdrop):
+                hidden = layer(hidden, None)
+        return BaseModelOutput(last_hidden_state=self.layer_norm(hidden))
+
+
+class WhisperModel(AcousticModel):
+    """A Whisper checkpoint, multilingual or English-only, 80 or 128 mel bins.
+
+    Attributes:
+        audio_context: "full" trains on 30 s windows as published; "trimmed" on the frames the batch needs plus
+            `SPARE_FRAMES`, with one batch in `FULL_CONTEXT_EVERY` at full length. Decoding always sees 30 s.
+    """
+
+    family = "whisper"
+
+    def __init__(
+        self,
+        network: WhisperForConditionalGeneration,
+        tokenizer: WhisperTokenizer,
+        extractor: WhisperFeatureExtractor,
+        source: str,
+        language: str | None,
+        task: str = "transcribe",
+    ) -> None:
+        """Wrap a loaded network and set its language and task for labels and for generation."""
+        super().__init__(network, source, language, extractor.sampling_rate)
+        self.tokenizer, self.extractor, self.task = tokenizer, extractor, task
+        self.multilingual = bool(getattr(network.generation_config, "is_multilingual", True))
+        self.full_frames = 2 * network.config.max_source_positions
+        self.longest_label = network.config.max_target_positions
+        self.end = network.config.eos_token_id
+        self._silence_samples = extractor.n_fft + 2 * extractor.hop_length
+        self.audio_context = getattr(network.config, "audio_context", "full")
+        network.model.encoder.__class__ = ShortContextEncoder
+        self._set_language(language)
+
+    def _set_language(self, language: str | None) -> None:
+        """Put language and task where generation looks for them today; forced_decoder_ids are the old way."""
+        settings = self.network.generation_config
+        settings.forced_decoder_ids = None
+        self.network.config.forced_decoder_ids = None
+        if not self.multilingual:
+            if language not in (None, "en", "english"):
+                raise BadInput(f"model {self.source} writes English only, not language={language}; use a multilingual one")
+            self.language, self.prompt = "en", self._tokens("<|startoftranscript|>", "<|notimestamps|>")
+            return
+        codes = {token.strip("<|>") for token in getattr(settings, "lang_to_id", {})}
+        language = language or getattr(settings, "language", None)
+        self.language = language and _language_code(language, codes, self.source)
+        settings.task = self.task
+        if self.language:
+            settings.language = self.language
+        self.prompt = self._tokens(
+            "<|startoftranscript|>", f"<|{self.language or 'en'}|>", f"<|{self.task}|>", "<|notimestamps|>"
+        )
+
+    def _tokens(self, *names: str) -> list[int]:
+        return self.tokenizer.convert_tokens_to_ids(list(names))
+
+    # ---- text <-> labels
+
+    def encode(self, text: str) -> list[int]:
+        """Tokens of `text` with the leading space of Whisper's own training, and the end token."""
+        return [*self.tokenizer.encode(" " + text.strip(), add_special_tokens=False), self.end]
+
+    def unwritable(self, text: str) -> set[str]:
+        """None: byte-level tokens write anything."""
+        return set()
+
+    def label_problem(self, text: str, duration_s: float) -> str | None:
+        """Whisper's decoder has room for a fixed number of tokens, its prompt among them."""
+        needed = len(self.prompt) + len(self.encode(text))
+        if needed > self.longest_label:
+            return f"labels longer than Whisper's {self.longest_label} tokens ({needed})"
+        limit_s = self.extractor.chunk_length
+        return f"audio longer than Whisper's {limit_s} s window ({duration_s:.1f} s)" if duration_s > limit_s else None
+
+    # ---- waveform -> batch
+
+    def features(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
+        """`mel` `(mels, frames)` of the clip, `silence` the value that 30 s padding would have had.
+
+        The published extractor pads the waveform with zeros to 30 s first. Here a clip gets a little more than one
+        window of zeros, whose last frame holds the padding's value: the same numbers from the frames a clip needs.
+        """
+        padded = np.pad(waveform[: self.extractor.n_samples], (0, self._silence_samples)).astype(np.float32)
+        mel = self.extractor(
+            padded, sampling_rate=self.sample_rate, padding=False, truncation=False, return_tensors="np"
+        ).input_features[0]
+        return {"mel": mel[:, : self.full_frames], "silence": mel[:, -1].max()}
+
+    def collate(self, features: Sequence[dict[str, np.ndarray]], labels: Sequence[Sequence[int]] | None) -> Batch:
+        """`input_features` `(batch, mels, frames)`; `labels` and `decoder_input_ids` `(batch, tokens)`.
+
+        Prompt tokens are given to the decoder and have no loss.
+        """
+        frames = self._context_frames([f["mel"].shape[1] for f in features], training=labels is not None)
+        mels = features[0]["mel"].shape[0]
+        inputs = np.empty((len(features), mels, frames), np.float32)
+        for row, feature in zip(inputs, features, strict=True):
+            own = min(feature["mel"].shape[1], frames)
+            row[:, :own], row[:, own:] = feature["mel"][:, :own], feature["silence"]
+        batch = {"input_features": torch.from_numpy(inputs)}
+        if labels is not None:
+            targets = [[IGNORED] * (len(self.prompt) - 1) + list(ids) for ids in labels]
+            given = [self.prompt + list(ids[:-1]) for ids in labels]
+            batch["labels"] = _pad(targets, IGNORED)
+            batch["decoder_input_ids"] = _pad(given, self.end)
+        return batch
+
+    def _context_frames(self, frames: list[int], training: bool) -> int:
+        """Mel frames of a batch; which batches stay at full length depends on the batch alone."""
+        if not training or self.audio_context == "full" or sum(frames) % FULL_CONTEXT_EVERY == 0:
+            return self.full_frames
+        needed = max(frames) + SPARE_FRAMES
+        return min(needed + needed % 2, self.full_frames)
+
+    # ---- batch -> loss or text
+
+    def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """Sum of the cross entropy over target tokens, plus the auxiliary CTC loss where one is attached."""
+        outputs = network(
+            input_features=batch["input_features"], decoder_input_ids=batch["decoder_input_ids"], use_cache=False
+        )
+        labels = batch["labels"]
+        loss = nn.functional.cross_entropy(
+            outputs.logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+        )
+        auxiliary = getattr(self.network, "auxiliary_ctc", None)
+        if auxiliary is not None:
+            loss = loss + auxiliary(outputs.encoder_last_hidden_state, labels, self.end)
+        return loss
+
+    def items(self, batch: Batch) -> int:
+        """Target tokens of the batch, the end token among them."""
+        return int((batch["labels"] != IGNORED).sum())
+
+    @torch.inference_mode()
+    def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
+        """Generate without timestamps; one window of at most 30 s an utterance."""
+        with quiet_transformers():
+            ids = self.network.generate(
+                batch["input_features"], num_beams=options.beam, do_sample=False, return_timestamps=False
+            )
+        return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+    # ---- parts and files
+
+    def parts(self) -> dict[str, list[nn.Module]]:
+        """The two convolutions, the rest of the encoder, the decoder with its tied output."""
+        encoder = self.network.model.encoder
+        return {
+            "feature_encoder": [encoder.conv1, encoder.conv2],
+            "encoder": [encoder.layers, encoder.layer_norm],
+            "head": [self.network.model.decoder],
+        }
+
+    def set_spec_augment(self, time_share: float, time_width: int, feature_share: float, feature_width: int) -> None:
+        """Masks on the log-mel frames."""
+        config = self.network.config
+        config.apply_spec_augment = time_share > 0 or feature_share > 0
+        config.mask_time_prob, config.mask_time_length, config.mask_time_min_masks = time_share, time_width, 0
+        config.mask_feature_prob, config.mask_feature_length = feature_share, feature_width
+
+    def attach_auxiliary_ctc(self, weight: float) -> None:
+        """Put a CTC head on the encoder."""
+        config = self.network.config
+        self.network.auxiliary_ctc = AuxiliaryCTC(config.d_model, config.vocab_size, weight).to(self.device)
+
+    def detach_auxiliary_ctc(self) -> None:
+        """Remove the CTC head."""
+        if hasattr(self.network, "auxiliary_ctc"):
+            del self.network.auxiliary_ctc
+
+    def save(self, folder: str | Path) -> None:
+        """Write config, generation config, safetensors, tokenizer and feature extractor."""
+        with quiet_transformers():
+            self.network.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+        self.extractor.save_pretrained(folder)
+
+
+class AuxiliaryCTC(nn.Module):
+    """A CTC head on Whisper's encoder, for pre-training only: it teaches the attention to align.
+
+    Joint CTC and attention training: Kim, Hori & Watanabe 2017 (arXiv 1609.06773). Removed before a model is saved
+    for use.
+    """
+
+    def __init__(self, width: int, tokens: int, weight: float) -> None:
+        """`weight` scales the summed CTC loss against the summed cross entropy."""
+        super().__init__()
+        self.head, self.weight = nn.Linear(width, tokens), weight
+
+    def forward(self, hidden: torch.Tensor, labels: torch.Tensor, blank: int) -> torch.Tensor:
+        """Weighted, summed CTC loss of `labels` without prompt and end, with the end token as blank."""
+        targets = labels.masked_fill(labels == blank, IGNORED)
+        scores = nn.functional.log_softmax(self.head(hidden), dim=-1, dtype=torch.float32).transpose(0, 1)
+        frames = torch.full((hidden.shape[0],), hidden.shape[1], dtype=torch.long)
+        wanted = targets[targets != IGNORED]
+        lengths = (targets != IGNORED).sum(-1)
+        loss = nn.functional.ctc_loss(
+            scores, wanted, frames, lengths, blank=blank, reduction="sum", zero_infinity=True
+        )
+        return self.weight * loss
+
+
+def _pad(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
+    """`(batch, longest)` from rows of ids."""
+    tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
+    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
+
+
+def _language_code(language: str, codes: set[str], source: str) -> str:
+    """Whisper's code of a language given as code or name ("de", "german", "de-DE").
+
+    Raises:
+        BadInput: the checkpoint has no token for it; names the nearest one.
+    """
+    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
+
+    wanted = language.lower().split("-")[0].split("_")[0]
+    code = TO_LANGUAGE_CODE.get(wanted, wanted)
+    if codes and code not in codes:
+        hint = nearest(wanted, [*TO_LANGUAGE_CODE, *codes])
+        raise BadInput(
+            f"model {source} has no token for language={language}" + (f"; did you mean {hint}?" if hint else "")
+        )
+    return code

@@ -1,0 +1,228 @@
+"""A recipe: the typed description of a run, how it is written to a file, read back and overridden."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from speech_tl.data.augment import AugmentOptions
+from speech_tl.data.manifest import DataOptions
+from speech_tl.errors import BadInput
+from speech_tl.models.options import DecodingOptions, ModelOptions
+from speech_tl.strategies.trained import STRATEGIES, Full, HeadOnly, Strategy
+from speech_tl.text import nearest
+from speech_tl.training.options import TrainingOptions
+
+__all__ = ["DataOptions", "Full", "HeadOnly", "ModelOptions", "Recipe", "ScoringOptions", "TrainingOptions"]
+
+
+class ScoringOptions(BaseModel):
+    """How hypotheses are scored.
+
+    Attributes:
+        normaliser: `none`, `basic` or `english`; None takes the language's default.
+        by: manifest columns whose values get a WER of their own.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    normaliser: str | None = None
+    by: list[str] = []
+
+
+class Recipe(BaseModel):
+    """One run: which model, which data, what is trained, how, and how it is scored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    description: str = ""
+    model: ModelOptions = ModelOptions()
+    data: DataOptions = DataOptions()
+    strategy: Strategy = Full()
+    training: TrainingOptions = TrainingOptions()
+    augment: AugmentOptions = AugmentOptions()
+    scoring: ScoringOptions = ScoringOptions()
+    decoding: DecodingOptions = DecodingOptions()
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    def with_overrides(self, overrides: Sequence[str]) -> Recipe:
+        """A copy with `key=value` overrides, each a dotted path: "training.learning_rate=1e-4".
+
+        "model=X" means "model.source=X"; "strategy=head_only" picks the strategy with its defaults; "data=X" means
+        "data.root=X".
+
+        >>> Recipe(name="demo").with_overrides(["training.max_steps=50", "model=starter-whisper"]).model.source
+        'starter-whisper'
+
+        Raises:
+            BadInput: no "=", an unknown key (the nearest real one is named), or a value that does not fit.
+        """
+        values = self.model_dump()
+        for override in overrides:
+            key, equals, text = override.partition("=")
+            if not equals:
+                raise BadInput(f"{override!r} is not an override: expected key=value, like training.max_steps=100")
+            _put(values, SHORT_FORMS.get(key, key), yaml_value(key, text))
+        return validated(values, "override")
+
+    def to_yaml(self) -> str:
+        """The whole recipe as YAML; `read_recipe` on it repeats the run."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+SHORT_FORMS = {"model": "model.source", "data": "data.root", "strategy": "strategy.name"}
+
+
+def yaml_value(key: str, text: str) -> Any:
+    """The value that a user typed after "=", as YAML reads it; `1e-4` is a number too.
+
+    Raises:
+        BadInput: it is not YAML.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{key}={text}: the value cannot be read (quote it?)") from error
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key, refusing one that the recipe does not have."""
+    if key == "strategy.name" and value in STRATEGIES:
+        values["strategy"] = STRATEGIES[value]().model_dump()
+        return
+    *path, last = key.split(".")
+    place = values
+    for depth, part in enumerate(path):
+        if not isinstance(place.get(part), dict):
+            raise unknown_key(key, values)
+        place = place[part]
+        if path[depth] in OPEN_TABLES:
+            place[".".join([*path[depth + 1 :], last])] = value
+            return
+    if last not in place:
+        raise unknown_key(key, values)
+    place[last] = value
+
+
+OPEN_TABLES = {"where", "shape"}
+"""Fields that take keys of the user's own: columns of a manifest, fields of a configuration."""
+
+
+def unknown_key(key: str, values: dict[str, Any]) -> BadInput:
+    """The error for a key that does not exist, with the nearest that does."""
+    known = list(_keys(values))
+    hint = nearest(key, known) or nearest(key, [k.rpartition(".")[2] for k in known])
+    whole = next((k for k in known if k == hint or k.endswith(f".{hint}")), None)
+    return BadInput(f"unknown key {key}" + (f"; did you mean {whole}?" if whole else "; `--dry-run` shows all keys"))
+
+
+def _keys(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    """Every dotted key."""
+    for name, value in values.items():
+        yield prefix + name
+        if isinstance(value, dict):
+            yield from _keys(value, f"{prefix}{name}.")
+
+
+def validated(values: dict[str, Any], origin: str) -> Recipe:
+    """A recipe from plain values.
+
+    Raises:
+        BadInput: the first thing that does not fit, in one line.
+    """
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise BadInput(f"{origin}: {first_mistake(error)}") from error
+
+
+def first_mistake(error: ValidationError) -> str:
+    """One line from pydantic's report: the dotted key, what is wrong, what was given; and how many more there are."""
+    mistakes = error.errors()
+    first = mistakes[0]
+    place = [str(part) for part in first["loc"] if part not in STRATEGIES]
+    more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    given = "" if first["type"] in ("missing", "extra_forbidden") else f", not {first['input']!r}"
+    return f"{'.'.join(place)}: {first['msg']}{given}{more}"
+
+
+def read_recipe(name: str) -> Recipe:
+    """A recipe from a script, a saved recipe.yaml, or a name as `speech-tl recipes` lists it.
+
+    Raises:
+        BadInput: not found (the nearest name is given), or it does not hold one recipe.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        return recipe_from_yaml(path)
+    if path.suffix == ".py" and path.is_file():
+        return recipe_from_script(path)
+    known = shipped_recipes()
+    if name in known:
+        return recipe_from_script(known[name])
+    if path.exists():
+        raise BadInput(f"recipe {name} is neither a .py script nor a .yaml file")
+    hint = nearest(name, known) or nearest(name, {n.rpartition("/")[2]: n for n in known})
+    raise BadInput(
+        f"recipe {name} not found" + (f"; did you mean {hint}?" if hint else "; `speech-tl recipes` lists them all")
+    )
+
+
+def recipe_from_yaml(path: Path) -> Recipe:
+    """A saved recipe."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(values, dict):
+        raise BadInput(f"recipe {path} holds no recipe: expected keys like name, model, data")
+    return validated(values, f"recipe {path}")
+
+
+def recipe_from_script(path: Path) -> Recipe:
+    """The `recipe` of a recipe script, whose module body is run but not its `__main__` part."""
+    spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ValidationError as error:
+        raise BadInput(f"recipe {path}: {first_mistake(error)}") from error
+    except SyntaxError as error:
+        raise BadInput(f"recipe {path} line {error.lineno}: {error.msg}") from error
+    found = getattr(module, "recipe", None)
+    if not isinstance(found, Recipe):
+        raise BadInput(f"recipe {path} has no `recipe = Recipe(...)`")
+    return found
+
+
+def recipes_folder() -> Path:
+    """Where the shipped recipes are: inside an installed wheel, or beside the package in a checkout."""
+    package = Path(__file__).parent
+    return package / "recipes" if (package / "recipes").is_dir() else package.parent / "recipes"
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """Name ("accent/mandarin_english", "quickstart") -> script of every shipped recipe."""
+    folder = recipes_folder()
+    scripts = sorted(folder.rglob("*.py"))
+    return {str(s.relative_to(folder).with_suffix("")): s for s in scripts if not s.name.startswith("_")}
+
+
+def main(recipe: Recipe) -> None:
+    """Run a recipe script: `python recipes/accent/x.py training.max_steps=50` is `speech-tl adapt recipes/accent/x.py`."""
+    from speech_tl.cli import run_script
+
+    run_script(recipe, sys.argv[1:])

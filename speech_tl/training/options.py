@@ -1,0 +1,80 @@
+"""The knobs of training, each with its trade-off in a few words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from speech_tl.models.base import AcousticModel
+
+WHISPER_RATES = [(12e6, 5e-4), (50e6, 3.75e-5), (100e6, 2.5e-5), (300e6, 1.25e-5), (900e6, 6.25e-6)]
+"""(parameters below, peak learning rate). From 50e6 on: pre-training's rate over 40, as vasistalodagala/whisper-finetune."""
+
+CTC_RATES = [(20e6, 5e-4), (150e6, 1e-4)]
+"""(parameters below, peak learning rate); larger ones get 3e-5."""
+
+
+class TrainingOptions(BaseModel):
+    """How long, how fast and how carefully to train.
+
+    Attributes:
+        max_steps: optimiser steps; None means `epochs`.
+        epochs: passes over the training utterances.
+        max_minutes: stop after so many minutes of training, whatever the steps; None is no limit.
+        learning_rate: peak rate; None picks by family and size (smaller models bear more).
+        schedule: how the rate falls after warm-up; "warmup_stable_decay" holds it and falls in the last tenth.
+        warmup_share: share of the steps in which the rate climbs.
+        weight_decay: AdamW's decay.
+        max_grad_norm: gradients are clipped to this norm.
+        batch_seconds: padded seconds of audio in one batch on one device; larger is faster until memory is full.
+        gradient_accumulation_steps: batches for one step; the loss is a mean over all of them.
+        precision: "auto" takes bf16 where the GPU has it, else float32.
+        gradient_checkpointing: a third slower, far less memory.
+        eval_steps: steps between looks at the dev WER; None makes it about ten looks.
+        dev_limit: at most so many dev utterances are decoded each time, always the same ones; None is all.
+        patience: looks without a better dev WER before stopping; None never stops early.
+        workers: processes that load audio; None picks by machine.
+        bad_losses: so many non-finite losses in a row stop the run.
+        auxiliary_ctc: weight of a CTC loss on Whisper's encoder while pre-training; 0 is off.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_steps: int | None = Field(None, ge=1)
+    epochs: float = Field(10.0, gt=0)
+    max_minutes: float | None = Field(None, gt=0)
+    learning_rate: float | None = Field(None, gt=0)
+    schedule: Literal["linear", "cosine", "constant_with_warmup", "warmup_stable_decay"] = "linear"
+    warmup_share: float = Field(0.1, ge=0, lt=1)
+    weight_decay: float = Field(0.01, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    batch_seconds: float = Field(40.0, gt=0)
+    gradient_accumulation_steps: int = Field(1, ge=1)
+    precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
+    gradient_checkpointing: bool = False
+    eval_steps: int | None = Field(None, ge=1)
+    dev_limit: int | None = Field(200, ge=1)
+    patience: int | None = Field(None, ge=1)
+    workers: int | None = Field(None, ge=0)
+    bad_losses: int = Field(20, ge=1)
+    auxiliary_ctc: float = Field(0.0, ge=0)
+
+
+def peak_learning_rate(options: TrainingOptions, model: AcousticModel) -> float:
+    """The rate asked for, or the usual one for the model's family and size."""
+    if options.learning_rate is not None:
+        return options.learning_rate
+    size = model.parameter_counts()[1]
+    table, largest = (CTC_RATES, 3e-5) if model.family == "ctc" else (WHISPER_RATES, 4.375e-6)
+    return next((rate for limit, rate in table if size < limit), largest)
+
+
+def resolved_precision(options: TrainingOptions, device_type: str) -> str:
+    """ "float32", "bf16" or "fp16" for a device; "auto" takes bf16 where it is supported."""
+    if options.precision != "auto":
+        return options.precision
+    import torch
+
+    return "bf16" if device_type == "cuda" and torch.cuda.is_bf16_supported() else "float32"

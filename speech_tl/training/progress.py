@@ -1,0 +1,141 @@
+"""What a training run did so far: counts, times, the log that a report draws its curves from, and a line to look at."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import (
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from speech_tl.data.batching import BatchFacts
+from speech_tl.text import write_atomically
+
+StepProgress = Callable[[int, int, dict[str, float]], None]
+"""Called with (steps done, steps in all, {"loss", "dev_wer", ...} as far as known)."""
+
+
+class TrainingFacts:
+    """Counts that survive a kill: they are written with every log entry and read back on resume.
+
+    Attributes:
+        seconds: wall time of training steps, without dev decoding, in seconds.
+        audio_seconds: audio trained on, in seconds.
+        padded_seconds: the same with padding.
+        skipped_losses: micro-batches whose loss, and steps whose gradient, was not finite.
+        problems: dataset index -> why it could not be loaded.
+    """
+
+    COUNTS = ("seconds", "audio_seconds", "padded_seconds", "skipped_losses")
+
+    def __init__(self) -> None:
+        """Start from nothing."""
+        self.seconds = self.audio_seconds = self.padded_seconds = 0.0
+        self.skipped_losses = self.bad_in_a_row = 0
+        self.problems: dict[int, str] = {}
+        self._since: float | None = None
+
+    def add_batch(self, batch: BatchFacts) -> None:
+        """Count one batch."""
+        self.audio_seconds += batch.seconds
+        self.padded_seconds += batch.padded_seconds
+        self.problems.update(batch.problems)
+
+    def resume(self) -> None:
+        """Start the clock."""
+        self._since = time.perf_counter()
+
+    def pause(self) -> None:
+        """Stop the clock."""
+        if self._since is not None:
+            self.seconds += time.perf_counter() - self._since
+            self._since = None
+
+    def counts(self) -> dict[str, float]:
+        """The counts at this moment."""
+        if self._since is not None:
+            self.pause()
+            self.resume()
+        return {name: round(getattr(self, name), 3) for name in self.COUNTS}
+
+    def restore(self, entry: dict[str, Any]) -> None:
+        """Continue from a log entry's counts."""
+        for name in self.COUNTS:
+            setattr(self, name, entry.get(name, 0))
+
+    @property
+    def padding_share(self) -> float:
+        """Share of the padded audio that is padding."""
+        return 1 - self.audio_seconds / self.padded_seconds if self.padded_seconds else 0.0
+
+
+class LogFile(TrainerCallback):
+    """Appends each log entry to `log.jsonl`: step, epoch, loss, learning rate, gradient norm, dev WER, counts."""
+
+    NAMES = {"eval_wer": "dev_wer", "eval_cer": "dev_cer"}
+
+    def __init__(self, path: Path, facts: TrainingFacts, progress: StepProgress | None = None) -> None:
+        """Write to `path`; `progress` hears of every step."""
+        self.path, self.facts, self.progress = path, facts, progress
+        self.latest: dict[str, float] = {}
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Forget what a killed run logged after the checkpoint that this one continues from."""
+        entries = [e for e in read_log(self.path) if e["step"] <= state.global_step] if state.global_step else []
+        write_atomically(self.path, "".join(json.dumps(e) + "\n" for e in entries))
+        if entries:
+            self.facts.restore(entries[-1])
+        self.facts.resume()
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: dict | None = None, **kw: Any
+    ) -> None:
+        """Append one entry."""
+        entry = {self.NAMES.get(key, key): value for key, value in (logs or {}).items() if "runtime" not in key}
+        if not {"loss", "dev_wer"} & set(entry):
+            return
+        self.latest.update({key: entry[key] for key in ("loss", "dev_wer") if key in entry})
+        line = {"step": state.global_step, "epoch": state.epoch, **entry, **self.facts.counts()}
+        with self.path.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Tell the screen."""
+        if self.progress is not None:
+            self.progress(state.global_step, state.max_steps, self.latest)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Stop the clock."""
+        self.facts.pause()
+
+
+class TimeLimit(TrainerCallback):
+    """Ends training, after a last look at dev, when its own steps have taken `minutes`."""
+
+    def __init__(self, minutes: float, facts: TrainingFacts) -> None:
+        """The clock is the one of `facts`, so dev decoding does not count and a resumed run goes on counting."""
+        self.minutes, self.facts = minutes, facts
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Look at the clock."""
+        if self.facts.counts()["seconds"] >= 60 * self.minutes:
+            control.should_training_stop = control.should_evaluate = control.should_save = True
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """Entries of a `log.jsonl`, without a last line that a kill cut short."""
+    entries = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                entries.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+    return entries

@@ -1,0 +1,260 @@
+"""From utterances to an adapted model: set the Trainer up, run it, bring back the best weights by dev WER."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import transformers
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
+
+from speech_tl.data.augment import AugmentOptions
+from speech_tl.data.batching import SpeechDataset
+from speech_tl.decoding import decode, loader_workers
+from speech_tl.models.base import AcousticModel, DecodingOptions
+from speech_tl.models.quiet import quiet_transformers
+from speech_tl.scoring.wer import score
+from speech_tl.text import Normaliser
+from speech_tl.training.options import (
+    TrainingOptions,
+    peak_learning_rate,
+    resolved_precision,
+)
+from speech_tl.training.progress import (
+    LogFile,
+    StepProgress,
+    TimeLimit,
+    TrainingFacts,
+    read_log,
+)
+from speech_tl.training.trainer import AdaptationTrainer, DevScorer
+
+if TYPE_CHECKING:
+    from speech_tl.data.manifest import Utterance
+
+
+@dataclass
+class TrainingResult:
+    """What training did.
+
+    Attributes:
+        figures: the "training" part of report.json.
+        problems: index into the training utterances -> why it could not be loaded.
+        notes: sentences a reader of the report should know.
+    """
+
+    figures: dict[str, Any]
+    problems: dict[int, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def train(
+    model: AcousticModel,
+    utterances: Sequence[Utterance],
+    dev: Sequence[Utterance],
+    options: TrainingOptions,
+    folder: Path,
+    *,
+    seed: int,
+    augment: AugmentOptions,
+    decoding: DecodingOptions,
+    normaliser: Normaliser,
+    resume: bool = False,
+    progress: StepProgress | None = None,
+) -> TrainingResult:
+    """Train `model` in place and leave it with the weights of the best dev WER.
+
+    Args:
+        model: what a strategy has prepared.
+        utterances: the train split; `duration_s` must be known.
+        dev: utterances to select the checkpoint on; empty means the last weights are kept.
+        options: see `TrainingOptions`.
+        folder: for checkpoints and `log.jsonl`.
+        seed: of shuffling, masks, dropout and new weights.
+        augment: see `AugmentOptions`.
+        decoding: how dev utterances are decoded.
+        normaliser: applied to both sides of the dev WER.
+        resume: continue from the last whole checkpoint in `folder`.
+        progress: hears of every step.
+
+    Raises:
+        BadInput: nothing to train on, or losses that stay non-finite.
+    """
+    transformers.set_seed(seed)
+    masks = augment.spec_augment
+    model.set_spec_augment(masks.time_share, masks.time_width, masks.feature_share, masks.feature_width)
+    if options.auxiliary_ctc:
+        model.attach_auxiliary_ctc(options.auxiliary_ctc)
+    facts = TrainingFacts()
+    scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed)
+    dataset = SpeechDataset(utterances, model, with_labels=True, seed=seed)
+    steps_hint = options.max_steps or _steps_of_epochs(utterances, options)
+    trainer = AdaptationTrainer(
+        model,
+        _arguments(model, options, folder, seed, steps_hint, bool(dev), len(utterances)),
+        dataset,
+        [u.duration_s for u in utterances],
+        options.batch_seconds,
+        facts,
+        scorer,
+        options.bad_losses,
+        _callbacks(options, folder, facts, progress, bool(dev)),
+    )
+    with quiet_transformers():
+        trainer.train(resume_from_checkpoint=_last_checkpoint(folder) if resume else None)
+    model.detach_auxiliary_ctc()
+    model.network.eval()
+    return TrainingResult(_figures(trainer, model, facts), facts.problems, _notes(folder, trainer, facts))
+
+
+def _dev_scorer(
+    model: AcousticModel,
+    dev: Sequence[Utterance],
+    options: TrainingOptions,
+    decoding: DecodingOptions,
+    normaliser: Normaliser,
+    seed: int,
+) -> DevScorer | None:
+    """Decodes the same seeded choice of dev utterances each time."""
+    if not len(dev):
+        return None
+    chosen = range(len(dev))
+    if options.dev_limit and options.dev_limit < len(dev):
+        chosen = sorted(random.Random(seed).sample(chosen, options.dev_limit))
+    utterances = [dev[i] for i in chosen]
+
+    def dev_score() -> dict[str, float]:
+        """WER and CER of the chosen utterances with the weights of this moment."""
+        texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding)]
+        figures = score(utterances, texts, normaliser).score
+        return {"wer": figures.wer or 0.0, "cer": figures.cer or 0.0}
+
+    return dev_score
+
+
+def _steps_of_epochs(utterances: Sequence[Utterance], options: TrainingOptions) -> int:
+    """About how many steps the epochs will take."""
+    seconds = sum(u.duration_s for u in utterances)
+    per_step = options.batch_seconds * options.gradient_accumulation_steps
+    return max(1, round(options.epochs * seconds / per_step))
+
+
+def _arguments(
+    model: AcousticModel,
+    options: TrainingOptions,
+    folder: Path,
+    seed: int,
+    steps: int,
+    has_dev: bool,
+    examples: int,
+) -> TrainingArguments:
+    """Our options in the Trainer's words."""
+    eval_steps = options.eval_steps or max(1, steps // 10)
+    precision = resolved_precision(options, model.device.type)
+    workers = loader_workers(options.workers, examples)
+    schedule = {}
+    if options.schedule == "warmup_stable_decay":
+        schedule = {"num_decay_steps": max(1, steps // 10)}
+    return TrainingArguments(
+        output_dir=str(folder),
+        max_steps=options.max_steps or -1,
+        num_train_epochs=options.epochs,
+        per_device_train_batch_size=1,
+        gradient_accumulation_steps=options.gradient_accumulation_steps,
+        learning_rate=peak_learning_rate(options, model),
+        lr_scheduler_type=options.schedule,
+        lr_scheduler_kwargs=schedule,
+        warmup_steps=round(options.warmup_share * steps),
+        weight_decay=options.weight_decay,
+        adam_beta2=0.98,
+        max_grad_norm=options.max_grad_norm,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        gradient_checkpointing=options.gradient_checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
+        logging_steps=max(1, min(25, eval_steps)),
+        logging_nan_inf_filter=False,
+        eval_strategy="steps" if has_dev else "no",
+        eval_on_start=has_dev,
+        eval_steps=eval_steps,
+        save_strategy="steps",
+        save_steps=eval_steps,
+        save_total_limit=2,
+        load_best_model_at_end=has_dev,
+        metric_for_best_model="wer" if has_dev else None,
+        greater_is_better=False if has_dev else None,
+        seed=seed,
+        dataloader_num_workers=workers,
+        dataloader_pin_memory=model.device.type == "cuda",
+        remove_unused_columns=False,
+        use_cpu=model.device.type == "cpu",
+        disable_tqdm=True,
+        report_to=[],
+    )
+
+
+def _callbacks(
+    options: TrainingOptions, folder: Path, facts: TrainingFacts, progress: StepProgress | None, has_dev: bool
+) -> list[TrainerCallback]:
+    """The log first, then what may end the run early."""
+    callbacks: list[TrainerCallback] = [LogFile(folder / "log.jsonl", facts, progress)]
+    if options.patience and has_dev:
+        callbacks.append(EarlyStoppingCallback(options.patience))
+    if options.max_minutes:
+        callbacks.append(TimeLimit(options.max_minutes, facts))
+    return callbacks
+
+
+def _last_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end: the Trainer writes its state last."""
+    whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
+    return str(max(whole, key=lambda c: int(c.name.split("-")[1]))) if whole else None
+
+
+def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFacts) -> dict[str, Any]:
+    """The contract's "training" figures."""
+    trained, total = model.parameter_counts()
+    rate = facts.audio_seconds / facts.seconds if facts.seconds else 0.0
+    return {
+        "steps": trainer.state.global_step,
+        "epochs": round(trainer.state.epoch or 0.0, 2),
+        "seconds": round(facts.seconds, 1),
+        "audio_seconds": round(facts.audio_seconds, 1),
+        "audio_seconds_per_second": round(rate, 2),
+        "trainable_parameters": trained,
+        "total_parameters": total,
+        "padding_share": round(facts.padding_share, 4),
+        "peak_memory_bytes": peak_memory_bytes(model.device.type),
+        "learning_rate": trainer.args.learning_rate,
+        "skipped_losses": facts.skipped_losses,
+        "best_step": trainer.state.best_global_step,
+        "best_dev_wer": trainer.state.best_metric,
+    }
+
+
+def peak_memory_bytes(device_type: str) -> int:
+    """Most memory used so far: the GPU's where there is one, else this process's."""
+    if device_type == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated()
+    import resource
+    import sys
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _notes(folder: Path, trainer: AdaptationTrainer, facts: TrainingFacts) -> list[str]:
+    """What a reader of the report should know about the training."""
+    notes = []
+    if facts.skipped_losses:
+        notes.append(f"{facts.skipped_losses} batches had a loss that was not finite and were skipped")
+    start = next((e["dev_wer"] for e in read_log(folder / "log.jsonl") if e["step"] == 0 and "dev_wer" in e), None)
+    best = trainer.state.best_metric
+    if start is not None and best is not None and best >= start:
+        notes.append(f"dev WER never became better than the untouched model's ({best:.3f} against {start:.3f})")
+    return notes

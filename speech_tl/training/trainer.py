@@ -1,0 +1,142 @@
+"""A thin subclass of the Hugging Face `Trainer`: our batches, our loss over the whole effective batch, real dev WER."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PrinterCallback, Trainer, TrainingArguments
+
+from speech_tl.data.batching import (
+    BatchFacts,
+    Collator,
+    SimilarLengthBatches,
+    SpeechDataset,
+)
+from speech_tl.errors import BadInput
+from speech_tl.models.base import AcousticModel
+from speech_tl.training.progress import TrainingFacts
+
+DevScorer = Callable[[], dict[str, float]]
+"""Decodes the dev utterances and returns at least {"wer": ...}."""
+
+
+class AdaptationTrainer(Trainer):
+    """Trains an `AcousticModel` on batches of similar length and selects by decoded dev WER.
+
+    The loss of a step is the sum over the whole effective batch divided by its number of items (utterances for CTC,
+    target tokens for Whisper), whatever the accumulation steps and processes: the stock Trainer does neither for
+    models whose forward takes but ignores `num_items_in_batch`.
+    """
+
+    def __init__(
+        self,
+        acoustic: AcousticModel,
+        args: TrainingArguments,
+        dataset: SpeechDataset,
+        durations_s: list[float],
+        batch_seconds: float,
+        facts: TrainingFacts,
+        dev_scorer: DevScorer | None,
+        bad_losses: int,
+        callbacks: list | None = None,
+    ) -> None:
+        """`durations_s` are the dataset's, in order; `facts` collects what the run did."""
+        self.acoustic, self.facts, self.dev_scorer, self.bad_losses = acoustic, facts, dev_scorer, bad_losses
+        self.durations_s, self.batch_seconds = durations_s, batch_seconds
+        super().__init__(
+            model=acoustic.network,
+            args=args,
+            data_collator=Collator(acoustic),
+            train_dataset=dataset,
+            eval_dataset=dataset if dev_scorer else None,
+            callbacks=callbacks,
+        )
+        self.remove_callback(PrinterCallback)
+        self.loss_is_scaled_for_ga = True
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> SimilarLengthBatches:
+        return SimilarLengthBatches(
+            self.durations_s, self.batch_seconds, self.args.seed, self.args.world_size, self.args.process_index
+        )
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator, num_batches: int, device: torch.device
+    ) -> tuple[list[dict[str, torch.Tensor]], torch.Tensor]:
+        """The micro-batches of one step without those that lost every utterance, and the items of all processes."""
+        batches = []
+        for _, batch in zip(range(num_batches), epoch_iterator, strict=False):
+            batch_facts: BatchFacts = batch.pop("facts")
+            self.facts.add_batch(batch_facts)
+            if batch_facts.indices:
+                batches.append(batch)
+        items = torch.tensor(float(sum(self.acoustic.items(b) for b in batches)), device=device)
+        if self.args.world_size > 1:
+            items = self.accelerator.gather(items).sum()
+        return batches, items
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, torch.Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """This micro-batch's share of the mean over the effective batch.
+
+        Gradients are averaged over processes afterwards, hence the factor.
+        """
+        return self.acoustic.loss(model, inputs) * self.args.world_size / num_items_in_batch
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, torch.Tensor], num_items_in_batch: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """One micro-batch forward and backward; a non-finite loss is skipped and counted."""
+        model.train()
+        inputs = self._prepare_inputs(inputs)
+        with self.compute_loss_context_manager():
+            loss = self.compute_loss(model, inputs, num_items_in_batch=num_items_in_batch)
+        if not self._finite_everywhere(loss):
+            self._count_bad("loss")
+            return torch.zeros_like(loss.detach())
+        self.accelerator.backward(loss)
+        return loss.detach()
+
+    def _finite_everywhere(self, value: torch.Tensor) -> bool:
+        finite = torch.isfinite(value).all()
+        if self.args.world_size > 1:
+            finite = self.accelerator.gather(finite.reshape(1)).all()
+        return bool(finite)
+
+    def _clip_grad_norm(self, model: nn.Module) -> torch.Tensor | None:
+        """Clip; gradients that are not finite are dropped, so that the step changes nothing."""
+        norm = super()._clip_grad_norm(model)
+        if norm is not None and not torch.isfinite(torch.as_tensor(norm)) and not self.args.fp16:
+            self._count_bad("gradient")
+            model.zero_grad()
+        else:
+            self.facts.bad_in_a_row = 0
+        return norm
+
+    def _count_bad(self, what: str) -> None:
+        """Count a step that taught nothing; too many in a row end the run."""
+        self.facts.skipped_losses += 1
+        self.facts.bad_in_a_row += 1
+        if self.facts.bad_in_a_row >= self.bad_losses:
+            raise BadInput(
+                f"the {what} was not finite {self.facts.bad_in_a_row} times in a row at step {self.state.global_step}: "
+                "lower training.learning_rate, or run `speech-tl check` on the data"
+            )
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """Decode the dev utterances for real; teacher forcing would flatter the model."""
+        self.facts.pause()
+        metrics = {f"{metric_key_prefix}_{key}": value for key, value in self.dev_scorer().items()}
+        self.facts.resume()
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
