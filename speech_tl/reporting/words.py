@@ -1,0 +1,136 @@
+"""How figures are written: percentages, points, durations, and whether a change is beyond chance, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+NOTHING = "–"
+
+
+def percent(fraction: float | None) -> str:
+    """0.2534 -> "25.3 %"."""
+    return NOTHING if fraction is None else f"{100 * fraction:.1f} %"
+
+
+def points(fraction: float | None) -> str:
+    """-0.0534 -> "−5.3" (percentage points), with its sign."""
+    return NOTHING if fraction is None else _signed(100 * fraction, ".1f")
+
+
+def relative(fraction: float | None) -> str:
+    """-0.31 -> "−31 %", with its sign."""
+    return NOTHING if fraction is None else f"{_signed(100 * fraction, '.0f')} %"
+
+
+def interval(ci95: list[float] | None) -> str:
+    """[0.2, 0.3] -> "20.0 to 30.0 %"."""
+    return NOTHING if not ci95 else f"{100 * ci95[0]:.1f} to {100 * ci95[1]:.1f} %"
+
+
+def _signed(value: float, form: str) -> str:
+    """A number with a real minus sign, a plus sign, or neither for zero."""
+    text = format(abs(value), form)
+    if float(text.replace(",", "")) == 0:
+        return text
+    return ("−" if value < 0 else "+") + text
+
+
+def count(number: float | None) -> str:
+    """1234567 -> "1 234 567"."""
+    return NOTHING if number is None else f"{number:,.0f}".replace(",", " ")
+
+
+def count_change(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> str:
+    """By how much a count changed, with its sign."""
+    return _signed(after[name] - before[name], ",.0f").replace(",", " ")
+
+
+def change_of(before: Mapping[str, Any], after: Mapping[str, Any], rate: str = "wer") -> str:
+    """By how many percentage points an error rate changed between two scores, with its sign."""
+    return NOTHING if before[rate] is None or after[rate] is None else points(after[rate] - before[rate])
+
+
+def hours(seconds: float | None) -> str:
+    """4000 -> "1 h 07 min"; 70 -> "1 min 10 s"."""
+    if seconds is None:
+        return NOTHING
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 60} min {whole % 60:02d} s" if whole >= 60 else f"{seconds:.0f} s"
+
+
+def verdict(change: Mapping[str, Any]) -> str:
+    """Whether a `wer_change` is real or may be luck, in plain words."""
+    ci95 = change["ci95"]
+    if ci95 is None:
+        return "too little data to tell a change from chance"
+    if ci95[1] < 0:
+        words = "better, beyond chance"
+    elif ci95[0] > 0:
+        words = "worse, beyond chance"
+    else:
+        words = "no change shown: the difference may be chance"
+    if "descriptive" in change["method"]:
+        words += " (descriptive only: few speakers)"
+    elif "one speaker" in change["method"]:
+        words += " (for this one voice)"
+    return words
+
+
+def change_line(change: Mapping[str, Any]) -> str:
+    """The change with its interval and p-value in one line."""
+    line = f"{points(change['absolute'])} points"
+    if change["relative"] is not None:
+        line += f" ({relative(change['relative'])} relative)"
+    if change["ci95"]:
+        low, high = change["ci95"]
+        line += f", 95 % interval {points(low)} to {points(high)}"
+    if change["p_value"] is not None:
+        line += f", p = {change['p_value']:.4f}"
+    return line
+
+
+def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The training's figures as (name, value with unit), as far as they are known."""
+    share = training.get("padding_share")
+    memory = training.get("peak_memory_bytes")
+    audio_s, speed = training.get("audio_seconds"), training.get("audio_seconds_per_second")
+    moved, whole = training.get("trainable_parameters"), training.get("total_parameters")
+    epochs = training.get("epochs")
+    facts = [
+        ("steps", count(training.get("steps"))),
+        ("epochs", NOTHING if epochs is None else f"{epochs:.1f}"),
+        ("time", hours(training.get("seconds"))),
+        ("audio heard", hours(audio_s)),
+        ("speed", NOTHING if speed is None else f"{speed:.1f} s of audio a second"),
+        ("trained parameters", NOTHING if moved is None else f"{count(moved)} of {count(whole)}"),
+        ("padding", percent(share)),
+        ("peak memory", NOTHING if memory is None else f"{memory / 2**20:,.0f} MiB".replace(",", " ")),
+    ]
+    return [(name, value) for name, value in facts if value != NOTHING]
+
+
+def short(value: Any) -> str:
+    """A dictionary of conditions as "beam 1, precision float32"; anything else as its text."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {short(inner)}" for name, inner in value.items() if inner not in (None, {}, []))
+    if isinstance(value, float):
+        return f"{value:g}"
+    return ", ".join(short(inner) for inner in value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def recipe_name(report: Mapping[str, Any]) -> str:
+    """The recipe's name, whether the report holds a name or a whole recipe."""
+    recipe = report["recipe"]
+    return str(recipe.get("name", "recipe")) if isinstance(recipe, Mapping) else str(recipe)
+
+
+def set_aside(report: Mapping[str, Any]) -> str:
+    """The rows that were not used, by problem; "" when there were none."""
+    excluded = (report.get("data") or {}).get("excluded") or {}
+    if not excluded:
+        return ""
+    kinds = ", ".join(f"{number} {problem}" for problem, number in excluded.items())
+    return f"{sum(excluded.values())} rows set aside ({kinds}): see excluded.jsonl"

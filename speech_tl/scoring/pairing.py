@@ -1,0 +1,101 @@
+"""Two evaluations side by side: whether they may be compared, and in which other conditions they differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from speech_tl.errors import BadInput
+from speech_tl.scoring.wer import Evaluation, ScoredUtterance
+
+FIRST = 3  # offenders named in a message
+
+Key = tuple[str, int]
+
+
+def pair(before: Evaluation, after: Evaluation, names: tuple[str, str] = ("before", "after")) -> Evaluation:
+    """`after` with its utterances in the order of `before`.
+
+    Raises:
+        BadInput: the normaliser, the utterances, their segments or their references differ: figures that were not
+            measured on the same words are no comparison. Names the first offenders.
+    """
+    _same_normaliser(before, after, names)
+    first, second = _keyed(before), _keyed(after)
+    _same_ids(first, second, names)
+    for what, fields in (("reference", ("reference",)), ("segment", ("start", "end"))):
+        differing = [key for key in first if any(_value(first[key], f) != _value(second[key], f) for f in fields)]
+        if differing:
+            raise BadInput(
+                f"{names[0]} and {names[1]} differ in the {what} of {_named(differing)}: score both on one test set"
+            )
+    return replace(after, utterances=[second[key] for key in first])
+
+
+def differing_conditions(before: Evaluation, after: Evaluation) -> list[str]:
+    """One line for each condition that is not the same, such as "decoding.beam: 1 before, 5 after".
+
+    The models' own facts are left out but for the language: two models are two models.
+    """
+    found = []
+    for area in ("model", "decoding", "data", "versions"):
+        first, second = _flat(getattr(before, area)), _flat(getattr(after, area))
+        for name in sorted({*first, *second}):
+            if area == "model" and name not in ("language", "task"):
+                continue
+            if first.get(name) != second.get(name):
+                found.append(f"{area}.{name}: {first.get(name, 'unknown')} before, {second.get(name, 'unknown')} after")
+    return found
+
+
+def _same_normaliser(before: Evaluation, after: Evaluation, names: tuple[str, str]) -> None:
+    """Refuse two different normalisers, or two versions of one."""
+    first, second = (f"{e.normaliser} (rules {e.normaliser_hash})" for e in (before, after))
+    if first != second:
+        raise BadInput(
+            f"{names[0]} was scored with normaliser {first}, {names[1]} with {second}: evaluate one of them again"
+        )
+
+
+def _same_ids(first: Mapping[Key, Any], second: Mapping[Key, Any], names: tuple[str, str]) -> None:
+    """Refuse two different sets of utterances."""
+    only = [[key for key in these if key not in those] for these, those in ((first, second), (second, first))]
+    if not any(only):
+        return
+    sides = [f"only {name} has {_named(keys)}" for name, keys in zip(names, only, strict=True) if keys]
+    sizes = f"{len(first)} and {len(second)} utterances"
+    raise BadInput(f"{names[0]} and {names[1]} are not of the same test set ({sizes}): {'; '.join(sides)}")
+
+
+def _keyed(evaluation: Evaluation) -> dict[Key, ScoredUtterance]:
+    """Utterances by id; a second one with the same id counts as another."""
+    seen: Counter[str] = Counter()
+    found = {}
+    for utterance in evaluation.utterances:
+        found[str(utterance.id), seen[utterance.id]] = utterance
+        seen[utterance.id] += 1
+    return found
+
+
+def _value(utterance: ScoredUtterance, name: str) -> Any:
+    """The reference, or where the segment starts or ends."""
+    return utterance.reference if name == "reference" else utterance.columns.get(name)
+
+
+def _named(keys: list[Key]) -> str:
+    """The first few ids, and how many more there are."""
+    more = f" and {len(keys) - FIRST} more" if len(keys) > FIRST else ""
+    return ", ".join(name for name, _ in keys[:FIRST]) + more
+
+
+def _flat(conditions: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested conditions with dotted names."""
+    found: dict[str, Any] = {}
+    for name, value in conditions.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = list(value) if isinstance(value, tuple) else value
+    return found

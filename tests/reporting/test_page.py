@@ -1,0 +1,171 @@
+"""The report: the contract's keys, figures that can be recomputed, pages that survive hostile text."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import pytest
+
+from speech_tl.errors import BadInput
+from speech_tl.reporting.page import TRAINING, build_report, terminal_table, write_report
+from speech_tl.scoring.wer import Evaluation, score
+from tests.scoring.made import Said, evaluation
+
+SCORE = {"wer", "cer", "words", "utterances", "substitutions", "deletions", "insertions", "ci95"}
+CHANGE = {"absolute", "relative", "ci95", "p_value", "method"}
+HOSTILE = "<script>alert(1)</script>|`x`"
+
+
+def spoken(error_rate: float, seed: int, speakers: int = 12, said: str = "the cat sat on the mat") -> Evaluation:
+    """A made-up model that mishears each word with some probability."""
+    chance = random.Random(seed)
+    utterances = [
+        Said(f"u{row}", said, columns={"speaker": f"s{row % speakers}", "gender": "fm"[row % 2], "age": row % 3})
+        for row in range(60)
+    ]
+    heard = [" ".join("uh" if chance.random() < error_rate else word for word in said.split()) for _ in utterances]
+    return score(utterances, heard, "basic", model={"source": "starter"}, decoding={"beam": 1}, data={"split": "test"})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Evaluation, Evaluation]:
+    before, after = spoken(0.5, 1), spoken(0.2, 2)
+    guard = (spoken(0.1, 3), spoken(0.12, 4))
+    training = {"steps": 400, "seconds": 4000.0, "trainable_parameters": 5_000_000, "total_parameters": 5_300_000}
+    report = build_report(
+        "scottish", before, after, guards={"librispeech": guard}, by=["gender", "age"], training=training,
+        data={"excluded": {"silent": 2}}, notes=["A speaker is shared by train and test."],
+    )  # fmt: skip
+    log = [{"step": s, "loss": 3 / s} for s in range(1, 400, 9)] + [{"step": 200, "dev_wer": 0.3, "loss": float("nan")}]
+    folder = write_report(report, tmp_path_factory.mktemp("run"), before, after, log)
+    before.write(folder / "before")
+    after.write(folder / "after")
+    return folder, report, before, after
+
+
+def test_report_json_has_the_contracts_keys(run) -> None:
+    report = json.loads((run[0] / "report.json").read_text())
+    assert {"recipe", "target", "guards", "groups", "training", "model", "decoding", "normaliser"} <= set(report)
+    for measured in (report["target"], report["guards"]["librispeech"]):
+        assert set(measured) == {"before", "after", "wer_change"}
+        assert set(measured["before"]) == set(measured["after"]) == SCORE
+        assert set(measured["wer_change"]) == CHANGE
+    assert set(report["training"]) == set(TRAINING) and report["training"]["epochs"] is None
+    assert set(report["groups"]) == {"gender", "age"} and set(report["groups"]["age"]) == {"0", "1", "2"}
+    assert set(report["groups"]["gender"]["f"]) == {"before", "after", "words"}
+    assert report["normaliser"] == "basic" and report["recipe"] == "scottish"
+
+
+def test_figures_are_recomputable_by_jiwer_alone_from_the_files(run) -> None:
+    folder = run[0]
+    report = json.loads((folder / "report.json").read_text())
+    wers = []
+    for side in ("before", "after"):
+        rows = [json.loads(line) for line in (folder / side / "utterances.jsonl").read_text().split("\n") if line]
+        texts = [row["reference"] for row in rows], [row["hypothesis"] for row in rows]
+        wers.append(jiwer.wer(*texts))
+        assert report["target"][side]["wer"] == jiwer.wer(*texts)
+        assert report["target"][side]["cer"] == jiwer.cer(*texts)
+    change = report["target"]["wer_change"]
+    assert change["absolute"] == wers[1] - wers[0] and change["relative"] == (wers[1] - wers[0]) / wers[0]
+
+
+def test_report_is_the_same_when_read_back(run) -> None:
+    folder, report, *_ = run
+    assert json.loads((folder / "report.json").read_text()) == report
+    again = build_report(
+        "scottish", Evaluation.read(folder / "before"), Evaluation.read(folder / "after"), by=["gender", "age"]
+    )
+    assert again["target"] == report["target"] and again["groups"] == report["groups"]
+
+
+def test_report_md_says_whether_it_is_real_and_under_which_conditions(run) -> None:
+    text = (run[0] / "report.md").read_text()
+    for part in (
+        "better, beyond chance",
+        "paired bootstrap over 12 speakers",
+        "normaliser: `basic` (rules `",
+        "beam 1",
+        "2 rows set aside (2 silent)",
+        "A speaker is shared",
+        "| substitutions |",
+        "## Guards",
+        "## By gender",
+        "time 1 h 06 min",
+    ):
+        assert part in text, part
+    assert len(text) < 4000
+
+
+class Page(HTMLParser):
+    """What a browser would find: tags, loaded things, text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.loaded: list[str] = []
+        self.words: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.loaded += [f"{name}={value}" for name, value in attrs if name in ("src", "href", "data", "srcset")]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def test_report_html_is_self_contained_and_draws_its_plots(run) -> None:
+    html = (run[0] / "report.html").read_text()
+    page = Page(html)
+    assert page.loaded == [] and "url(" not in html and "@import" not in html and "script" not in page.tags
+    assert page.tags.count("svg") == 3  # change, loss, dev WER
+    assert 0 < page.tags.count("article") <= 50
+    assert "nan" not in html.lower().split("<body>")[1]
+
+
+def test_markup_in_texts_names_and_columns_is_text(tmp_path: Path) -> None:
+    def hostile(heard: str) -> Evaluation:
+        said = [Said(HOSTILE, HOSTILE, columns={"speaker": HOSTILE, HOSTILE: HOSTILE})]
+        return score(said, [heard], "none", model={"source": HOSTILE})
+
+    before, after = hostile("no"), hostile(HOSTILE)
+    report = build_report(HOSTILE, before, after, guards={HOSTILE: (before, after)}, by=[HOSTILE], notes=[HOSTILE])
+    write_report(report, tmp_path, before, after)
+    page = Page((tmp_path / "report.html").read_text())
+    assert "script" not in page.tags and "".join(page.words).count(HOSTILE) >= 6
+    assert "<script>" not in (tmp_path / "report.md").read_text().replace("\\<script\\>", "")
+
+
+def test_terminal_table_is_compact(run) -> None:
+    from rich.console import Console
+
+    console = Console(file=io.StringIO(), width=80)
+    console.print(terminal_table(run[1]))
+    shown = console.file.getvalue()
+    assert "better, beyond chance" in shown and "guard librispeech: WER" in shown
+    assert len(shown.splitlines()) < 20
+
+
+def test_one_voice_and_silence_are_said(tmp_path: Path) -> None:
+    one = build_report("my_voice", spoken(0.5, 1, speakers=1), spoken(0.2, 2, speakers=1))
+    assert any(note.startswith("This voice only") for note in one["notes"])
+    silence = evaluation([("", "you"), ("", "")])
+    report = build_report("silence", silence, silence)
+    assert report["target"]["wer_change"]["absolute"] is None
+    write_report(report, tmp_path, silence, silence)
+    assert "no WER" in (tmp_path / "report.md").read_text()
+
+
+def test_reports_refuse_other_words_and_unknown_columns() -> None:
+    before = spoken(0.5, 1)
+    with pytest.raises(BadInput, match="reference"):
+        build_report("x", before, spoken(0.2, 2, said="another text"))
+    with pytest.raises(BadInput, match="did you mean 'gender'"):
+        build_report("x", before, spoken(0.2, 2), by=["gendre"])
