@@ -2,8 +2,8 @@
 
 The level of every 20 ms is compared with the noise around it. The noise floor is a low percentile of the levels within
 about ten seconds on either side, as in minimum-statistics noise estimation (Martin 2001, IEEE Trans. Speech and Audio
-Processing 9(5)), so it follows a recording whose background changes. Where in doubt a frame counts as speech: transcribing
-some noise costs a little time, dropping speech costs words.
+Processing 9(5)), so it follows a recording whose background changes. Where in doubt a frame counts as speech:
+transcribing some noise costs a little time, dropping speech costs words.
 """
 
 from __future__ import annotations
@@ -64,12 +64,12 @@ def cut_at_pauses(
         margin_s: kept before and after speech, at most half of `min_pause_s`.
 
     Yields:
-        `Segment`; none for silence. At any moment about three windows of ten seconds, one segment and one block are held.
+        `Segment`; none for silence. About three windows of ten seconds, one segment and one block are held at a time.
 
     Raises:
         BadInput: `max_segment_s`, `min_pause_s` or `margin_s` is out of range.
     """
-    _refuse_impossible(max_segment_s, min_pause_s, margin_s)
+    refuse_impossible(max_segment_s, min_pause_s, margin_s)
     frame = round(FRAME_S * sample_rate)
     cutter = _Cutter(
         frame=frame,
@@ -84,7 +84,12 @@ def cut_at_pauses(
     yield from cutter.finish()
 
 
-def _refuse_impossible(max_segment_s: float, min_pause_s: float, margin_s: float) -> None:
+def refuse_impossible(max_segment_s: float, min_pause_s: float = 0.5, margin_s: float = 0.2) -> None:
+    """Check the settings of `cut_at_pauses`, in seconds.
+
+    Raises:
+        BadInput: one of them is out of range.
+    """
     if not SHORTEST_S <= max_segment_s <= LONGEST_S:
         raise BadInput(
             f"max_segment_s={max_segment_s:g}: a segment is {SHORTEST_S:g} to {LONGEST_S:g} seconds long "

@@ -1,0 +1,110 @@
+"""What the user named -> the recordings it means, each with a name of its own for what is written about it."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from speech_tl.data.reading import AUDIO_SUFFIXES
+from speech_tl.errors import BadInput
+
+RECORDING_SUFFIXES = AUDIO_SUFFIXES | {".oga", ".aif", ".aiff", ".amr", ".caf", ".mka", ".mkv", ".mov", ".avi", ".3gp"}
+"""What counts as a recording in a folder or for a pattern; a file named by itself may have any suffix."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One file to transcribe.
+
+    Attributes:
+        path: absolute path of the audio.
+        name: unique among all recordings, with sub-folders and without suffix where that is clear: "day1/talk".
+    """
+
+    path: Path
+    name: str
+
+
+def find_recordings(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Recording]:
+    """All recordings that files, folders (with their sub-folders) and glob patterns mean, each once, in a fixed order.
+
+    Names mirror the path below the folder or the pattern's fixed part. Where two would be the same, the folders' own
+    names come before them ("day1/talk" and "day2/talk"), or the suffix stays if both lie in one folder ("talk.wav").
+
+    Raises:
+        BadInput: one of the paths is not there or holds no recordings, or there are none.
+    """
+    wanted = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    if not wanted:
+        raise BadInput("no recording given: name audio files, folders or patterns like 'talks/*.wav'")
+    found: dict[Path, Path] = {}
+    for path in wanted:
+        for recording, base in _meant_by(os.path.expanduser(os.fspath(path))):
+            found.setdefault(recording, base)
+    names = _unique_names(list(found.items()))
+    return [Recording(path, name) for path, name in zip(found, names, strict=True)]
+
+
+def _meant_by(path: str) -> list[tuple[Path, Path]]:
+    """(recording, folder its name is relative to) for one path, both absolute."""
+    place = Path(os.path.abspath(path))
+    if place.is_dir():
+        found = [(file, place) for file in _below(place)]
+    elif place.exists():
+        found = [(place, place.parent)]
+    elif glob.has_magic(path):
+        found = list(_matching(path))
+    else:
+        raise BadInput(f"{path}: no such file or folder; check the path")
+    if not found:
+        kind = "matches no recording" if glob.has_magic(path) and not place.is_dir() else "holds no recording"
+        raise BadInput(f"{path}: {kind}; looked for {' '.join(sorted(RECORDING_SUFFIXES))}")
+    return found
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Recordings in a folder and its sub-folders, sorted; hidden files and folders are not the user's recordings."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in RECORDING_SUFFIXES:
+                yield Path(place) / name
+
+
+def _matching(pattern: str) -> Iterator[tuple[Path, Path]]:
+    fixed = Path(pattern)
+    while glob.has_magic(str(fixed)):
+        fixed = fixed.parent
+    base = Path(os.path.abspath(fixed))
+    for match in sorted(glob.glob(pattern, recursive=True)):
+        place = Path(os.path.abspath(match))
+        if place.is_dir():
+            yield from ((file, base) for file in _below(place))
+        elif place.suffix.lower() in RECORDING_SUFFIXES:
+            yield place, base
+
+
+def _unique_names(found: list[tuple[Path, Path]]) -> list[str]:
+    """Paths below their bases without suffix, made longer only where they clash."""
+    above: Counter[Path] = Counter()  # folders above a base that its names include
+    whole: set[Path] = set()  # recordings that keep their suffix
+    while True:
+        names = [_name(path, len(path.relative_to(base).parts) + above[base], path in whole) for path, base in found]
+        count = Counter(names)
+        clashing = [(name, path, base) for name, (path, base) in zip(names, found, strict=True) if count[name] > 1]
+        if not clashing:
+            return names
+        neighbours = Counter((name, path.parent) for name, path, _ in clashing)
+        apart = {base for name, path, base in clashing if neighbours[name, path.parent] == 1}
+        whole |= {path for name, path, _ in clashing if neighbours[name, path.parent] > 1}
+        above.update(apart)
+
+
+def _name(path: Path, depth: int, keep_suffix: bool) -> str:
+    kept = path if keep_suffix else path.with_suffix("")
+    parts = [part for part in (kept.drive.strip(":\\/"), *kept.parts[1:]) if part]
+    return "/".join(parts[-depth:])

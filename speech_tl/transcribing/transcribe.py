@@ -1,0 +1,323 @@
+"""Files into text: segments of many recordings share batches, each transcript is written as soon as it is complete."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from speech_tl.audio import probe, stream_audio
+from speech_tl.errors import AudioError, BadInput
+from speech_tl.text import write_atomically
+from speech_tl.transcribing.formats import TranscribedSegment, Transcript, known_formats, render
+from speech_tl.transcribing.recordings import Recording, find_recordings
+from speech_tl.transcribing.segments import Segment, cut_at_pauses, refuse_impossible
+
+if TYPE_CHECKING:
+    from speech_tl.models.base import AcousticModel
+    from speech_tl.models.options import DecodingOptions
+
+MAX_SEGMENT_S = 25.0
+BATCHES_AT_ONCE = 2  # segments of so many batches are sorted by length together: more pads less, but a kill loses more
+
+Progress = Callable[[float, float], None]
+"""Called with (seconds of audio done, seconds in all)."""
+
+
+@dataclass(frozen=True)
+class FailedRecording:
+    """A recording without a transcript.
+
+    Attributes:
+        audio: its absolute path.
+        problem: the one line that says why; it names the file.
+        kind: of the `AudioError`: "unreadable", "truncated", "empty", ...
+    """
+
+    audio: str
+    problem: str
+    kind: str
+
+    def __str__(self) -> str:
+        """The one line."""
+        return self.problem
+
+
+@dataclass
+class TranscriptionResult:
+    """What `transcribe` made of all recordings.
+
+    Attributes:
+        transcripts: one a recording, in the order in which the recordings were found.
+        failures: recordings that could not be transcribed.
+        skipped: absolute paths of recordings whose transcripts were there already (`overwrite=False`).
+    """
+
+    transcripts: list[Transcript] = field(default_factory=list)
+    failures: list[FailedRecording] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All that was said, one line a recording."""
+        return "\n".join(transcript.text for transcript in self.transcripts)
+
+    def __str__(self) -> str:
+        """The text of a single recording; of several, each under its path, with what failed at the end."""
+        if len(self.transcripts) == 1 and not self.failures:
+            return self.text
+        parts = [f"{transcript.audio}\n{transcript.text}" for transcript in self.transcripts]
+        return "\n\n".join([*parts, *(f"failed: {failure}" for failure in self.failures)])
+
+
+def transcribe(
+    model: AcousticModel | str | Path,
+    paths: str | os.PathLike | Iterable[str | os.PathLike],
+    *,
+    out: str | os.PathLike | None = None,
+    formats: str | Iterable[str] = ("txt",),
+    options: DecodingOptions | None = None,
+    max_segment_s: float | None = None,
+    progress: Progress | None = None,
+    on_transcript: Callable[[Transcript], None] | None = None,
+    overwrite: bool = True,
+) -> TranscriptionResult:
+    """Transcribe files, folders (with sub-folders) and glob patterns.
+
+    Recordings of any length are read as a stream and cut at quiet places; the segments of many short recordings share
+    batches. A recording that cannot be read is noted and the others go on.
+
+    Args:
+        model: a loaded model, or what `load_model` takes: a Hub id, a folder, a starter.
+        paths: one path or several.
+        out: folder for the transcripts, named as the recordings and mirroring their sub-folders; None writes nothing.
+        formats: of the files in `out`: txt, srt, vtt, tsv (a manifest), json.
+        options: batch sizes, beam, precision; by default those of `DecodingOptions`.
+        max_segment_s: no segment is longer, 1 to 30 seconds; None is 25.
+        progress: told seconds of audio done and in all, after every few batches.
+        on_transcript: given each transcript as soon as it is complete (and written), in order.
+        overwrite: True replaces earlier transcripts in `out`; False leaves recordings alone that have all their files
+            there, so that a killed run goes on where it was. Text beside its own audio is never replaced: it may be
+            its reference.
+
+    Returns:
+        Transcripts and failures; prints as text.
+
+    Raises:
+        BadInput: a path that is not there or holds no recordings, an unknown format, a folder that cannot be written,
+            or not one recording that could be transcribed (an `AudioError` if it was the only one).
+
+    >>> transcribe("starter-wav2vec2", "no-such-file.wav")
+    Traceback (most recent call last):
+    ...
+    speech_tl.errors.BadInput: no-such-file.wav: no such file or folder; check the path
+    """
+    max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
+    refuse_impossible(max_segment_s)
+    desk = _Desk(Path(out) if out is not None else None, known_formats(formats), on_transcript)
+    recordings = desk.accept(find_recordings(paths), overwrite)
+    if recordings:
+        run = _Run(_loaded(model), options, max_segment_s, desk, progress)
+        run.transcribe(recordings)
+    return desk.checked_result()
+
+
+def _loaded(model: AcousticModel | str | Path) -> AcousticModel:
+    if not isinstance(model, str | Path):
+        return model
+    from speech_tl.models.load import load_model
+
+    return load_model(model)
+
+
+@dataclass
+class _Desk:
+    """Where finished recordings go: into files, to the caller, into the result."""
+
+    out: Path | None
+    formats: tuple[str, ...]
+    on_transcript: Callable[[Transcript], None] | None
+    result: TranscriptionResult = field(default_factory=TranscriptionResult)
+
+    def accept(self, recordings: list[Recording], overwrite: bool) -> list[Recording]:
+        """The recordings to transcribe; what the folder `out` does not allow is refused before any work."""
+        if self.out is None:
+            return recordings
+        if not overwrite:
+            self.result.skipped = [str(r.path) for r in recordings if self._is_done(r)]
+        recordings = [r for r in recordings if str(r.path) not in set(self.result.skipped)]
+        for recording in recordings:
+            reference = self._file(recording, "txt")
+            if "txt" in self.formats and reference.exists() and _same_folder(reference, recording.path):
+                raise BadInput(
+                    f"{reference}: text already lies beside {recording.path.name}, it may be its reference; "
+                    "choose another folder for the transcripts"
+                )
+        _try_writing(self.out)
+        return recordings
+
+    def _file(self, recording: Recording, format: str) -> Path:
+        return self.out / f"{recording.name}.{format}"
+
+    def _is_done(self, recording: Recording) -> bool:
+        return all(self._file(recording, format).exists() for format in self.formats)
+
+    def hand_in(self, recording: Recording, transcript: Transcript) -> None:
+        """Write one transcript in all formats, each file whole or not at all."""
+        for format in self.formats if self.out is not None else ():
+            file = self._file(recording, format)
+            try:
+                write_atomically(file, render(transcript, format))
+            except OSError as error:
+                raise _unwritable(file, error) from error
+        self.result.transcripts.append(transcript)
+        if self.on_transcript is not None:
+            self.on_transcript(transcript)
+
+    def checked_result(self) -> TranscriptionResult:
+        """The result, unless there is nothing in it but failures."""
+        failures = self.result.failures
+        if failures and not self.result.transcripts and not self.result.skipped:
+            if len(failures) == 1:
+                raise AudioError(failures[0].problem, failures[0].kind)
+            raise BadInput(f"none of the {len(failures)} recordings could be transcribed; the first: {failures[0]}")
+        return self.result
+
+
+def _same_folder(one: Path, other: Path) -> bool:
+    return os.path.realpath(one.parent) == os.path.realpath(other.parent)
+
+
+def _try_writing(folder: Path) -> None:
+    """Find out before hours of work whether the folder takes files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(place: Path, error: OSError) -> BadInput:
+    return BadInput(f"{place}: cannot be written ({error.strerror or error}); choose another folder or make room")
+
+
+@dataclass
+class _Job:
+    """One recording on its way: what is known of it and how many of its segments still wait for their text."""
+
+    recording: Recording
+    segments: list[TranscribedSegment] = field(default_factory=list)
+    duration_s: float = 0.0
+    waiting: int = 0
+    read: bool = False
+    problem: AudioError | None = None
+
+    def is_complete(self) -> bool:
+        return self.problem is not None or (self.read and not self.waiting)
+
+
+class _Run:
+    """Reads recordings in order, decodes their segments a few batches at a time, hands in what is complete."""
+
+    def __init__(
+        self,
+        model: AcousticModel,
+        options: DecodingOptions | None,
+        max_segment_s: float,
+        desk: _Desk,
+        progress: Progress | None,
+    ) -> None:
+        from speech_tl.models.options import DecodingOptions
+
+        self.model = model
+        self.options = options or DecodingOptions()
+        self.max_segment_s = max_segment_s
+        self.desk = desk
+        self.progress = progress
+        self.jobs: deque[_Job] = deque()
+        self.waiting: list[tuple[_Job, Segment]] = []
+        self.waiting_s = self.done_s = self.total_s = 0.0
+
+    def transcribe(self, recordings: list[Recording]) -> None:
+        """All of them; failures are noted at the desk."""
+        if self.progress is not None:
+            self.total_s = sum(_promised_s(recording) for recording in recordings)
+        for recording in recordings:
+            self._read(recording)
+            self._hand_in()
+        self._decode()
+        self.done_s = self.total_s
+        self._tell()
+
+    def _read(self, recording: Recording) -> None:
+        """Cut one recording into segments, decoding whenever enough of them wait."""
+        job = _Job(recording)
+        self.jobs.append(job)
+        blocks = self._counted(job, stream_audio(recording.path, self.model.sample_rate))
+        try:
+            for segment in cut_at_pauses(blocks, self.model.sample_rate, max_segment_s=self.max_segment_s):
+                self._enqueue(job, segment)
+        except AudioError as error:
+            job.problem = error
+            self.waiting = [(owner, segment) for owner, segment in self.waiting if owner is not job]
+            self.waiting_s = sum(len(s.waveform) for _, s in self.waiting) / self.model.sample_rate
+        job.read = True
+
+    def _counted(self, job: _Job, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        for block in blocks:
+            job.duration_s += len(block) / self.model.sample_rate
+            yield block
+
+    def _enqueue(self, job: _Job, segment: Segment) -> None:
+        self.waiting.append((job, segment))
+        self.waiting_s += segment.end_s - segment.start_s
+        job.waiting += 1
+        if self.waiting_s >= BATCHES_AT_ONCE * self.options.batch_seconds:
+            self._decode()
+
+    def _decode(self) -> None:
+        """Turn all waiting segments into text."""
+        if not self.waiting:
+            return
+        from speech_tl.decoding import decode_waveforms
+
+        texts = decode_waveforms(self.model, [segment.waveform for _, segment in self.waiting], self.options)
+        for (job, segment), text in zip(self.waiting, texts, strict=True):
+            job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, text.strip()))
+            job.waiting -= 1
+        self.waiting, self.waiting_s = [], 0.0
+        self._hand_in()
+
+    def _hand_in(self) -> None:
+        """Let go of the recordings at the front of the queue that are complete, so that their order is kept."""
+        while self.jobs and self.jobs[0].is_complete():
+            job = self.jobs.popleft()
+            self.done_s += job.duration_s
+            audio = str(job.recording.path)
+            if job.problem is not None:
+                self.desk.result.failures.append(FailedRecording(audio, str(job.problem), job.problem.kind))
+                continue
+            transcript = Transcript(audio, job.duration_s, self.model.language, self.model.source, job.segments)
+            self.desk.hand_in(job.recording, transcript)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.progress is None:
+            return
+        under_way_s = sum(job.segments[-1].end_s for job in self.jobs if job.segments)
+        self.progress(min(self.done_s + under_way_s, self.total_s), self.total_s)
+
+
+def _promised_s(recording: Recording) -> float:
+    """Seconds by the file's header; 0 where it cannot be read, which is noted when its turn comes."""
+    try:
+        return probe(recording.path).duration_s
+    except AudioError:
+        return 0.0

@@ -1,0 +1,202 @@
+"""Real recordings through a tiny real network: batched across files, streamed, written as they are done."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from speech_tl.audio import load_audio, save_audio
+from speech_tl.data.manifest import Manifest
+from speech_tl.decoding import decode_waveforms
+from speech_tl.errors import AudioError, BadInput
+from speech_tl.models.load import load_model
+from speech_tl.models.options import DecodingOptions
+from speech_tl.transcribing.segments import cut_at_pauses
+from speech_tl.transcribing.transcribe import TranscriptionResult, transcribe
+from tests.tiny import tiny_ctc, tiny_whisper
+
+RATE = 16000
+
+
+@pytest.fixture(scope="module", params=["ctc", "whisper"])
+def any_model(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model") / request.param
+    return load_model(tiny_ctc(folder) if request.param == "ctc" else tiny_whisper(folder), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return load_model(tiny_ctc(tmp_path_factory.mktemp("model") / "ctc"), device="cpu")
+
+
+@pytest.fixture
+def talks(corpora, tmp_path) -> Path:
+    """day1/talk.wav, day2/talk.flac and a longer day2/both.wav with a pause in it, all real speech."""
+    with open(corpora / "speechocean762" / "manifest.csv", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))[:3]
+    first, second, third = (load_audio(corpora / "speechocean762" / row["audio"], RATE) for row in rows)
+    folder = tmp_path / "talks"
+    save_audio(folder / "day1" / "talk.wav", first, RATE)
+    save_audio(folder / "day2" / "talk.flac", second, RATE)
+    pause = np.zeros(2 * RATE, dtype=np.float32)
+    save_audio(folder / "day2" / "both.wav", np.concatenate([first, pause, second, pause, third]), RATE)
+    return folder
+
+
+def test_each_recording_gets_the_text_of_its_own_segments(any_model, talks):
+    result = transcribe(any_model, talks, options=DecodingOptions(batch_seconds=20))
+    assert [Path(t.audio).relative_to(talks).as_posix() for t in result.transcripts] == [
+        "day1/talk.wav",
+        "day2/both.wav",
+        "day2/talk.flac",
+    ]
+    assert result.failures == []
+    for transcript in result.transcripts:
+        waveform = load_audio(transcript.audio, RATE)
+        pieces = list(cut_at_pauses([waveform], RATE))
+        assert [(s.start_s, s.end_s) for s in transcript.segments] == [(p.start_s, p.end_s) for p in pieces]
+        alone = [decode_waveforms(any_model, [piece.waveform])[0].strip() for piece in pieces]
+        assert [s.text for s in transcript.segments] == alone
+        assert transcript.duration_s == pytest.approx(len(waveform) / RATE)
+        assert transcript.model == any_model.source
+    assert len(result.transcripts[1].segments) >= 3
+    assert any(t.text for t in result.transcripts)
+
+
+def test_outputs_mirror_the_folders_and_read_back(model, talks, tmp_path):
+    out = tmp_path / "out"
+    result = transcribe(model, talks, out=out, formats=["txt", "json", "tsv"])
+    written = sorted(p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file())
+    stems = ["day1/talk", "day2/both", "day2/talk"]
+    assert written == sorted(f"{stem}.{format}" for stem in stems for format in ("txt", "json", "tsv"))
+    content = json.loads((out / "day2" / "both.json").read_text(encoding="utf-8"))
+    assert [s["text"] for s in content["segments"]] == [s.text for s in result.transcripts[1].segments]
+    manifest = Manifest.read(out / "day2" / "both.tsv")
+    spoken = [s for s in result.transcripts[1].segments if s.text]
+    assert [u.text for u in manifest] == [s.text for s in spoken]
+    assert [u.start_s for u in manifest] == pytest.approx([s.start_s for s in spoken], abs=0.001)
+    assert load_audio(manifest[-1].audio, RATE, manifest[-1].start_s, manifest[-1].end_s).size > 0
+
+
+def test_bad_files_are_noted_and_the_others_go_on(model, talks, tmp_path):
+    (talks / "day1" / "not_audio.wav").write_text("hello")
+    (talks / "day2" / "empty.mp3").touch()
+    whole = (talks / "day2" / "both.wav").read_bytes()
+    (talks / "day2" / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    result = transcribe(model, talks, out=tmp_path / "out", options=DecodingOptions(batch_seconds=3))
+    assert len(result.transcripts) == 3
+    assert {Path(f.audio).name: f.kind for f in result.failures} == {
+        "not_audio.wav": "unreadable",
+        "empty.mp3": "empty",
+        "cut.wav": "truncated",
+    }
+    assert all(f.audio in str(f) and "\n" not in str(f) for f in result.failures)
+    assert len(list((tmp_path / "out").rglob("*.txt"))) == 3
+    assert "failed: " in str(result)
+
+
+def test_nothing_usable_is_bad_input(model, tmp_path):
+    (tmp_path / "a.wav").write_text("hello")
+    with pytest.raises(AudioError, match=r"a\.wav"):
+        transcribe(model, tmp_path / "a.wav")
+    (tmp_path / "b.wav").touch()
+    with pytest.raises(BadInput, match="none of the 2 recordings"):
+        transcribe(model, tmp_path)
+
+
+def test_a_single_path_prints_as_its_text(model, talks):
+    result = transcribe(model, str(talks / "day1" / "talk.wav"))
+    assert isinstance(result, TranscriptionResult)
+    assert str(result) == result.text == result.transcripts[0].text != ""
+
+
+def test_a_model_may_be_named(talks, tmp_path):
+    folder = tiny_ctc(tmp_path / "model")
+    assert transcribe(folder, talks / "day1").text == transcribe(load_model(folder), talks / "day1").text
+
+
+def test_silence_has_an_empty_transcript(model, tmp_path):
+    save_audio(tmp_path / "silence.wav", np.zeros(5 * RATE, dtype=np.float32), RATE)
+    result = transcribe(model, tmp_path / "silence.wav", out=tmp_path / "out", formats="srt")
+    assert result.transcripts[0].segments == [] and result.text == ""
+    assert (tmp_path / "out" / "silence.srt").read_text() == ""
+
+
+def test_progress_rises_to_the_whole_and_transcripts_come_in_order(model, talks):
+    told: list[tuple[float, float]] = []
+    arrived: list[str] = []
+    result = transcribe(
+        model,
+        talks,
+        options=DecodingOptions(batch_seconds=2),
+        progress=lambda done_s, total_s: told.append((done_s, total_s)),
+        on_transcript=lambda transcript: arrived.append(transcript.audio),
+    )
+    assert arrived == [t.audio for t in result.transcripts]
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1][0] == told[-1][1] == pytest.approx(sum(t.duration_s for t in result.transcripts), abs=0.1)
+    assert len({done for done, _ in told}) > 3, "progress should move more than once"
+
+
+def test_short_files_share_batches(model, talks, monkeypatch):
+    seen: list[int] = []
+    original = type(model).transcribe
+
+    def counting(self, batch, options):
+        seen.append(len(batch["lengths"]))
+        return original(self, batch, options)
+
+    monkeypatch.setattr(type(model), "transcribe", counting)
+    transcribe(model, talks)
+    assert max(seen) >= 5
+
+
+def test_what_was_done_before_an_interruption_is_on_disk_and_need_not_be_done_again(model, talks, tmp_path):
+    out = tmp_path / "out"
+
+    def stop(transcript):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        transcribe(model, talks, out=out, options=DecodingOptions(batch_seconds=2), on_transcript=stop)
+    assert [p.relative_to(out).as_posix() for p in out.rglob("*.txt")] == ["day1/talk.txt"]
+    result = transcribe(model, talks, out=out, overwrite=False)
+    assert [Path(p).name for p in result.skipped] == ["talk.wav"]
+    assert [Path(t.audio).name for t in result.transcripts] == ["both.wav", "talk.flac"]
+
+
+def test_earlier_transcripts_are_replaced_but_not_text_beside_its_audio(model, talks, tmp_path):
+    out = tmp_path / "out"
+    (out / "day1").mkdir(parents=True)
+    (out / "day1" / "talk.txt").write_text("old")
+    transcribe(model, talks, out=out)
+    assert (out / "day1" / "talk.txt").read_text() != "old"
+    (talks / "day1" / "talk.txt").write_text("the reference")
+    with pytest.raises(BadInput, match="may be its reference"):
+        transcribe(model, talks, out=talks)
+    assert (talks / "day1" / "talk.txt").read_text() == "the reference"
+    transcribe(model, talks, out=talks, formats="srt")
+    assert (talks / "day1" / "talk.srt").is_file()
+
+
+def test_mistakes_are_found_before_any_work(model, talks, tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(BadInput, match="did you mean srt"):
+        transcribe(model, talks, out=out, formats=["str"])
+    with pytest.raises(BadInput, match="max_segment_s=0"):
+        transcribe(model, talks, out=out, max_segment_s=0)
+    with pytest.raises(BadInput, match="no such file"):
+        transcribe(model, [talks, tmp_path / "nope.wav"], out=out)
+    assert not out.exists()
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="cannot be written"):
+        transcribe(model, talks, out=tmp_path / "file")
+
+
+def test_segments_are_no_longer_than_asked(model, talks):
+    result = transcribe(model, talks / "day2" / "both.wav", max_segment_s=1.5)
+    assert max(s.end_s - s.start_s for s in result.transcripts[0].segments) <= 1.5
