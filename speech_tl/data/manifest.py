@@ -169,6 +169,18 @@ class Manifest(Sequence[Utterance]):
         """A column as text, or as many None as there are rows when the manifest has no such column."""
         return self.column(name) if name in self._table.columns else [None] * len(self)
 
+    def require_text(self) -> None:
+        """Refuse a manifest that does not say what is said.
+
+        Raises:
+            BadInput: there is no column "text".
+        """
+        if "text" not in self._table.columns:
+            there = ", ".join(self.columns)
+            raise BadInput(
+                f"{self.source}: no column 'text' (there are {there}); training and scoring need what is said"
+            )
+
     def durations_s(self) -> np.ndarray:
         """Seconds of each row, float64 `(rows,)`: column duration, else end - start, else NaN."""
         durations_s = self._numbers("duration")
