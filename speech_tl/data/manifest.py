@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from speech_tl.data.reading import SECONDS_COLUMNS, Table, read_table
+from speech_tl.data.hub import Table
+from speech_tl.data.reading import SECONDS_COLUMNS, read_table
 from speech_tl.data.splitting import SplitResult, ensure_splits, speaker_disjoint_split
 from speech_tl.data.writing import write_manifest
 from speech_tl.errors import BadInput

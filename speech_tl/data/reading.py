@@ -9,12 +9,10 @@ import csv
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from speech_tl.data.hub import Table, from_datasets, read_hub, read_saved_dataset
 from speech_tl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -31,23 +29,6 @@ _SPLIT_ALIASES = {"validation": "dev", "valid": "dev", "val": "dev", "developmen
 _JSON_ROWS = 50_000
 
 
-@dataclass
-class Table:
-    """What a reader found: `columns` by name, the folder audio paths are relative to, and audio kept as bytes.
-
-    Attributes:
-        columns: one Arrow array a column, all of one length.
-        root: folder that relative audio paths start from.
-        rows: the rows in use, in order; None for all.
-        audio_bytes: whole encoded files, one a row, where the table embeds them.
-    """
-
-    columns: dict[str, pa.ChunkedArray]
-    root: Path
-    rows: np.ndarray | None = None
-    audio_bytes: pa.ChunkedArray | None = field(default=None, repr=False)
-
-
 def read_table(source: str | Path) -> Table:
     """Read a manifest file, a folder that holds one, a Hugging Face dataset (folder or Hub id), or audio with .txt.
 
@@ -62,7 +43,7 @@ def read_table(source: str | Path) -> Table:
     elif path.suffix.lower() in (*_SEPARATORS, ".jsonl", ".parquet") or str(source).count("/") != 1:
         raise BadInput(f"{source}: no such manifest; give a CSV, TSV, JSONL or Parquet file, a folder or a Hub id")
     else:
-        table = _read_hub(str(source))
+        table = read_hub(str(source))
     return _in_order(table, str(source))
 
 
@@ -71,7 +52,7 @@ def _read_folder(folder: Path) -> Table:
         if (folder / name).is_file():
             return _read_file(folder / name)
     if (folder / "dataset_dict.json").is_file() or (folder / "dataset_info.json").is_file():
-        return _read_saved_dataset(folder)
+        return read_saved_dataset(folder)
     return _read_recordings(folder)
 
 
@@ -202,92 +183,15 @@ def _read_parquet(path: Path) -> Table:
     try:
         schema = parquet.read_schema(path)
         if "audio" in schema.names and pa.types.is_struct(schema.field("audio").type):
-            from datasets import Dataset  # embedded audio: a memory-mapped copy instead of all of it in memory
+            from datasets import (
+                Dataset,  # embedded audio: a memory-mapped copy instead of all of it in memory
+            )
 
-            return _from_datasets({None: Dataset.from_parquet(str(path))}, path.resolve().parent)
+            return from_datasets({None: Dataset.from_parquet(str(path))}, path.resolve().parent)
         table = parquet.read_table(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise BadInput(f"{path}: not a Parquet file ({str(error).splitlines()[0][:100]}); write it again") from error
     return Table(dict(zip(table.column_names, table.columns, strict=True)), path.resolve().parent)
-
-
-def _read_saved_dataset(folder: Path) -> Table:
-    from datasets import DatasetDict, load_from_disk
-
-    try:
-        loaded = load_from_disk(str(folder))
-    except Exception as error:  # whatever the library says about a damaged folder, the user needs one line
-        raise BadInput(f"{folder}: not a dataset that can be loaded ({_first_line(error)}); save it again") from error
-    return _from_datasets(loaded if isinstance(loaded, DatasetDict) else {None: loaded}, folder.resolve())
-
-
-def _read_hub(name: str) -> Table:
-    """A Hub id, "owner/name" or "owner/name:configuration"."""
-    from datasets import load_dataset
-
-    repository, _, configuration = name.partition(":")
-    try:
-        loaded = load_dataset(repository, configuration or None)
-    except Exception as error:  # network, permission, unknown name, missing configuration: all are the user's to solve
-        raise BadInput(f"{name}: neither a path nor a Hub dataset within reach ({_first_line(error)})") from error
-    return _from_datasets(loaded, Path.cwd())
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-
-
-def _from_datasets(splits: dict[str | None, Any], root: Path) -> Table:
-    """Columns straight from the Arrow files: audio is never decoded here, embedded bytes stay memory-mapped."""
-    import pyarrow as pa
-
-    names = [
-        name
-        for name in next(iter(splits.values())).column_names
-        if all(name in d.column_names for d in splits.values())
-    ]
-    chunks: dict[str, list[pa.Array]] = {name: [] for name in names}
-    rows, split_names, offset = [], [], 0
-    for split, dataset in splits.items():
-        for name in names:
-            chunks[name].extend(_plain(dataset.data.table.column(name), dataset.features[name]).chunks)
-        count = dataset.data.table.num_rows
-        used = np.arange(count) if dataset._indices is None else dataset._indices.column(0).to_numpy()
-        rows.append(used + offset)
-        split_names.extend([split] * count)
-        offset += count
-    columns = {name: pa.chunked_array(parts) for name, parts in chunks.items()}
-    if None not in splits and "split" not in columns:
-        columns["split"] = pa.chunked_array([pa.array(split_names, pa.string())])
-    table = Table(columns, root, np.concatenate(rows))
-    audio = columns.get("audio")
-    if audio is not None and pa.types.is_struct(audio.type):
-        _unpack_audio(table)
-    return table
-
-
-def _plain(column: pa.ChunkedArray, feature: Any) -> pa.ChunkedArray:
-    """Class labels as their names; everything else as stored."""
-    import pyarrow as pa
-
-    if type(feature).__name__ != "ClassLabel":
-        return column
-    names = pa.array(feature.names)
-    return pa.chunked_array([names.take(chunk) for chunk in column.chunks], pa.string())
-
-
-def _unpack_audio(table: Table) -> None:
-    """Split {bytes, path} into the path column and the embedded bytes."""
-    import pyarrow as pa
-
-    parts = {
-        name: pa.chunked_array([chunk.field(name) for chunk in table.columns["audio"].chunks])
-        for name in ("bytes", "path")
-    }
-    if parts["bytes"].null_count < len(parts["bytes"]):
-        table.audio_bytes = parts["bytes"]
-    paths = parts["path"].to_pylist()
-    table.columns["audio"] = pa.chunked_array([[path or f"row-{row + 1}" for row, path in enumerate(paths)]])
 
 
 def _read_recordings(folder: Path) -> Table:

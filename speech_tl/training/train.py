@@ -14,6 +14,7 @@ from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArgumen
 from speech_tl.data.augment import AugmentOptions
 from speech_tl.data.batching import SpeechDataset
 from speech_tl.decoding import decode, loader_workers
+from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.scoring.wer import score
@@ -33,7 +34,7 @@ from speech_tl.training.progress import (
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
 
 if TYPE_CHECKING:
-    from speech_tl.data.manifest import Utterance
+    from speech_tl.data.manifest import Manifest, Utterance
 
 
 @dataclass
@@ -53,7 +54,7 @@ class TrainingResult:
 
 def train(
     model: AcousticModel,
-    utterances: Sequence[Utterance],
+    utterances: Manifest,
     dev: Sequence[Utterance],
     options: TrainingOptions,
     folder: Path,
@@ -69,7 +70,7 @@ def train(
 
     Args:
         model: what a strategy has prepared.
-        utterances: the train split; `duration_s` must be known.
+        utterances: the train split; every duration must be known.
         dev: utterances to select the checkpoint on; empty means the last weights are kept.
         options: see `TrainingOptions`.
         folder: for checkpoints and `log.jsonl`.
@@ -91,12 +92,13 @@ def train(
     facts = TrainingFacts()
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed)
     dataset = SpeechDataset(utterances, model, with_labels=True, seed=seed)
-    steps_hint = options.max_steps or _steps_of_epochs(utterances, options)
+    durations_s = utterances.durations_s().tolist()
+    steps_hint = options.max_steps or _steps_of_epochs(durations_s, options)
     trainer = AdaptationTrainer(
         model,
         _arguments(model, options, folder, seed, steps_hint, bool(dev), len(utterances)),
         dataset,
-        [u.duration_s for u in utterances],
+        durations_s,
         options.batch_seconds,
         facts,
         scorer,
@@ -130,16 +132,17 @@ def _dev_scorer(
         """WER and CER of the chosen utterances with the weights of this moment."""
         texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding)]
         figures = score(utterances, texts, normaliser).score
-        return {"wer": figures.wer or 0.0, "cer": figures.cer or 0.0}
+        if figures.wer is None or figures.cer is None:
+            raise BadInput(f"the dev split holds no words after normalising with {normaliser.name}: cannot select on it")
+        return {"wer": figures.wer, "cer": figures.cer}
 
     return dev_score
 
 
-def _steps_of_epochs(utterances: Sequence[Utterance], options: TrainingOptions) -> int:
+def _steps_of_epochs(durations_s: Sequence[float], options: TrainingOptions) -> int:
     """About how many steps the epochs will take."""
-    seconds = sum(u.duration_s for u in utterances)
     per_step = options.batch_seconds * options.gradient_accumulation_steps
-    return max(1, round(options.epochs * seconds / per_step))
+    return max(1, round(options.epochs * sum(durations_s) / per_step))
 
 
 def _arguments(
@@ -173,8 +176,8 @@ def _arguments(
         max_grad_norm=options.max_grad_norm,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
-        gradient_checkpointing=options.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},
+        activation_checkpointing=options.gradient_checkpointing,
+        activation_checkpointing_kwargs={"use_reentrant": False} if options.gradient_checkpointing else None,
         logging_steps=max(1, min(25, eval_steps)),
         logging_nan_inf_filter=False,
         eval_strategy="steps" if has_dev else "no",

@@ -15,7 +15,12 @@ import numpy as np
 from speech_tl.audio import probe, stream_audio
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import write_atomically
-from speech_tl.transcribing.formats import TranscribedSegment, Transcript, known_formats, render
+from speech_tl.transcribing.formats import (
+    TranscribedSegment,
+    Transcript,
+    known_formats,
+    render,
+)
 from speech_tl.transcribing.recordings import Recording, find_recordings
 from speech_tl.transcribing.segments import Segment, cut_at_pauses, refuse_impossible
 

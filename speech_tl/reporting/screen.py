@@ -1,0 +1,82 @@
+"""What a long run shows while it works: stages, progress with time left. Silent unless someone wants to look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Update = Callable[..., None]
+"""Called with (done, total) and maybe `note=`, a few words to stand beside the bar."""
+
+SECONDS_BETWEEN_LINES = 30.0
+"""On a screen that is no terminal (a log file), progress is a line this often."""
+
+
+class Screen:
+    """Shows lines and progress on a rich console, or nothing at all."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        """None is silent: for the Python interface and tests."""
+        self.console = console
+
+    def line(self, text: str) -> None:
+        """One line, as it is (no markup)."""
+        if self.console is not None:
+            self.console.print(text, markup=False, highlight=False)
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Update]:
+        """A bar with time left on a terminal, a line now and then elsewhere; yields its update function."""
+        if self.console is None:
+            yield lambda done, total, note="": None
+        elif self.console.is_terminal:
+            yield from self._bar(title)
+        else:
+            yield self._lines(title)
+
+    def _bar(self, title: str) -> Iterator[Update]:
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")]
+        columns += [TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+        with Progress(*columns, console=self.console) as bars:
+            task = bars.add_task(title, total=None, note="")
+
+            def update(done: float, total: float, note: str = "") -> None:
+                bars.update(task, completed=done, total=total, note=note)
+
+            yield update
+
+    def _lines(self, title: str) -> Update:
+        started = last = time.monotonic()
+        self.line(f"{title} ...")
+
+        def update(done: float, total: float, note: str = "") -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last < SECONDS_BETWEEN_LINES or not done:
+                return
+            last = now
+            left_s = (now - started) / done * (total - done)
+            self.line(f"{title}: {done / total:.0%}, {clock(left_s)} left {note}".rstrip())
+
+        return update
+
+
+def clock(seconds: float) -> str:
+    """A duration for people: "45 s", "12 min", "3 h 05 min"."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

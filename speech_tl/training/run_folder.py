@@ -1,0 +1,131 @@
+"""The folder of a run: made only when everything is ready, resumable at every stage, refused when in use."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from speech_tl.errors import BadInput
+from speech_tl.models.base import AcousticModel
+from speech_tl.models.load import load_model
+from speech_tl.scoring.files import versions
+from speech_tl.scoring.wer import Evaluation
+from speech_tl.text import write_atomically
+from speech_tl.training.progress import read_log
+from speech_tl.training.train import TrainingResult
+
+BYTES_A_PARAMETER = 4 * 3 * 3 + 4
+"""Three checkpoints (two kept, one being written) of weights and two AdamW moments, and the final weights."""
+
+
+class RunFolder:
+    """Where one run writes; see the design's "A run's folder".
+
+    Attributes:
+        path: the folder.
+        resumed: whether an earlier run is continued.
+    """
+
+    def __init__(self, path: Path, recipe_yaml: str, resume: bool) -> None:
+        """Look, and touch nothing yet.
+
+        Raises:
+            BadInput: in use without `resume`, nothing to resume, or another recipe than the one that started it.
+        """
+        self.path, self.recipe_yaml = path, recipe_yaml
+        saved = path / "recipe.yaml"
+        if path.exists() and not path.is_dir():
+            raise BadInput(f"output folder {path} is a file: choose another --out")
+        used = path.is_dir() and any(path.iterdir())
+        if used and not resume:
+            raise BadInput(f"output folder {path} is in use: continue it with --resume, or choose another --out")
+        if resume and not saved.is_file():
+            raise BadInput(f"nothing to resume in {path}: it has no recipe.yaml (run without --resume)")
+        if resume and saved.read_text(encoding="utf-8") != recipe_yaml:
+            raise BadInput(
+                f"{path} was started with {_first_difference(saved.read_text(encoding='utf-8'), recipe_yaml)}: "
+                f"resume it as it was (`speech-tl adapt {saved} --resume --out {path}`), or choose another --out"
+            )
+        self.resumed = resume
+
+    def open(self, parameters: int, facts: dict[str, Any], seed: int, device: str) -> None:
+        """Make the folder and note what the run depends on.
+
+        Raises:
+            BadInput: it cannot be written, or the disk has no room for the checkpoints.
+        """
+        existing = next(p for p in [self.path, *self.path.absolute().parents] if p.exists())
+        free, needed = shutil.disk_usage(existing).free, parameters * BYTES_A_PARAMETER
+        if free < needed:
+            raise BadInput(
+                f"no space left for {self.path}: checkpoints need {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free"
+            )
+        try:
+            (self.path / "training").mkdir(parents=True, exist_ok=True)
+            write_atomically(self.path / "recipe.yaml", self.recipe_yaml)
+        except OSError as error:
+            raise BadInput(f"output folder {self.path} cannot be written: {error.strerror}") from error
+        environment = {
+            "versions": versions(),
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "device": device,
+            "seed": seed,
+            "git_revision": git_revision(),
+            "data_fingerprint": facts.get("fingerprint"),
+        }
+        self._write_json("environment.json", environment)
+
+    def evaluation(self, name: str, measure: Callable[[], Evaluation]) -> Evaluation:
+        """The evaluation called "before" or "after": read if it is there, else measured and written."""
+        folder = self.path / name
+        if (folder / "summary.json").is_file():
+            return Evaluation.read(folder)
+        evaluation = measure()
+        evaluation.write(folder)
+        return evaluation
+
+    def training(
+        self, model: AcousticModel, learn: Callable[[], TrainingResult]
+    ) -> tuple[AcousticModel, TrainingResult]:
+        """The adapted model: loaded where training had finished, else learnt now and saved."""
+        done = self.path / "training" / "result.json"
+        if done.is_file():
+            values = json.loads(done.read_text(encoding="utf-8"))
+            values["problems"] = {int(index): problem for index, problem in values["problems"].items()}
+            return load_model(self.path / "model", language=model.language), TrainingResult(**values)
+        result = learn()
+        model.save(self.path / "model")
+        self._write_json("training/result.json", dataclasses.asdict(result))
+        return model, result
+
+    def log(self) -> list[dict[str, Any]]:
+        """Entries of training/log.jsonl."""
+        return read_log(self.path / "training" / "log.jsonl")
+
+    def _write_json(self, name: str, value: dict[str, Any]) -> None:
+        write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def git_revision() -> str | None:
+    """The commit of the folder one works in, with a "+" when files differ from it; None outside git."""
+    try:
+        revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
+        changed = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return revision.stdout.strip() + ("+" if changed.stdout.strip() else "")
+
+
+def _first_difference(saved: str, wanted: str) -> str:
+    """The first line of the saved recipe that the wanted one does not have, and what it has instead."""
+    for old, new in zip(saved.splitlines(), wanted.splitlines(), strict=False):
+        if old != new:
+            return f"{old.strip()!r}, not {new.strip()!r}"
+    return "more or fewer lines in its recipe"
