@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from speech_tl.data.manifest import DataOptions
 from speech_tl.errors import BadInput
 from speech_tl.models.options import DecodingOptions, ModelOptions
 from speech_tl.strategies.trained import STRATEGIES, Full, HeadOnly, Strategy
-from speech_tl.text import nearest
+from speech_tl.text import nearest, write_atomically
 from speech_tl.training.options import TrainingOptions
 
 __all__ = ["DataOptions", "Full", "HeadOnly", "ModelOptions", "Recipe", "ScoringOptions", "TrainingOptions"]
@@ -170,15 +170,9 @@ def read_recipe(name: str) -> Recipe:
         return recipe_from_yaml(path)
     if path.suffix == ".py" and path.is_file():
         return recipe_from_script(path)
-    known = shipped_recipes()
-    if name in known:
-        return recipe_from_script(known[name])
-    if path.exists():
+    if path.exists() and name not in shipped_recipes():
         raise BadInput(f"recipe {name} is neither a .py script nor a .yaml file")
-    hint = nearest(name, known) or nearest(name, {n.rpartition("/")[2]: n for n in known})
-    raise BadInput(
-        f"recipe {name} not found" + (f"; did you mean {hint}?" if hint else "; `speech-tl recipes` lists them all")
-    )
+    return recipe_from_script(shipped_recipe(name))
 
 
 def recipe_from_yaml(path: Path) -> Recipe:
@@ -221,8 +215,38 @@ def shipped_recipes() -> dict[str, Path]:
     return {str(s.relative_to(folder).with_suffix("")): s for s in scripts if not s.name.startswith("_")}
 
 
-def main(recipe: Recipe) -> None:
-    """Run a recipe script: `python recipes/accent/x.py training.max_steps=50` is `speech-tl adapt recipes/accent/x.py`."""
-    from speech_tl.cli import run_script
+def shipped_recipe(name: str) -> Path:
+    """The script of a shipped recipe.
 
-    run_script(recipe, sys.argv[1:])
+    Raises:
+        BadInput: there is none of that name; the nearest one is named.
+    """
+    known = shipped_recipes()
+    if name in known:
+        return known[name]
+    by_last_part = {n.rpartition("/")[2]: n for n in known}
+    hint = nearest(name, known) or by_last_part.get(nearest(name, by_last_part) or "")
+    raise BadInput(f"recipe {name} not found" + (f"; did you mean {hint}?" if hint else "; see `speech-tl recipes`"))
+
+
+def recipe_titles() -> dict[str, str]:
+    """Each shipped recipe's name and the first line of its docstring."""
+    return {name: _title(path) for name, path in shipped_recipes().items()}
+
+
+def _title(path: Path) -> str:
+    """First line of a script's docstring, without running it."""
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
+
+
+def copy_recipe(name: str, folder: Path | None = None) -> Path:
+    """Copy a shipped recipe's script into a folder (the current one) to edit.
+
+    Raises:
+        BadInput: no such recipe, or a file of its name is there already.
+    """
+    script = shipped_recipe(name)
+    target = (folder or Path()) / script.name
+    if target.exists():
+        raise BadInput(f"{target} exists already: move it away, or copy into another folder")
+    return write_atomically(target, script.read_text(encoding="utf-8"))

@@ -1,0 +1,277 @@
+"""The command line: one thin function a verb. Heavy imports happen inside the verbs, so that --help is instant."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speech_tl.errors import BadInput, PartlyDone
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+app = typer.Typer(
+    name="speech-tl",
+    help="Adapt a pre-trained speech recogniser and see whether it got better.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Out = Annotated[Path | None, typer.Option(help="Folder to write into.")]
+By = Annotated[list[str] | None, typer.Option(help="Manifest column to report by group; may be repeated.")]
+Model = Annotated[str, typer.Option(help="Hub id, folder, starter-wav2vec2 or starter-whisper.")]
+Language = Annotated[str | None, typer.Option(help="Language of the speech, e.g. en; by default the manifest's.")]
+BatchSeconds = Annotated[float | None, typer.Option(help="Padded seconds of audio decoded at once.")]
+
+DONE, IN_PART, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+@app.command()
+def adapt(
+    recipe: Annotated[str, typer.Argument(help="Recipe script, name from `speech-tl recipes`, or recipe.yaml.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="key=value for any field of the recipe.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; by default runs/NAME.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen; write nothing.")] = False,
+) -> None:
+    """Measure a model, adapt it, measure it again, and report."""
+    from speech_tl.recipe import read_recipe
+
+    chosen = read_recipe(recipe).with_overrides(overrides or [])
+    console = _console()
+    from speech_tl.reporting.screen import Screen
+
+    screen = Screen(console)
+    if dry_run:
+        from speech_tl.adaptation import plan
+
+        console.print(plan(chosen, screen), markup=False, highlight=False)
+        return
+    from speech_tl.adaptation import adapt as run
+    from speech_tl.reporting.page import terminal_table
+
+    result = run(chosen, out, resume=resume, screen=screen)
+    console.print(terminal_table(result.report))
+    screen.line(f"Report: {result.folder / 'report.html'}")
+    screen.line(f"Model:  {result.folder / 'model'}  (speech-tl transcribe --model {result.folder / 'model'} FILE)")
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    data: Annotated[str, typer.Option(help="Manifest, or a folder that holds one.")],
+    split: Annotated[str, typer.Option(help="Which split; a manifest without splits is scored whole.")] = "test",
+    by: By = None,
+    normaliser: Annotated[str | None, typer.Option(help="none, basic or english; by default the language's.")] = None,
+    language: Language = None,
+    batch_seconds: BatchSeconds = None,
+    out: Out = None,
+) -> None:
+    """Score a model on a test set."""
+    from speech_tl.evaluation import evaluate as run
+    from speech_tl.reporting.page import evaluation_table
+    from speech_tl.reporting.screen import Screen
+
+    console = _console()
+    with Screen(console).progress(f"decoding {data}") as update:
+        evaluation = run(
+            model,
+            data,
+            split=split,
+            normaliser=normaliser,
+            language=language,
+            decoding=_decoding(batch_seconds),
+            out=out,
+            progress=update,
+        )
+    console.print(evaluation_table(evaluation, by or []))
+    left_out = evaluation.data.get("left_out", [])
+    if left_out:
+        raise PartlyDone(f"{len(left_out)} utterances could not be decoded and are in no figure", left_out)
+
+
+@app.command()
+def compare(
+    before: Annotated[Path, typer.Argument(help="Folder of an evaluation, or a run's before/.")],
+    after: Annotated[Path, typer.Argument(help="Folder of another evaluation of the same test set.")],
+    by: By = None,
+    out: Out = None,
+) -> None:
+    """Compare two evaluations of the same test set."""
+    from speech_tl.comparison import compare as run
+    from speech_tl.reporting.page import terminal_table
+
+    report = run(before, after, by=by or [], out=out)
+    console = _console()
+    console.print(terminal_table(report))
+    for line in report["conditions"]:
+        console.print(f"differs: {line}", markup=False, highlight=False)
+
+
+@app.command()
+def transcribe(
+    paths: Annotated[list[str], typer.Argument(help="Audio files, folders, or globs.")],
+    model: Model,
+    out: Annotated[Path | None, typer.Option(help="Folder for the transcripts; without it they are printed.")] = None,
+    format: Annotated[list[str] | None, typer.Option(help="txt, srt, vtt, tsv or json; may be repeated.")] = None,
+    language: Language = None,
+    batch_seconds: BatchSeconds = None,
+    max_segment_s: Annotated[float | None, typer.Option(help="Longest piece, in seconds; at most 30.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
+) -> None:
+    """Turn audio files into text."""
+    from speech_tl.models.load import load_model
+    from speech_tl.reporting.screen import Screen
+    from speech_tl.transcribing.formats import FORMATS
+    from speech_tl.transcribing.transcribe import transcribe as run
+
+    formats = format or ["txt"]
+    console = _console()
+    with Screen(console).progress("transcribing") as update:
+        result = run(
+            load_model(model, language=language),
+            paths,
+            out=out,
+            formats=formats,
+            options=_decoding(batch_seconds),
+            max_segment_s=max_segment_s,
+            progress=update,
+            overwrite=not keep,
+        )
+    for transcript in result.transcripts if out is None else []:
+        for name in formats:
+            text = FORMATS[name](transcript)
+            typer.echo(f"{transcript.audio}\t{text.strip()}" if name == "txt" and len(result.transcripts) > 1 else text)
+    if result.failures:
+        total = len(result.transcripts) + len(result.failures)
+        lines = [failure.problem for failure in result.failures]
+        raise PartlyDone(f"{len(result.failures)} of {total} recordings could not be transcribed", lines)
+
+
+@app.command()
+def check(
+    manifest: Annotated[str, typer.Argument(help="Manifest, or a folder that holds one.")],
+    model: Annotated[str | None, typer.Option(help="Also check texts against this model.")] = None,
+    write_clean: Annotated[Path | None, typer.Option(help="Write the usable rows to this file.")] = None,
+) -> None:
+    """Look for problems in a data set before training on it (exit code 1 when there are any)."""
+    from speech_tl.data.check import check_manifest, print_check
+    from speech_tl.data.check import write_clean as write
+    from speech_tl.data.manifest import Manifest
+    from speech_tl.reporting.screen import Screen
+
+    console = _console()
+    table = Manifest.read(manifest)
+    writer = None
+    if model is not None:
+        from speech_tl.models.load import load_model
+
+        writer = load_model(model)
+    with Screen(console).progress(f"checking {manifest}") as update:
+        result = check_manifest(table, model=writer, progress=update)
+    print_check(result, console)
+    if write_clean is not None:
+        console.print(f"Clean manifest: {write(table, result, write_clean)}", markup=False, highlight=False)
+    if result.problems:
+        raise typer.Exit(IN_PART)
+
+
+@app.command()
+def recipes(
+    action: Annotated[str, typer.Argument(help="list, show or copy.")] = "list",
+    name: Annotated[str | None, typer.Argument(help="A recipe's name, for show and copy.")] = None,
+) -> None:
+    """List the shipped recipes; `show NAME` prints one, `copy NAME` puts it into this folder to edit."""
+    from speech_tl.recipe import copy_recipe, recipe_titles, shipped_recipe
+
+    if action == "list":
+        titles = recipe_titles()
+        width = max(map(len, titles), default=0)
+        for recipe, title in titles.items():
+            typer.echo(f"{recipe:<{width}}  {title}")
+    elif action in ("show", "copy") and name is None:
+        raise BadInput(f"speech-tl recipes {action} needs a name (`speech-tl recipes` lists them)")
+    elif action == "show":
+        typer.echo(shipped_recipe(name).read_text(encoding="utf-8"))
+    elif action == "copy":
+        typer.echo(f"Copied to {copy_recipe(name)}: edit it and run `speech-tl adapt {Path(name).name}.py`")
+    else:
+        raise BadInput(f"unknown action {action}: expected list, show or copy")
+
+
+@app.command()
+def doctor() -> None:
+    """Show what this machine can do, and what to do about what is missing."""
+    from speech_tl.reporting.doctor import examine, print_findings
+
+    print_findings(examine(), _console())
+
+
+def run_recipe(script: str) -> None:
+    """Run a recipe script with the command line's overrides: `python recipes/accent/x.py training.max_steps=50`."""
+    main(["adapt", script, *sys.argv[1:]])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and leave with its exit code: 0 done, 1 done in part, 2 bad input, 130 interrupted."""
+    sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def _run(arguments: list[str]) -> int:
+    """The exit code of a command; a user's mistake is one line, never a traceback."""
+    import click
+
+    try:
+        result = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else DONE
+    except click.exceptions.Exit as request:
+        return request.exit_code
+    except click.ClickException as error:
+        return _say(f"{error.format_message()} (see speech-tl --help)", BAD_INPUT)
+    except BadInput as error:
+        return _say(str(error), BAD_INPUT)
+    except PartlyDone as error:
+        for failure in error.failures:
+            typer.echo(f"  {failure}", err=True)
+        return _say(str(error), IN_PART)
+    except (KeyboardInterrupt, click.Abort):
+        again = "; continue with the same command and --resume" if "adapt" in arguments[:1] else ""
+        return _say(f"interrupted{again}", INTERRUPTED)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            return _say(f"{error.filename or 'output folder'}: {error.strerror}", BAD_INPUT)
+        raise
+
+
+def _say(line: str, code: int) -> int:
+    """One line on standard error."""
+    typer.echo(f"speech-tl: {line}", err=True)
+    return code
+
+
+def _console() -> Console:
+    """Where reports and progress go: standard error, so that transcripts can be piped."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _decoding(batch_seconds: float | None):  # noqa: ANN202  (a type that would import pydantic)
+    """Decoding options from the command line."""
+    from speech_tl.models.options import DecodingOptions
+
+    try:
+        return DecodingOptions() if batch_seconds is None else DecodingOptions(batch_seconds=batch_seconds)
+    except ValueError as error:
+        raise BadInput(f"--batch-seconds {batch_seconds}: expected a number of seconds above 0") from error
+
+
+if __name__ == "__main__":
+    main()
