@@ -257,6 +257,3 @@ def _lost_while_training(data: Data, trained: TrainingResult) -> list[Excluded]:
         utterance, row = data.train[index], int(data.train.rows[index]) + 1
         rows.append(Excluded(utterance.id, utterance.audio, row, "train", "unreadable", problem))
     return rows
-
-
-

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from speech_tl.audio import probe
 from speech_tl.data.batching import (
     BatchFacts,
     Collator,
@@ -103,9 +104,7 @@ def decode_waveforms(
 
 def _batches(model: AcousticModel, durations_s: list[float], options: DecodingOptions) -> list[list[int]]:
     """Longest first, so that too large a batch shows at once."""
-    return batch_by_length(
-        durations_s, options.batch_seconds, options.max_batch, equal_only=not model.exact_in_batches
-    )
+    return batch_by_length(durations_s, options.batch_seconds, options.max_batch, equal_only=not model.exact_in_batches)
 
 
 def _durations(utterances: Sequence[Utterance]) -> tuple[list[float], dict[int, str]]:

@@ -100,7 +100,9 @@ class SimilarLengthBatches(BatchRebalanceSampler):
 
     def _cut(self, epoch: int) -> list[list[int]]:
         """Batches in order of length, from durations shaken by this epoch's noise."""
-        noise = np.random.default_rng([self.seed, epoch]).uniform(1 - LENGTH_JITTER, 1 + LENGTH_JITTER, len(self.durations_s))
+        noise = np.random.default_rng([self.seed, epoch]).uniform(
+            1 - LENGTH_JITTER, 1 + LENGTH_JITTER, len(self.durations_s)
+        )
         order = np.argsort(-self.durations_s * noise, kind="stable")
         batches: list[list[int]] = [[]]
         longest = 0.0
@@ -183,9 +185,7 @@ class SpeechDataset(Dataset):
         utterance = self.utterances[index]
         waveform = utterance.load(self.model.sample_rate)
         if self.augment is not None:
-            waveform = self.augment(
-                waveform, self.model.sample_rate, np.random.default_rng([self.seed, epoch, index])
-            )
+            waveform = self.augment(waveform, self.model.sample_rate, np.random.default_rng([self.seed, epoch, index]))
         labels = self.model.encode(utterance.text or "") if self.with_labels else None
         if self.with_labels and not labels:
             return Example(index, problem=f"{utterance.audio}: no text that the model can write")

@@ -239,5 +239,3 @@ def extend_head(network: PreTrainedModel, size: int) -> None:
         new.weight[:kept], new.bias[:kept] = old.weight[:kept], old.bias[:kept]
     network.lm_head = new
     network.config.vocab_size = size
-
-

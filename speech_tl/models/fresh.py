@@ -5,10 +5,14 @@ For pre-training small models of one's own (`recipes/pretrain`) and for tests.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
 
 from speech_tl.errors import BadInput
 
@@ -45,8 +49,12 @@ def new_model(source: str, texts: Iterable[str], shape: dict[str, Any]) -> Acous
     return model
 
 
-def new_wav2vec2(texts: Iterable[str], **shape: Any) -> CTCModel:
-    """A `Wav2Vec2ForCTC` whose characters are those of `texts`; `shape` are fields of `Wav2Vec2Config`."""
+def new_wav2vec2(texts: Iterable[str], *, mel_filters: int = 0, **shape: Any) -> CTCModel:
+    """A `Wav2Vec2ForCTC` whose characters are those of `texts`; `shape` are fields of `Wav2Vec2Config`.
+
+    `mel_filters` > 0 starts the first convolution, which needs four times as many channels, as a mel filterbank: what
+    a front end would spend its first hours on.
+    """
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
     from speech_tl.models.ctc import CTCModel, vocabulary_for
@@ -57,7 +65,10 @@ def new_wav2vec2(texts: Iterable[str], **shape: Any) -> CTCModel:
         vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, bos_token_id=1, eos_token_id=2, **shape
     )
     config.ctc_zero_infinity, config.ctc_loss_reduction = True, "mean"
-    return CTCModel(Wav2Vec2ForCTC(config), tokenizer, "new:wav2vec2", None, 16000, normalise_waveform=True)
+    network = Wav2Vec2ForCTC(config)
+    if mel_filters:
+        start_as_mel_filters(network.wav2vec2.feature_extractor.conv_layers[0].conv, mel_filters)
+    return CTCModel(network, tokenizer, "new:wav2vec2", None, 16000, normalise_waveform=True)
 
 
 def new_whisper(texts: Iterable[str], *, merges: int = 200, multilingual: bool = True, **shape: Any) -> WhisperModel:
@@ -100,6 +111,36 @@ def new_whisper(texts: Iterable[str], *, merges: int = 200, multilingual: bool =
     network.generation_config = settings
     extractor = WhisperFeatureExtractor(feature_size=config.num_mel_bins)
     return WhisperModel(network, tokenizer, extractor, "new:whisper", "en" if multilingual else None)
+
+
+def start_as_mel_filters(conv: nn.Conv1d, filters: int, sample_rate: int = 16000) -> None:
+    """Set a first convolution's kernels to Gabor filters on the mel scale, in place.
+
+    Each of the `filters` centre frequencies from 60 to 7800 Hz gets four phases (cosine, sine and their negatives):
+    after a rectifier their sum is close to the band's magnitude, whatever the phase of the sound. A learnable
+    filterbank of this start: Zeghidour et al. 2018 (arXiv 1711.01161); the mel scale: O'Shaughnessy 1987.
+
+    Raises:
+        ValueError: the convolution does not have four channels a filter.
+    """
+    if conv.out_channels != 4 * filters:
+        raise ValueError(f"mel_filters={filters} needs conv_dim[0]={4 * filters}, not {conv.out_channels}")
+    width = conv.kernel_size[0]
+    lowest, highest = (2595 * math.log10(1 + hertz / 700) for hertz in (60, 7800))
+    mels = torch.linspace(lowest, highest, filters + 2)
+    edges = 700 * (10 ** (mels / 2595) - 1)
+    time_s = (torch.arange(width) - (width - 1) / 2) / sample_rate
+    centre, bandwidth = edges[1:-1, None], (edges[2:] - edges[1:-1]).clamp(min=80)[:, None]
+    envelope = torch.exp(-0.5 * (time_s * bandwidth * math.pi / 1.2) ** 2) * torch.hamming_window(width, periodic=False)
+    envelope = envelope / envelope.norm(dim=1, keepdim=True) * (centre / 1000 + 0.1).sqrt()
+    phase = 2 * math.pi * centre * time_s
+    waves = torch.stack([envelope * phase.cos(), envelope * phase.sin()], dim=1)
+    waves = waves - waves.mean(-1, keepdim=True)
+    kernels = torch.stack([waves, -waves], dim=2).flatten(0, 2)
+    with torch.no_grad():
+        conv.weight.copy_((kernels / kernels.norm(dim=1).mean())[:, None])
+        if conv.bias is not None:
+            conv.bias.zero_()
 
 
 def language_tokens() -> list[str]:

@@ -89,7 +89,9 @@ class WhisperModel(AcousticModel):
         self.network.config.forced_decoder_ids = None
         if not self.multilingual:
             if language not in (None, "en", "english"):
-                raise BadInput(f"model {self.source} writes English only, not language={language}; use a multilingual one")
+                raise BadInput(
+                    f"model {self.source} writes English only, not language={language}; use a multilingual one"
+                )
             self.language, self.prompt = "en", self._tokens("<|startoftranscript|>", "<|notimestamps|>")
             return
         codes = {token.strip("<|>") for token in getattr(settings, "lang_to_id", {})}
@@ -247,9 +249,7 @@ class AuxiliaryCTC(nn.Module):
         frames = torch.full((hidden.shape[0],), hidden.shape[1], dtype=torch.long)
         wanted = targets[targets != IGNORED]
         lengths = (targets != IGNORED).sum(-1)
-        loss = nn.functional.ctc_loss(
-            scores, wanted, frames, lengths, blank=blank, reduction="sum", zero_infinity=True
-        )
+        loss = nn.functional.ctc_loss(scores, wanted, frames, lengths, blank=blank, reduction="sum", zero_infinity=True)
         return self.weight * loss
 
 

@@ -30,7 +30,7 @@ class TrainingOptions(BaseModel):
         max_grad_norm: gradients are clipped to this norm.
         batch_seconds: padded seconds of audio in one batch on one device; larger is faster until memory is full.
         gradient_accumulation_steps: batches for one step; the loss is a mean over all of them.
-        precision: "auto" takes bf16 where the GPU has it, else float32.
+        precision: "auto" takes bf16 where GPU or CPU multiply in it, else float32.
         gradient_checkpointing: a third slower, far less memory.
         eval_steps: steps between looks at the dev WER; None makes it about ten looks.
         dev_limit: at most so many dev utterances are decoded each time, always the same ones; None is all.
@@ -72,9 +72,19 @@ def peak_learning_rate(options: TrainingOptions, model: AcousticModel) -> float:
 
 
 def resolved_precision(options: TrainingOptions, device_type: str) -> str:
-    """ "float32", "bf16" or "fp16" for a device; "auto" takes bf16 where it is supported."""
+    """ "float32", "bf16" or "fp16" for a device; "auto" takes bf16 where the hardware multiplies in it."""
     if options.precision != "auto":
         return options.precision
     import torch
 
-    return "bf16" if device_type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    if device_type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "float32"
+    return "bf16" if device_type == "cpu" and cpu_multiplies_bf16() else "float32"
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Whether this processor has matrix instructions for bf16 (AVX-512 BF16 or AMX); without them it only gets slower."""
+    import torch
+
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)

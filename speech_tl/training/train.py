@@ -133,7 +133,9 @@ def _dev_scorer(
         texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding)]
         figures = score(utterances, texts, normaliser).score
         if figures.wer is None or figures.cer is None:
-            raise BadInput(f"the dev split holds no words after normalising with {normaliser.name}: cannot select on it")
+            raise BadInput(
+                f"the dev split holds no words after normalising with {normaliser.name}: cannot select on it"
+            )
         return {"wer": figures.wer, "cer": figures.cer}
 
     return dev_score
