@@ -1,0 +1,1 @@
+"""Scripts that turn public corpora, and two free speech synthesisers, into manifests."""

@@ -1,0 +1,108 @@
+"""The synthesiser: real clips by real engines, in the manifest's format, resumable, its sets apart."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from data_scripts import synthesize
+from data_scripts.effects import SAMPLE_RATE, add_noise, record, trim_silence
+from data_scripts.voices import missing_engines
+
+needs_engines = pytest.mark.skipif(bool(missing_engines()), reason=f"not on PATH: {', '.join(missing_engines())}")
+
+
+def rows_of(folder: Path) -> list[dict]:
+    with (folder / "manifest.csv").open(encoding="utf-8") as table:
+        return list(csv.DictReader(table))
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory, request) -> Path:
+    """A few seconds of a training set, with a text file of our own."""
+    folder = tmp_path_factory.mktemp("spoken")
+    text = folder / "text.txt"
+    text.write_text("The old mill stood by the river, and its wheel had not turned for years.\n" * 3, encoding="utf-8")
+    request.getfixturevalue("small_blocks")
+    assert (
+        synthesize.main(["--out", str(folder / "set"), "--text", str(text), "--hours", "0.005", "--workers", "1"]) == 0
+    )
+    return folder / "set"
+
+
+@pytest.fixture(scope="module")
+def small_blocks():
+    """Blocks of six clips, so that a small set stops early."""
+    before, synthesize.BLOCK = synthesize.BLOCK, 6
+    yield
+    synthesize.BLOCK = before
+
+
+@needs_engines
+def test_clips_are_sound_speech_at_16_khz(spoken):
+    rows = rows_of(spoken)
+    assert list(rows[0]) == synthesize.COLUMNS
+    assert sum(float(row["duration"]) for row in rows) >= 0.005 * 3600
+    for row in rows:
+        waveform, rate = soundfile.read(spoken / row["audio"])
+        assert rate == SAMPLE_RATE and waveform.ndim == 1
+        assert abs(len(waveform) / rate - float(row["duration"])) < 0.01
+        assert 0.05 < np.abs(waveform).max() < 1.0
+        assert 3 < len(row["text"]) / float(row["duration"]) < 30
+
+
+@needs_engines
+def test_a_second_run_keeps_what_is_there_and_makes_what_is_missing(spoken):
+    first = rows_of(spoken)
+    kept, lost = (spoken / row["audio"] for row in first[:2])
+    written_at, content = kept.stat().st_mtime_ns, lost.read_bytes()
+    lost.unlink()
+    text = spoken.parent / "text.txt"
+    assert synthesize.main(["--out", str(spoken), "--text", str(text), "--hours", "0.005", "--workers", "1"]) == 0
+    assert rows_of(spoken) == first
+    assert kept.stat().st_mtime_ns == written_at
+    assert lost.read_bytes() == content
+
+
+def test_held_out_voices_and_sentences_are_apart():
+    voices = {
+        name: {voice for part in parts for group in part.voices for voice in group}
+        for name, parts in synthesize.SETS.items()
+    }
+    assert not voices["train"] & (voices["heldout"] | voices["kal16"] | voices["scottish"])
+    parts = {part.split: part for part in synthesize.SETS["quickstart"]}
+    assert not set(parts["train"].voices[0]) & set(parts["test"].voices[0])
+    assert len({part.bucket for part in parts.values()}) == 3
+    assert synthesize.SETS["train"][0].bucket not in {part.bucket for part in parts.values()}
+
+
+def test_noise_has_the_ratio_asked_for():
+    rng = np.random.default_rng(0)
+    speech = np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
+    noise = add_noise(speech, rng, snr_db=10.0) - speech
+    assert 10 * np.log10(np.mean(speech**2) / np.mean(noise**2)) == pytest.approx(10.0, abs=0.01)
+
+
+def test_recording_never_clips_and_silence_is_trimmed():
+    speech = np.concatenate([np.zeros(4000), np.random.default_rng(1).standard_normal(SAMPLE_RATE), np.zeros(4000)])
+    trimmed = trim_silence(speech)
+    assert len(trimmed) <= SAMPLE_RATE
+    for seed in range(20):
+        heard = record(trimmed, np.random.default_rng(seed), clean_share=0.3)
+        assert np.isfinite(heard).all() and 0.07 < np.abs(heard).max() < 0.96
+
+
+def test_missing_text_file_is_one_line_and_code_2(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(synthesize, "missing_engines", list)
+    assert synthesize.main(["--out", str(tmp_path), "--text", str(tmp_path / "none.txt")]) == 2
+    assert "none.txt" in capsys.readouterr().err
+
+
+def test_missing_engine_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(synthesize, "missing_engines", lambda: ["flite"])
+    assert synthesize.main(["--out", str(tmp_path)]) == 2
+    assert "flite" in capsys.readouterr().err
