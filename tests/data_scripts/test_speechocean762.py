@@ -20,7 +20,7 @@ def release(tmp_path) -> Path:
     """Six speakers, two utterances each, as in the release: tables with tabs or spaces, WAVE/SPEAKERxxxx/*.WAV."""
     root = tmp_path / "speechocean762"
     for part, speakers in SPEAKERS.items():
-        tables = {name: "" for name in ("wav.scp", "text", "utt2spk", "spk2gender", "spk2age")}
+        tables = dict.fromkeys(("wav.scp", "text", "utt2spk", "spk2gender", "spk2age"), "")
         for speaker, age in speakers.items():
             tables["spk2gender"] += f"{speaker}\t{'m' if age % 2 else 'f'}\n"
             tables["spk2age"] += f"{speaker}\t{age}\n"
