@@ -59,8 +59,8 @@ def adapt(
 
     result = run(chosen, out, resume=resume, screen=screen)
     console.print(terminal_table(result.report))
-    screen.line(f"Report: {result.folder / 'report.html'}")
-    screen.line(f"Model:  {result.folder / 'model'}  (speech-tl transcribe --model {result.folder / 'model'} FILE)")
+    for line in _what_next(result.folder):
+        screen.line(line)
 
 
 @app.command()
@@ -226,14 +226,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> int:
     """The exit code of a command; a user's mistake is one line, never a traceback."""
-    import click
-
     try:
-        result = app(arguments, standalone_mode=False)
-        return result if isinstance(result, int) else DONE
-    except click.exceptions.Exit as request:
-        return request.exit_code
-    except click.ClickException as error:
+        code = app(arguments, prog_name="speech-tl", standalone_mode=False)
+    except typer.TyperException as error:
         return _say(f"{error.format_message()} (see speech-tl --help)", BAD_INPUT)
     except BadInput as error:
         return _say(str(error), BAD_INPUT)
@@ -241,13 +236,29 @@ def _run(arguments: list[str]) -> int:
         for failure in error.failures:
             typer.echo(f"  {failure}", err=True)
         return _say(str(error), IN_PART)
-    except (KeyboardInterrupt, click.Abort):
-        again = "; continue with the same command and --resume" if "adapt" in arguments[:1] else ""
-        return _say(f"interrupted{again}", INTERRUPTED)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             return _say(f"{error.filename or 'output folder'}: {error.strerror}", BAD_INPUT)
         raise
+    if code == INTERRUPTED:  # Typer itself turns Ctrl-C inside a command into this code
+        again = "; continue with the same command and --resume" if "adapt" in arguments[:1] else ""
+        return _say(f"interrupted{again}", INTERRUPTED)
+    return code if isinstance(code, int) else DONE
+
+
+def _what_next(run: Path) -> list[str]:
+    """Where a finished run's report and model are, and what to do with them."""
+    return [
+        f"Report: {run / 'report.html'}",
+        f"Model:  {run / 'model'}",
+        "Next:",
+        f"  speech-tl transcribe --model {run / 'model'} FILE",
+        f"  speech-tl evaluate --model {run / 'model'} --data MANIFEST",
+        "  speech-tl adapt speaker/my_voice data.root=MY.csv   (your own recordings)",
+        "  speech-tl recipes                                   (what else is ready)",
+    ]
 
 
 def _say(line: str, code: int) -> int:

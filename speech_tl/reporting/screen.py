@@ -25,9 +25,9 @@ class Screen:
         self.console = console
 
     def line(self, text: str) -> None:
-        """One line, as it is (no markup)."""
+        """One line, as it is: no markup, and not wrapped, so that a path can be copied."""
         if self.console is not None:
-            self.console.print(text, markup=False, highlight=False)
+            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Update]:
