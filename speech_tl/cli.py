@@ -15,6 +15,8 @@ from speech_tl.errors import BadInput, PartlyDone
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from speech_tl.models.options import DecodingOptions
+
 app = typer.Typer(
     name="speech-tl",
     help="Adapt a pre-trained speech recogniser and see whether it got better.",
@@ -274,7 +276,7 @@ def _console() -> Console:
     return Console(stderr=True)
 
 
-def _decoding(batch_seconds: float | None):  # noqa: ANN202  (a type that would import pydantic)
+def _decoding(batch_seconds: float | None) -> DecodingOptions:
     """Decoding options from the command line."""
     from speech_tl.models.options import DecodingOptions
 
