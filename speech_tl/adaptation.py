@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest, write_excluded
 from speech_tl.data.manifest import Excluded, Manifest, open_data
 from speech_tl.errors import BadInput
-from speech_tl.evaluation import evaluate_utterances, the_language
+from speech_tl.evaluation import evaluate_utterances, require_columns, the_language
 from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
@@ -119,6 +119,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     split = open_data(options)
     if "text" not in split.manifest.columns:
         raise BadInput(f"{options.root} has no column 'text': training and scoring need it")
+    require_columns(split.manifest, recipe.scoring.by, "scoring.by")
     language = recipe.model.language or options.language or the_language(split.manifest)
     normaliser = get_normaliser(recipe.scoring.normaliser or default_normaliser(language)).name
     model = load_for(recipe, [text for text in split.manifest.split("train").column("text") if text], language)

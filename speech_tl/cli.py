@@ -87,6 +87,7 @@ def evaluate(
             model,
             data,
             split=split,
+            by=by or [],
             normaliser=normaliser,
             language=language,
             decoding=_decoding(batch_seconds),
@@ -131,10 +132,13 @@ def transcribe(
     """Turn audio files into text."""
     from speech_tl.models.load import load_model
     from speech_tl.reporting.screen import Screen
-    from speech_tl.transcribing.formats import FORMATS
+    from speech_tl.transcribing.formats import known_formats, render
+    from speech_tl.transcribing.recordings import find_recordings
     from speech_tl.transcribing.transcribe import transcribe as run
 
-    formats = format or ["txt"]
+    # Paths and formats are looked at first: loading a model only to find a misspelt path would waste its time.
+    formats = known_formats(format or ["txt"])
+    find_recordings(paths)
     console = _console()
     with Screen(console).progress("transcribing") as update:
         result = run(
@@ -149,8 +153,10 @@ def transcribe(
         )
     for transcript in result.transcripts if out is None else []:
         for name in formats:
-            text = FORMATS[name](transcript)
-            typer.echo(f"{transcript.audio}\t{text.strip()}" if name == "txt" and len(result.transcripts) > 1 else text)
+            if name == "txt" and len(result.transcripts) > 1:
+                typer.echo(f"{transcript.audio}\t{transcript.text}")
+            else:
+                typer.echo(render(transcript, name), nl=False)
     if result.failures:
         total = len(result.transcripts) + len(result.failures)
         lines = [failure.problem for failure in result.failures]

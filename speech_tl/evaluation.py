@@ -12,10 +12,13 @@ from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import default_normaliser, get_normaliser
+from speech_tl.text import default_normaliser, get_normaliser, nearest
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
+
+NOT_GROUPS = ("id", "audio", "text", "duration")
+"""Columns of a manifest that differ from row to row."""
 
 
 def evaluate(
@@ -23,6 +26,7 @@ def evaluate(
     data: Manifest | str | Path,
     *,
     split: str | None = "test",
+    by: Sequence[str] = (),
     normaliser: str | None = None,
     language: str | None = None,
     decoding: DecodingOptions | None = None,
@@ -35,6 +39,7 @@ def evaluate(
         model: a loaded model, or what `load_model` takes.
         data: a manifest with `text`, or where one is.
         split: which split; None or a manifest without the column `split` means every row.
+        by: columns that the caller will group by; one that the manifest lacks is refused before any decoding.
         normaliser: `none`, `basic` or `english`; None takes the default of the language.
         language: code or name; None takes the manifest's `language` when all rows agree.
         decoding: batch sizes, beam, precision.
@@ -42,20 +47,22 @@ def evaluate(
         progress: told seconds of audio done and in all.
 
     Raises:
-        BadInput: no text, no such split, nothing that can be decoded, or a model that cannot be loaded.
+        BadInput: no text, no such split or column, nothing that can be decoded, or a model that cannot be loaded.
     """
     manifest = data if isinstance(data, Manifest) else Manifest.read(data)
     if split is not None and "split" in manifest.columns and any(manifest.column("split")):
         manifest = _split(manifest, split)
     if "text" not in manifest.columns:
         raise BadInput(f"{manifest.source} has no column 'text': a WER needs references")
+    require_columns(manifest, by, "--by")
     language = language or the_language(manifest)
+    rules = get_normaliser(normaliser).name if normaliser else None
     if isinstance(model, str):
         model = load_model(model, language=language)
     evaluation = evaluate_utterances(
         model,
         manifest,
-        normaliser or default_normaliser(language or model.language),
+        rules or default_normaliser(language or model.language),
         decoding or DecodingOptions(),
         {"source": manifest.source, "split": split, "fingerprint": manifest.fingerprint()},
         progress,
@@ -87,6 +94,20 @@ def evaluate_utterances(
         decoding=decoding.conditions(),
         data=data,
     )
+
+
+def require_columns(manifest: Manifest, columns: Sequence[str], option: str) -> None:
+    """Refuse columns to group by that the manifest lacks; `option` is what named them.
+
+    Raises:
+        BadInput: the first that is not there, with the nearest that is.
+    """
+    there = [name for name in manifest.columns if name not in NOT_GROUPS]
+    for column in columns:
+        if column not in there:
+            close = nearest(column, there)
+            hint = f"; did you mean {close}?" if close else f" (there are: {', '.join(there) or 'none'})"
+            raise BadInput(f"{option} {column}: {manifest.source} has no such column to group by{hint}")
 
 
 def the_language(manifest: Manifest) -> str | None:

@@ -13,7 +13,7 @@ from speech_tl.scoring.files import plain, write_json
 from speech_tl.scoring.groups import group
 from speech_tl.scoring.pairing import pair
 from speech_tl.scoring.significance import change_interval
-from speech_tl.scoring.wer import Evaluation
+from speech_tl.scoring.wer import Evaluation, Score
 from speech_tl.text import write_atomically
 
 if TYPE_CHECKING:
@@ -128,6 +128,38 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
         rates = [words.percent(guard[side]["wer"]) for side in ("before", "after")]
         table.add_row(f"guard {escape(name)}: WER", *rates, words.change_of(guard["before"], guard["after"], "wer"))
     return table
+
+
+def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
+    """The figures of one evaluation, and the WER of each value of the columns `by`, for a terminal.
+
+    Raises:
+        BadInput: no utterance has a column of `by`.
+    """
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        title=escape(str(evaluation.model.get("source") or "evaluation")),
+        caption=f"normaliser {evaluation.normaliser}",
+        caption_justify="left",
+    )
+    for heading in ("", "WER", "95 % interval", "CER", "sub.", "del.", "ins.", "words"):
+        table.add_column(heading, justify="left" if heading == "" else "right")
+    table.add_row("all", *_cells(evaluation.score))
+    for column in by:
+        groups = group(evaluation, column)
+        table.add_section()
+        for value, figures in groups.items():
+            table.add_row(escape(f"{column} {value}"), *_cells(figures))
+    return table
+
+
+def _cells(figures: Score) -> list[str]:
+    """One line of figures: rates in per cent, counts as they are."""
+    rates = [words.percent(figures.wer), words.interval(figures.ci95), words.percent(figures.cer)]
+    edits = (figures.substitutions, figures.deletions, figures.insertions, figures.words)
+    return rates + [words.count(number) for number in edits]
 
 
 def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
