@@ -1,0 +1,43 @@
+"""Mandarin-accented English: real speech by 250 people, half of them children.
+
+Data: speechocean762 (OpenSLR SLR101, CC BY 4.0; Zhang et al., "speechocean762: An Open-Source Non-native English
+Speech Corpus For Pronunciation Assessment", Interspeech 2021): native speakers of Mandarin read English sentences. No
+speaker is in two splits. The reference is the sentence that was to be read; readers stumble, so even a person's
+transcript would not reach 0 % WER: look at the change. From a checkout, this fetches the corpus and writes its manifest:
+
+    python -m data_scripts.speechocean762 --download --out speechocean762
+
+Then, with a starter or, for serious work, with a checkpoint from the Hub (a GPU helps):
+
+    speech-tl adapt accent/mandarin_english data.root=speechocean762
+    speech-tl adapt accent/mandarin_english data.root=speechocean762 model=starter-whisper
+    speech-tl adapt accent/mandarin_english data.root=speechocean762 model=facebook/wav2vec2-base-960h
+    speech-tl adapt accent/mandarin_english data.root=speechocean762 model=openai/whisper-small
+
+and, to see what the pre-training is worth, the same network from random weights with the same steps:
+
+    speech-tl adapt accent/mandarin_english data.root=speechocean762 model.from_scratch=true
+
+Measured:
+
+    [figures: mandarin_english]
+
+The convolutional front end is trained too, because the starters have heard machines only, and so that the comparison
+with random weights is fair; a checkpoint that has heard people can keep its own: strategy.freeze_feature_encoder=true.
+"""
+
+from speech_tl.cli import run_recipe
+from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ScoringOptions, TrainingOptions
+
+recipe = Recipe(
+    name="mandarin_english",
+    description="Mandarin-accented English: children and adults read sentences aloud.",
+    model=ModelOptions(source="starter-wav2vec2"),
+    data=DataOptions(language="en"),
+    strategy=Full(freeze_feature_encoder=False),
+    training=TrainingOptions(epochs=10, max_minutes=30),
+    scoring=ScoringOptions(by=["gender", "age"]),
+)
+
+if __name__ == "__main__":
+    run_recipe(__file__)
