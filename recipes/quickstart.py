@@ -1,8 +1,9 @@
 """Five minutes from install to an adapted model: a starter learns Scottish-accented English.
 
 Data: a small synthetic set that ships in the package, about 14 minutes to learn from, 60 clips to choose by and 120 to
-test on; test voices and sentences are in no other split. The speakers are espeak-ng's Scottish voices (GPL-3.0-or-later)
-and flite's awb (a BSD-like licence), which was built from recordings of a Scottish speaker; the sentences are our own.
+test on; no split shares a sentence, and the test voices are in no other split. The speakers are espeak-ng's Scottish
+voices (GPL-3.0-or-later) and flite's awb (a BSD-like licence), which was built from recordings of one Scottish speaker
+and is resampled to other vocal-tract lengths in the test; the sentences are our own.
 `python -m data_scripts.synthesize --set quickstart` makes it again.
 
     python recipes/quickstart.py

@@ -3,7 +3,7 @@
 Data: speechocean762 (OpenSLR SLR101, CC BY 4.0; Zhang et al., "speechocean762: An Open-Source Non-native English
 Speech Corpus For Pronunciation Assessment", Interspeech 2021): native speakers of Mandarin read English sentences. No
 speaker is in two splits. The reference is the sentence that was to be read; readers stumble, so even a person's
-transcript would not reach 0 % WER: look at the change. From a checkout, this fetches the corpus and writes its manifest:
+transcript would not reach 0 % WER: look at the change. From a checkout, this fetches the corpus and makes the manifest:
 
     python -m data_scripts.speechocean762 --download --out speechocean762
 
