@@ -81,7 +81,7 @@ def adapt(
         BadInput: anything the recipe, the data or the folder make impossible; nothing is half-written then.
     """
     screen = screen or Screen()
-    run = RunFolder(Path(out) if out else Path("runs") / recipe.name, recipe.to_yaml(), resume)
+    run = RunFolder(run_path(recipe, out), recipe.to_yaml(), resume)
     model, data = prepare(recipe, screen)
     run.open(model.parameter_counts()[1], data.facts, recipe.seed, model.device.type)
     write_excluded(run.path / "excluded.jsonl", data.check.excluded)
@@ -104,6 +104,11 @@ def adapt(
     )
     write_report(report, run.path, before, after, run.log())
     return AdaptationResult(report, before, after, run.path, model)
+
+
+def run_path(recipe: Recipe, out: str | Path | None) -> Path:
+    """The folder of a run: as wanted, else runs/NAME."""
+    return Path(out) if out else Path("runs") / recipe.name
 
 
 # ---- data and model

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speech_tl.errors import BadInput, PartlyDone
+from speech_tl.errors import BadInput, Interrupted, PartlyDone
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,12 +54,18 @@ def adapt(
     if dry_run:
         from speech_tl.adaptation import plan
 
-        console.print(plan(chosen, screen), markup=False, highlight=False)
+        typer.echo(plan(chosen, screen))
         return
     from speech_tl.adaptation import adapt as run
+    from speech_tl.adaptation import run_path
     from speech_tl.reporting.page import terminal_table
 
-    result = run(chosen, out, resume=resume, screen=screen)
+    folder = run_path(chosen, out)
+    try:
+        result = run(chosen, folder, resume=resume, screen=screen)
+    except KeyboardInterrupt as error:
+        begun = (folder / "recipe.yaml").is_file()
+        raise Interrupted("go on with the same command and --resume" if begun else "nothing was written") from error
     console.print(terminal_table(result.report))
     for line in _what_next(result.folder):
         screen.line(line)
@@ -216,10 +222,13 @@ def recipes(
 
 @app.command()
 def doctor() -> None:
-    """Show what this machine can do, and what to do about what is missing."""
+    """Show what this machine can do, and what to do about what is missing (exit code 1 when something must be)."""
     from speech_tl.reporting.doctor import examine, print_findings
 
-    print_findings(examine(), _console())
+    findings = examine()
+    print_findings(findings, _console())
+    if any(finding.status == "bad" for finding in findings):
+        raise typer.Exit(IN_PART)
 
 
 def run_recipe(script: str) -> None:
@@ -244,16 +253,27 @@ def _run(arguments: list[str]) -> int:
         for failure in error.failures:
             typer.echo(f"  {failure}", err=True)
         return _say(str(error), IN_PART)
+    except Interrupted as error:
+        return _say(f"interrupted; {error}", INTERRUPTED)
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
-            return _say(f"{error.filename or 'output folder'}: {error.strerror}", BAD_INPUT)
+    except Exception as error:
+        if reason := _disk_trouble(error):
+            return _say(f"{reason}; what was written so far is whole (adapt goes on with --resume)", BAD_INPUT)
         raise
     if code == INTERRUPTED:  # Typer itself turns Ctrl-C inside a command into this code
-        again = "; continue with the same command and --resume" if "adapt" in arguments[:1] else ""
-        return _say(f"interrupted{again}", INTERRUPTED)
+        return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else DONE
+
+
+def _disk_trouble(error: Exception) -> str | None:
+    """What is wrong with the disk, when that is what stopped a command; torch and safetensors only say it in words."""
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.filename or 'output folder'} cannot be written: {error.strerror}"
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or any(words in str(error) for words in ("No space left", "os error 28", "PytorchStreamWriter failed")):
+        return "no space left on the disk: make room"
+    return None
 
 
 def _what_next(run: Path) -> list[str]:

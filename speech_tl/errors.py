@@ -26,6 +26,10 @@ class AudioError(BadInput):
         return type(self), (str(self), self.kind)
 
 
+class Interrupted(Exception):
+    """The user stopped the work; the message says how to go on (exit code 130)."""
+
+
 class PartlyDone(Exception):
     """The work was done except for what `failures` lists, one line each (exit code 1)."""
 

@@ -12,7 +12,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import default_normaliser, get_normaliser, nearest
+from speech_tl.text import default_normaliser, get_normaliser, nearest, require_writable
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -47,8 +47,11 @@ def evaluate(
         progress: told seconds of audio done and in all.
 
     Raises:
-        BadInput: no text, no such split or column, nothing that can be decoded, or a model that cannot be loaded.
+        BadInput: no text, no such split or column, nothing that can be decoded, a model that cannot be loaded,
+            or `out` that cannot be written.
     """
+    if out is not None:
+        require_writable(out)
     manifest = data if isinstance(data, Manifest) else Manifest.read(data)
     if split is not None and "split" in manifest.columns and any(manifest.column("split")):
         manifest = _split(manifest, split)

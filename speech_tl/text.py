@@ -218,6 +218,19 @@ def write_atomically(path: str | Path, data: str | bytes) -> Path:
     return path
 
 
+def require_writable(folder: str | Path) -> None:
+    """Refuse, before any work, a folder that could not be made or written; touches nothing.
+
+    Raises:
+        BadInput: something on its way is a file, or may not be written.
+    """
+    existing = next(p for p in [Path(folder), *Path(folder).absolute().parents] if p.exists())
+    if not existing.is_dir():
+        raise BadInput(f"folder {folder} cannot be made: {existing} is a file; choose another one")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise BadInput(f"folder {folder} cannot be written: no permission in {existing}; choose another one")
+
+
 def nearest(word: str, choices: Iterable[str]) -> str | None:
     """The choice spelt most like `word`, for "did you mean"; None when nothing comes close."""
     found = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.5)

@@ -60,11 +60,14 @@ class Screen:
 
     def _lines(self, title: str) -> Update:
         started = last = time.monotonic()
-        self.line(f"{title} ...")
+        announced = False
 
         def update(done: float, total: float, note: str = "") -> None:
-            nonlocal last
+            nonlocal last, announced
             now = time.monotonic()
+            if not announced:  # not before work begins: what fails at once shall be one line
+                announced = True
+                self.line(f"{title} ...")
             if now - last < SECONDS_BETWEEN_LINES or not done:
                 return
             last = now

@@ -16,7 +16,7 @@ from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
 from speech_tl.scoring.files import versions
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import write_atomically
+from speech_tl.text import require_writable, write_atomically
 from speech_tl.training.progress import read_log
 from speech_tl.training.train import TrainingResult
 
@@ -36,12 +36,14 @@ class RunFolder:
         """Look, and touch nothing yet.
 
         Raises:
-            BadInput: in use without `resume`, nothing to resume, or another recipe than the one that started it.
+            BadInput: it cannot be written, is in use without `resume`, holds nothing to resume, or was started by another
+                recipe.
         """
         self.path, self.recipe_yaml = path, recipe_yaml
         saved = path / "recipe.yaml"
         if path.exists() and not path.is_dir():
             raise BadInput(f"output folder {path} is a file: choose another --out")
+        require_writable(path)
         used = path.is_dir() and any(path.iterdir())
         if used and not resume:
             raise BadInput(f"output folder {path} is in use: continue it with --resume, or choose another --out")
@@ -67,8 +69,9 @@ class RunFolder:
                 f"no space left for {self.path}: checkpoints need {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free"
             )
         try:
-            (self.path / "training").mkdir(parents=True, exist_ok=True)
+            # The recipe comes first: a run that is killed after this line can be resumed.
             write_atomically(self.path / "recipe.yaml", self.recipe_yaml)
+            (self.path / "training").mkdir(exist_ok=True)
         except OSError as error:
             raise BadInput(f"output folder {self.path} cannot be written: {error.strerror}") from error
         environment = {
