@@ -18,8 +18,8 @@ from speech_tl.models.base import AcousticModel, Batch, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import ctc_characters, fit_case, get_normaliser
 
-EXACT_IN_BATCHES = {"wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "sew"}
-"""Architectures whose result is shown by a test, or built, not to depend on padding once a mask is given."""
+EXACT_IN_BATCHES = {"wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat"}
+"""Architectures whose result a test shows not to depend on padding once a mask is given."""
 
 
 class ValidFramesGroupNorm(nn.GroupNorm):
@@ -72,10 +72,16 @@ class CTCModel(AcousticModel):
     # ---- text <-> labels
 
     def encode(self, text: str) -> list[int]:
-        """Character ids of `text`: normalised, in the vocabulary's case, words joined by the delimiter."""
-        delimiter = self.vocabulary.get(self.delimiter)
-        ids = (delimiter if c == " " else self.vocabulary.get(c) for c in label_text(text, self.vocabulary))
-        return [i for i in ids if i is not None]
+        """Character ids of `text`: normalised, in the vocabulary's case, words joined by the delimiter.
+
+        Characters without a row, and words that have no other, are left out.
+        """
+        between = [self.vocabulary[self.delimiter]] if self.delimiter in self.vocabulary else []
+        ids: list[int] = []
+        for word in label_text(text, self.vocabulary).split():
+            spelt = [self.vocabulary[c] for c in word if c in self.vocabulary]
+            ids += between + spelt if ids and spelt else spelt
+        return ids
 
     def unwritable(self, text: str) -> set[str]:
         """Characters of the normalised `text` without a row in the head."""
@@ -169,9 +175,11 @@ class CTCModel(AcousticModel):
             raise BadInput(f"decoding.beam={options.beam}: CTC models are decoded greedily, use beam=1")
         logits, frames = self.logits(self.network, batch)
         best = logits.argmax(-1)
-        padding = torch.arange(best.shape[1], device=best.device)[None] >= frames[:, None]
-        best = best.masked_fill(padding, self.blank).cpu()
-        return self.tokenizer.batch_decode(best, skip_special_tokens=True)
+        silent = torch.arange(best.shape[1], device=best.device)[None] >= frames[:, None]
+        unspoken = set(self.tokenizer.all_special_ids) - {self.vocabulary.get(self.delimiter)}
+        silent |= torch.isin(best, torch.tensor(sorted(unspoken), device=best.device))
+        # Left to the tokenizer, skipping special tokens would skip blanks before repeats are merged: "helo".
+        return self.tokenizer.batch_decode(best.masked_fill(silent, self.blank).cpu(), skip_special_tokens=False)
 
     # ---- parts and files
 
