@@ -1,0 +1,138 @@
+"""What becomes of finished recordings: files in a folder, and one result object. The folder is checked first."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from speech_tl.errors import AudioError, BadInput
+from speech_tl.text import write_atomically
+from speech_tl.transcribing.formats import Transcript, render
+from speech_tl.transcribing.recordings import Recording
+
+
+@dataclass(frozen=True)
+class FailedRecording:
+    """A recording without a transcript.
+
+    Attributes:
+        audio: its absolute path.
+        problem: the one line that says why; it names the file.
+        kind: of the `AudioError`: "unreadable", "truncated", "empty", ...
+    """
+
+    audio: str
+    problem: str
+    kind: str
+
+    def __str__(self) -> str:
+        """The one line."""
+        return self.problem
+
+
+@dataclass
+class TranscriptionResult:
+    """What `transcribe` made of all recordings.
+
+    Attributes:
+        transcripts: one a recording, in the order in which the recordings were found.
+        failures: recordings that could not be transcribed.
+        skipped: absolute paths of recordings whose transcripts were there already (`overwrite=False`).
+    """
+
+    transcripts: list[Transcript] = field(default_factory=list)
+    failures: list[FailedRecording] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """All that was said, one line a recording."""
+        return "\n".join(transcript.text for transcript in self.transcripts)
+
+    def __str__(self) -> str:
+        """The text of a single recording; of several, each under its path, with what failed at the end."""
+        if len(self.transcripts) == 1 and not self.failures:
+            return self.text
+        parts = [f"{transcript.audio}\n{transcript.text}" for transcript in self.transcripts]
+        return "\n\n".join([*parts, *(f"failed: {failure}" for failure in self.failures)])
+
+
+@dataclass
+class Desk:
+    """Where finished recordings go: into files, to the caller, into the result.
+
+    Attributes:
+        out: folder for the files, or None.
+        formats: of the files.
+        on_transcript: called with each transcript once it is written.
+    """
+
+    out: Path | None
+    formats: tuple[str, ...]
+    on_transcript: Callable[[Transcript], None] | None
+    result: TranscriptionResult = field(default_factory=TranscriptionResult)
+
+    def accept(self, recordings: list[Recording], overwrite: bool) -> list[Recording]:
+        """The recordings to transcribe; what the folder `out` does not allow is refused before any work."""
+        if self.out is None:
+            return recordings
+        if not overwrite:
+            self.result.skipped = [str(r.path) for r in recordings if self._is_done(r)]
+        recordings = [r for r in recordings if str(r.path) not in set(self.result.skipped)]
+        for recording in recordings:
+            reference = self._file(recording, "txt")
+            if "txt" in self.formats and reference.exists() and _same_folder(reference, recording.path):
+                raise BadInput(
+                    f"{reference}: text already lies beside {recording.path.name}, it may be its reference; "
+                    "choose another folder for the transcripts"
+                )
+        _try_writing(self.out)
+        return recordings
+
+    def _file(self, recording: Recording, format: str) -> Path:
+        return self.out / f"{recording.name}.{format}"
+
+    def _is_done(self, recording: Recording) -> bool:
+        return all(self._file(recording, format).exists() for format in self.formats)
+
+    def hand_in(self, recording: Recording, transcript: Transcript) -> None:
+        """Write one transcript in all formats, each file whole or not at all."""
+        for format in self.formats if self.out is not None else ():
+            file = self._file(recording, format)
+            try:
+                write_atomically(file, render(transcript, format))
+            except OSError as error:
+                raise _unwritable(file, error) from error
+        self.result.transcripts.append(transcript)
+        if self.on_transcript is not None:
+            self.on_transcript(transcript)
+
+    def checked_result(self) -> TranscriptionResult:
+        """The result, unless there is nothing in it but failures."""
+        failures = self.result.failures
+        if failures and not self.result.transcripts and not self.result.skipped:
+            if len(failures) == 1:
+                raise AudioError(failures[0].problem, failures[0].kind)
+            raise BadInput(f"none of the {len(failures)} recordings could be transcribed; the first: {failures[0]}")
+        return self.result
+
+
+def _same_folder(one: Path, other: Path) -> bool:
+    return os.path.realpath(one.parent) == os.path.realpath(other.parent)
+
+
+def _try_writing(folder: Path) -> None:
+    """Find out before hours of work whether the folder takes files."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(place: Path, error: OSError) -> BadInput:
+    return BadInput(f"{place}: cannot be written ({error.strerror or error}); choose another folder or make room")
