@@ -259,7 +259,7 @@ def _run(arguments: list[str]) -> int:
         code = INTERRUPTED
     except Exception as error:
         if reason := _disk_trouble(error):
-            return _say(f"{reason}; what was written so far is whole (adapt goes on with --resume)", BAD_INPUT)
+            return _say(reason, BAD_INPUT)
         raise
     if code == INTERRUPTED:  # Typer itself turns Ctrl-C inside a command into this code
         return _say("interrupted", INTERRUPTED)
@@ -269,10 +269,10 @@ def _run(arguments: list[str]) -> int:
 def _disk_trouble(error: Exception) -> str | None:
     """What is wrong with the disk, when that is what stopped a command; torch and safetensors only say it in words."""
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{error.filename or 'output folder'} cannot be written: {error.strerror}"
+        return f"{error.filename or 'output folder'}: {error.strerror}; check its permissions"
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or any(words in str(error) for words in ("No space left", "os error 28", "PytorchStreamWriter failed")):
-        return "no space left on the disk: make room"
+        return "no space left on the disk: make room (an adaptation then goes on with --resume)"
     return None
 
 
