@@ -27,7 +27,11 @@ IGNORED = -100
 SPARE_FRAMES = 128
 """Mel frames of silence kept after the speech when the context is trimmed (64 encoder positions)."""
 
-FULL_CONTEXT_EVERY = 16
+TOKENS_WITHOUT_SPEECH, FRAMES_A_TOKEN = 16, 4
+"""An utterance may get 16 tokens and one more for each 4 mel frames (25 a second, above any speech even in characters):
+a decoder that loops would otherwise write on to its last position."""
+
+FULL_CONTEXT_EVERY = 32
 """With a trimmed context, about one training batch in this many still has the full 30 s."""
 
 
@@ -151,6 +155,9 @@ class WhisperModel(AcousticModel):
             own = min(feature["mel"].shape[1], frames)
             row[:, :own], row[:, own:] = feature["mel"][:, :own], feature["silence"]
         batch = {"input_features": torch.from_numpy(inputs)}
+        if labels is None:
+            own_frames = torch.tensor([f["mel"].shape[1] for f in features])
+            batch["tokens_allowed"] = TOKENS_WITHOUT_SPEECH + own_frames // FRAMES_A_TOKEN
         if labels is not None:
             targets = [[IGNORED] * (len(self.prompt) - 1) + list(ids) for ids in labels]
             given = [self.prompt + list(ids[:-1]) for ids in labels]
@@ -187,11 +194,21 @@ class WhisperModel(AcousticModel):
 
     @torch.inference_mode()
     def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
-        """Generate without timestamps; one window of at most 30 s an utterance."""
+        """Generate without timestamps; one window of at most 30 s an utterance, and no more tokens than it allows.
+
+        Each utterance has its own limit, so that its text does not depend on its batch.
+        """
+        allowed = batch["tokens_allowed"].clamp(max=self.longest_label - len(self.prompt))
         with quiet_transformers():
             ids = self.network.generate(
-                batch["input_features"], num_beams=options.beam, do_sample=False, return_timestamps=False
+                batch["input_features"],
+                num_beams=options.beam,
+                do_sample=False,
+                return_timestamps=False,
+                max_new_tokens=int(allowed.max()),
             )
+        beyond = torch.arange(ids.shape[1], device=ids.device)[None] >= allowed[:, None]
+        ids = ids.masked_fill(beyond, self.end)
         return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
     # ---- parts and files
@@ -224,6 +241,7 @@ class WhisperModel(AcousticModel):
 
     def save(self, folder: str | Path) -> None:
         """Write config, generation config, safetensors, tokenizer and feature extractor."""
+        self.network.config.audio_context = self.audio_context
         with quiet_transformers():
             self.network.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
