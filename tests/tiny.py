@@ -62,8 +62,17 @@ def tiny_whisper(folder: Path, *, mels: int = 80, multilingual: bool = True, see
 
     torch.manual_seed(seed)
     model = new_whisper(
-        [], merges=0, multilingual=multilingual, num_mel_bins=mels, d_model=32, encoder_layers=1, decoder_layers=1,
-        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64,
+        [],
+        merges=0,
+        multilingual=multilingual,
+        num_mel_bins=mels,
+        d_model=32,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=64,
+        decoder_ffn_dim=64,
         max_target_positions=tokens,
     )
     model.save(folder)

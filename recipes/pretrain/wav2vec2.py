@@ -1,7 +1,7 @@
 """Pre-train starter-wav2vec2: a small CTC recogniser of US English from synthetic speech only.
 
 Data: what `python -m data_scripts.synthesize` speaks (espeak-ng, GPL-3.0-or-later, and flite, a BSD-like licence; the
-sentences of LJ Speech's transcripts, public domain, and a generator of everyday ones). No corpus that a recipe adapts to.
+sentences are LJ Speech's transcripts, public domain, and made-up everyday ones). No corpus that a recipe adapts to.
 
     python -m data_scripts.synthesize --out synthetic --set all --text sentences.txt
     speech-tl adapt pretrain/wav2vec2 data.root=synthetic --out runs/pretrain-wav2vec2

@@ -1,14 +1,14 @@
 """Pre-train starter-whisper: a small Whisper of US English from synthetic speech only.
 
 Data: what `python -m data_scripts.synthesize` speaks (espeak-ng, GPL-3.0-or-later, and flite, a BSD-like licence; the
-sentences of LJ Speech's transcripts, public domain, and a generator of everyday ones). No corpus that a recipe adapts to.
+sentences are LJ Speech's transcripts, public domain, and made-up everyday ones). No corpus that a recipe adapts to.
 
     python -m data_scripts.synthesize --out synthetic --set all --text sentences.txt
     speech-tl adapt pretrain/whisper data.root=synthetic --out runs/pretrain-whisper
 
 It trains on the frames that a batch needs and some batches of full 30 s windows, with an auxiliary CTC loss on the
-encoder that teaches the attention to align and is gone from the saved model. The learning rate stays high to the end, so
-that a run can be prolonged; this second command brings it down:
+encoder that teaches the attention to align and is gone from the saved model. The learning rate stays high to the end,
+so that a run can be prolonged; this second command brings it down:
 
     speech-tl adapt pretrain/whisper data.root=synthetic model=runs/pretrain-whisper/model model.shape={} \
         training.schedule=linear training.warmup_share=0.01 training.max_steps=4000 --out runs/pretrain-whisper-end

@@ -41,6 +41,7 @@ class SoundfileTrack:
     library = "soundfile"
 
     def __init__(self, source: str | BinaryIO, name: str) -> None:
+        """`source` is a path or an open file; `name` is what messages call it."""
         self.name = name
         self.cut = _on_stream(source, _ends_early)
         self._file = file = soundfile.SoundFile(source)
@@ -81,6 +82,7 @@ class AvTrack:
     exact = False  # containers round their durations to packets
 
     def __init__(self, source: str | BinaryIO, name: str) -> None:
+        """`source` is a path or an open file; `name` is what messages call it."""
         import av
 
         self.name = name

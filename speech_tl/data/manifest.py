@@ -126,6 +126,7 @@ class Manifest(Sequence[Utterance]):
         return self._table.audio_bytes is not None
 
     def __len__(self) -> int:
+        """How many utterances there are."""
         return len(self.rows)
 
     @overload
@@ -135,6 +136,7 @@ class Manifest(Sequence[Utterance]):
     def __getitem__(self, index: slice) -> Manifest: ...
 
     def __getitem__(self, index: int | slice) -> Utterance | Manifest:
+        """One utterance, read from the table now; or a manifest of several."""
         if isinstance(index, slice):
             return self.select(np.arange(len(self))[index])
         row = int(self.rows[index])
@@ -153,6 +155,7 @@ class Manifest(Sequence[Utterance]):
         )
 
     def __iter__(self) -> Iterator[Utterance]:
+        """Utterances one at a time, in order."""
         return (self[index] for index in range(len(self)))
 
     def column(self, name: str) -> list[Any]:

@@ -112,7 +112,7 @@ class AcousticModel(ABC):
         """
         raise BadInput(f"training.auxiliary_ctc={weight}: only Whisper has a decoder that a CTC loss could help")
 
-    def detach_auxiliary_ctc(self) -> None:
+    def detach_auxiliary_ctc(self) -> None:  # noqa: B027  (most families have none to take away)
         """Take it away again, so that the saved model is a plain one; nothing happens when there is none."""
 
     @abstractmethod

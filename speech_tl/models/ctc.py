@@ -6,6 +6,7 @@ CTC: Graves et al. 2006. wav2vec 2.0: Baevski et al. 2020 (arXiv 2006.11477).
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ class CTCModel(AcousticModel):
         labels = self.encode(text)
         if not labels:
             return "no character that the model can write"
-        needed = len(labels) + sum(a == b for a, b in zip(labels, labels[1:], strict=False))
+        needed = len(labels) + sum(a == b for a, b in pairwise(labels))
         frames = self.frames(round(duration_s * self.sample_rate))
         return None if needed <= frames else f"labels longer than CTC frames ({needed} > {frames})"
 

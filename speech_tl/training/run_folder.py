@@ -36,8 +36,8 @@ class RunFolder:
         """Look, and touch nothing yet.
 
         Raises:
-            BadInput: it cannot be written, is in use without `resume`, holds nothing to resume, or was started by another
-                recipe.
+            BadInput: it cannot be written, is in use without `resume`, holds nothing to resume, or was started by
+                another recipe.
         """
         self.path, self.recipe_yaml = path, recipe_yaml
         saved = path / "recipe.yaml"
