@@ -15,10 +15,12 @@ from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.page import build_report, write_report
+from speech_tl.reporting.plan import plan_text
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import default_normaliser, get_normaliser
-from speech_tl.training.run_folder import RunFolder
+from speech_tl.training.estimate import estimate
+from speech_tl.training.run_folder import BYTES_A_PARAMETER, RunFolder
 from speech_tl.training.train import TrainingResult, train
 
 if TYPE_CHECKING:
@@ -104,6 +106,33 @@ def adapt(
     )
     write_report(report, run.path, before, after, run.log())
     return AdaptationResult(report, before, after, run.path, model)
+
+
+def plan(recipe: Recipe, screen: Screen | None = None) -> str:
+    """What `adapt` would do with a recipe, and about how long it would take: reads, measures, and writes nothing.
+
+    Returns:
+        The resolved recipe as YAML, followed by data, model, steps, time and memory as comments.
+
+    Raises:
+        BadInput: as `adapt`.
+    """
+    screen = screen or Screen()
+    model, data = prepare(recipe, screen)
+    recipe.strategy.prepare(model)
+    trainable, total = model.parameter_counts()
+    screen.line("three steps and one decoding batch, to measure ...")
+    guess = estimate(
+        model, data.train, data.dev, data.test, recipe.training, recipe.decoding, recipe.augment, recipe.seed
+    )
+    described = model.describe() | {
+        "source": recipe.model.source,
+        "trainable": trainable,
+        "device": model.device.type,
+        "normaliser": data.normaliser,
+    }
+    aside, disk = data.check.excluded, total * BYTES_A_PARAMETER
+    return plan_text(recipe.to_yaml(), data.facts, aside, data.notes, described, guess, disk)
 
 
 def run_path(recipe: Recipe, out: str | Path | None) -> Path:

@@ -147,7 +147,7 @@ def _devices() -> Iterator[Finding]:
         return
     precision = "bf16 and float32" if cpu_multiplies_bf16() else "float32 (no bf16 instructions)"
     threads = f"{_cores()} cores, {torch.get_num_threads()} threads"
-    yield Finding("Devices", "cpu", "ok", f"{threads}, {_memory_gb():.0f} GB of memory, trains in {precision}")
+    yield Finding("Devices", "cpu", "ok", f"{threads}, {_memory()}, trains in {precision}")
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         half = "bf16" if torch.cuda.is_bf16_supported() else "float32 (no bf16; training.precision=fp16 is faster)"
@@ -176,11 +176,12 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _memory_gb() -> float:
-    """The machine's memory, in GB."""
-    import psutil
-
-    return psutil.virtual_memory().total / 1e9
+def _memory() -> str:
+    """The machine's memory, where the system says."""
+    try:
+        return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB of memory"
+    except (AttributeError, OSError, ValueError):
+        return "memory unknown"
 
 
 def _codecs() -> Iterator[Finding]:

@@ -1,0 +1,69 @@
+"""What a run would do, for `adapt --dry-run`: the recipe, the data, the model, the time and the memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from speech_tl.reporting.screen import clock
+from speech_tl.reporting.words import count
+
+if TYPE_CHECKING:
+    from speech_tl.data.manifest import Excluded
+    from speech_tl.training.estimate import Estimate
+
+EXAMPLES = 3
+
+
+def plan_text(
+    recipe_yaml: str,
+    facts: Mapping[str, Any],
+    excluded: Sequence[Excluded],
+    notes: Sequence[str],
+    model: Mapping[str, Any],
+    guess: Estimate,
+    disk_bytes: int,
+) -> str:
+    """The plan as plain text; its first part is the resolved recipe as YAML, the rest are YAML comments.
+
+    Args:
+        recipe_yaml: the resolved recipe.
+        facts: of the data: utterances, hours and speakers of each split.
+        excluded: rows set aside.
+        notes: sentences about the data.
+        model: `describe()` of the model, with "trainable", "device" and "normaliser" (of the WERs).
+        guess: what was measured.
+        disk_bytes: what checkpoints will take.
+    """
+    total, trainable = model["parameters"], model["trainable"]
+    lines = [
+        *_data(facts, excluded),
+        f"model     {model['source']} ({model['architecture']}) on {model['device']}, {guess.precision}",
+        f"trains    {count(trainable)} of {count(total)} parameters ({trainable / total:.0%}), "
+        f"learning rate up to {guess.learning_rate:g}",
+        f"steps     {count(guess.steps)} ({guess.epochs:g} epochs), dev WER every {count(guess.eval_steps)}",
+        f"time      about {clock(guess.total_s)}: before and after {clock(2 * guess.test_s)}, "
+        f"training {clock(guess.training_s)}, {guess.looks} looks at dev {clock(guess.looks_s)}",
+        f"memory    about {guess.peak_memory_bytes / 1e9:.1f} GB",
+        f"disk      about {disk_bytes / 1e6:,.0f} MB while training",
+        f"scored    with the normaliser {model['normaliser']}",
+        *(f"note      {note}" for note in notes),
+        "Nothing was written.",
+    ]
+    return recipe_yaml + "\n" + "\n".join(f"# {line}" for line in lines)
+
+
+def _data(facts: Mapping[str, Any], excluded: Sequence[Excluded]) -> list[str]:
+    """Found and set aside, split by split, and the first that were set aside."""
+    lines = [f"data      {facts['source']}"]
+    for name, utterances in facts["utterances"].items():
+        speakers = facts["speakers"][name]
+        aside = Counter(row.problem.replace("_", " ") for row in excluded if row.split == name)
+        line = f"  {name:<8}{count(utterances)} utterances, {facts['hours'][name]:.2f} h"
+        line += f", {speakers} speaker{'s' if speakers > 1 else ''}" if speakers else ", speakers unknown"
+        if aside:
+            line += f"; set aside {sum(aside.values())} ({', '.join(f'{n} {kind}' for kind, n in aside.items())})"
+        lines.append(line)
+    lines += [f"  aside   row {row.row}: {row.detail}" for row in excluded[:EXAMPLES]]
+    return [*lines, f"  aside   ... and {len(excluded) - EXAMPLES} more"] if len(excluded) > EXAMPLES else lines
