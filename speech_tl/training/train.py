@@ -19,6 +19,7 @@ from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.scoring.wer import score
 from speech_tl.text import Normaliser
+from speech_tl.training.interruption import Interruption
 from speech_tl.training.options import (
     TrainingOptions,
     peak_learning_rate,
@@ -89,11 +90,11 @@ def train(
     model.set_spec_augment(masks.time_share, masks.time_width, masks.feature_share, masks.feature_width)
     if options.auxiliary_ctc:
         model.attach_auxiliary_ctc(options.auxiliary_ctc)
-    facts = TrainingFacts()
+    facts, interruption = TrainingFacts(), Interruption()
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed)
     dataset = SpeechDataset(utterances, model, with_labels=True, seed=seed)
     durations_s = utterances.durations_s().tolist()
-    steps_hint = options.max_steps or _steps_of_epochs(durations_s, options)
+    steps_hint = options.max_steps or steps_of_epochs(durations_s, options)
     trainer = AdaptationTrainer(
         model,
         _arguments(model, options, folder, seed, steps_hint, bool(dev), len(utterances)),
@@ -101,11 +102,11 @@ def train(
         durations_s,
         options.batch_seconds,
         facts,
-        scorer,
+        scorer and interruption.at_once(scorer),
         options.bad_losses,
-        _callbacks(options, folder, facts, progress, bool(dev)),
+        [interruption, *_callbacks(options, folder, facts, progress, bool(dev))],
     )
-    with quiet_transformers():
+    with quiet_transformers(), interruption:
         trainer.train(resume_from_checkpoint=_last_checkpoint(folder) if resume else None)
     model.detach_auxiliary_ctc()
     model.network.eval()
@@ -141,7 +142,7 @@ def _dev_scorer(
     return dev_score
 
 
-def _steps_of_epochs(durations_s: Sequence[float], options: TrainingOptions) -> int:
+def steps_of_epochs(durations_s: Sequence[float], options: TrainingOptions) -> int:
     """About how many steps the epochs will take."""
     per_step = options.batch_seconds * options.gradient_accumulation_steps
     return max(1, round(options.epochs * sum(durations_s) / per_step))
