@@ -6,7 +6,8 @@ Voices are those of espeak-ng and flite, which must be on PATH (Debian: `apt-get
 are everyday ones of our own (`data_scripts.sentences`) and, with `--text`, the clauses of any plain-text file with one
 sentence a line. Running the command again goes on where it stopped; a larger `--hours` extends what is there.
 
-Sets (no sentence is in two of them):
+Sets (no sentence of a test set is in train or dev):
+    all         train, dev and heldout as the splits train, dev and test of one manifest: what pre-training reads
     train       US English, `--hours` long, rooms and noise on about half of it
     dev         200 other sentences by the voices of train
     heldout     300 other sentences by voice variants that train never uses
@@ -59,7 +60,7 @@ COLUMNS = [
     "sentence_kind",
 ]
 MAX_CLIP_S = 12.0
-BLOCK = 200
+BLOCK = 50
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ SETS: dict[str, list[Part]] = {
         ),
     ],
 }
+SETS["all"] = SETS["train"] + SETS["dev"] + SETS["heldout"]
 
 
 def plan(part: Part, folder: Path, lines: list[str], seed: int, suffix: str) -> Iterator[Clip]:
