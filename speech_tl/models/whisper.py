@@ -92,7 +92,7 @@ class WhisperModel(AcousticModel):
         settings.forced_decoder_ids = None
         self.network.config.forced_decoder_ids = None
         if not self.multilingual:
-            if language not in (None, "en", "english"):
+            if language and _language_code(language, set(), self.source) != "en":
                 raise BadInput(
                     f"model {self.source} writes English only, not language={language}; use a multilingual one"
                 )
@@ -135,9 +135,12 @@ class WhisperModel(AcousticModel):
         """`mel` `(mels, frames)` of the clip, `silence` the value that 30 s padding would have had.
 
         The published extractor pads the waveform with zeros to 30 s first. Here a clip gets a little more than one
-        window of zeros, whose last frame holds the padding's value: the same numbers from the frames a clip needs.
+        window of zeros (no more than to 30 s), whose last frame holds the padding's value: the same numbers from the
+        frames a clip needs.
         """
-        padded = np.pad(waveform[: self.extractor.n_samples], (0, self._silence_samples)).astype(np.float32)
+        waveform = waveform[: self.extractor.n_samples]
+        silence = min(self._silence_samples, self.extractor.n_samples - len(waveform))
+        padded = np.pad(waveform, (0, silence)).astype(np.float32)
         mel = self.extractor(
             padded, sampling_rate=self.sample_rate, padding=False, truncation=False, return_tensors="np"
         ).input_features[0]
