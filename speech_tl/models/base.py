@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from speech_tl.errors import BadInput
 from speech_tl.models.options import DecodingOptions
 
 if TYPE_CHECKING:
@@ -104,15 +103,12 @@ class AcousticModel(ABC):
             feature_width: width of a channel mask.
         """
 
+    @abstractmethod
     def attach_auxiliary_ctc(self, weight: float) -> None:
-        """Add a CTC loss on the encoder for pre-training, where the family has use for one.
+        """Add a CTC loss inside the network, for pre-training from nothing."""
 
-        Raises:
-            BadInput: the family has none.
-        """
-        raise BadInput(f"training.auxiliary_ctc={weight}: only Whisper has a decoder that a CTC loss could help")
-
-    def detach_auxiliary_ctc(self) -> None:  # noqa: B027  (most families have none to take away)
+    @abstractmethod
+    def detach_auxiliary_ctc(self) -> None:
         """Take it away again, so that the saved model is a plain one; nothing happens when there is none."""
 
     @abstractmethod

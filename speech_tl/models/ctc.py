@@ -69,6 +69,7 @@ class CTCModel(AcousticModel):
         self.strides = list(zip(network.config.conv_kernel, network.config.conv_stride, strict=True))
         self.exact_in_batches = network.config.model_type in EXACT_IN_BATCHES
         self._first_norms = _mask_first_norm(network)
+        self._middle: tuple[float, list[torch.Tensor]] | None = None
 
     # ---- text <-> labels
 
@@ -150,7 +151,15 @@ class CTCModel(AcousticModel):
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Sum over utterances of the CTC loss per character; impossible pairs count as zero."""
         logits, frames = self.logits(network, batch)
-        labels = batch["labels"]
+        loss = self._ctc_loss(logits, frames, batch["labels"])
+        if self._middle is None:
+            return loss
+        weight, states = self._middle
+        hidden = self.network.base_model.encoder.layer_norm(states.pop())
+        return (1 - weight) * loss + weight * self._ctc_loss(self.network.lm_head(hidden), frames, batch["labels"])
+
+    def _ctc_loss(self, logits: torch.Tensor, frames: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """Summed over utterances, each divided by its number of characters."""
         label_lengths = (labels >= 0).sum(-1)
         log_probabilities = nn.functional.log_softmax(logits, dim=-1, dtype=torch.float32).transpose(0, 1)
         with torch.backends.cudnn.flags(enabled=False):
@@ -164,6 +173,23 @@ class CTCModel(AcousticModel):
                 zero_infinity=True,
             )
         return (losses / label_lengths.clamp(min=1)).sum()
+
+    def attach_auxiliary_ctc(self, weight: float) -> None:
+        """Also read the same head's CTC loss off the middle layer (Lee & Watanabe 2021, arXiv 2102.03216)."""
+        layers = self.network.base_model.encoder.layers
+        states: list[torch.Tensor] = []
+
+        def keep(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+            states[:] = [output]
+
+        self._middle = (weight, states)
+        self._hook = layers[(len(layers) - 1) // 2].register_forward_hook(keep)
+
+    def detach_auxiliary_ctc(self) -> None:
+        """Forget the middle layer again."""
+        if self._middle is not None:
+            self._hook.remove()
+            self._middle = None
 
     def items(self, batch: Batch) -> int:
         """Utterances of the batch."""

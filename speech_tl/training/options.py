@@ -37,7 +37,8 @@ class TrainingOptions(BaseModel):
         patience: looks without a better dev WER before stopping; None never stops early.
         workers: processes that load audio; None picks by machine.
         bad_losses: so many non-finite losses in a row stop the run.
-        auxiliary_ctc: weight of a CTC loss on Whisper's encoder while pre-training; 0 is off.
+        auxiliary_ctc: weight of a second CTC loss while pre-training, on Whisper's encoder or in the middle of a CTC
+            encoder; 0 is off.
     """
 
     model_config = ConfigDict(extra="forbid")
