@@ -3,7 +3,7 @@
     python -m data_scripts.ship_starter --model runs/pretrain-wav2vec2-end/model --out speech_tl/starters/wav2vec2 \
         --test "unheard voices, unheard sentences=synthetic/heldout" --test "LibriSpeech (real)=librispeech_mini"
 
-Every `--test NAME=MANIFEST` becomes a row of the card; a manifest with a column `sentence_kind` gets a row for each kind.
+Every `--test NAME=MANIFEST` becomes a row of the card; one with a column `sentence_kind` gets a row for each kind too.
 The figures are those of the float16 weights that ship.
 """
 
@@ -32,17 +32,16 @@ tags: [speech_tl, {family}]
 
 # starter-{name}
 
-A small {family} recogniser of US English ({parameters:.1f} million parameters, {megabytes:.1f} MB in float16) that ships with
-speech_tl so that its quickstart, tests and comparisons run anywhere. For serious work start from a published checkpoint
-(`facebook/wav2vec2-*`, `openai/whisper-*`).
+A small {family} recogniser of US English ({parameters:.1f} million parameters, {megabytes:.1f} MB in float16) that ships
+with speech_tl so that its quickstart, tests and comparisons run anywhere. For serious work start from a published
+checkpoint (`facebook/wav2vec2-*`, `openai/whisper-*`).
 
 ## Data
 
-Synthetic speech only, made by `python -m data_scripts.synthesize`: US English voices of espeak-ng (GPL-3.0-or-later; many
-variants, speeds and pitches) and flite (BSD-like licence; slt and rms, built from recordings of two speakers) read
+Synthetic speech only, made by `python -m data_scripts.synthesize`: US English voices of espeak-ng (GPL-3.0-or-later;
+many variants, speeds and pitches) and flite (BSD-like licence; slt and rms, built from recordings of two speakers) read
 sentences of LJ Speech's transcripts (public domain) and of a generator of everyday sentences, partly through simulated
-rooms, noise and band limits. It has heard no recording of a person reading these sentences and no corpus that a recipe
-adapts to.
+rooms, noise and band limits. It has heard no corpus that a recipe adapts to.
 
 ## Training
 
@@ -50,7 +49,8 @@ adapts to.
 
 ## Word error rates
 
-Greedy decoding, normaliser {normaliser}; 95 % intervals by bootstrap over speakers (or utterances, where only one speaks).
+Greedy decoding, normaliser {normaliser}; 95 % intervals by bootstrap over speakers (over utterances where only one
+speaks).
 
 | test set | utterances | words | WER | 95 % interval | CER |
 |---|---:|---:|---:|---:|---:|
@@ -60,8 +60,8 @@ Measured by `python -m data_scripts.ship_starter`, which wrote this card.
 
 ## Limits
 
-It spells what it hears: it has no language model, knows two hundred voices and no person, and is far from usable on real
-speech before it is adapted. Its only use is to be adapted, quickly and anywhere.
+It spells what it hears, has no language model, and is far from usable on real speech before it is adapted. Its only use
+is to be adapted, quickly and anywhere.
 """
 
 

@@ -155,7 +155,7 @@ class CTCModel(AcousticModel):
         if self._middle is None:
             return loss
         weight, states = self._middle
-        hidden = self.network.base_model.encoder.layer_norm(states.pop())
+        hidden = self.network.base_model.encoder.layer_norm(states.pop().float())
         return (1 - weight) * loss + weight * self._ctc_loss(self.network.lm_head(hidden), frames, batch["labels"])
 
     def _ctc_loss(self, logits: torch.Tensor, frames: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

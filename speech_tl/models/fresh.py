@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from speech_tl.errors import BadInput
+from speech_tl.text import nearest
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -42,11 +43,26 @@ def new_model(source: str, texts: Iterable[str], shape: dict[str, Any]) -> Acous
     if source not in makers:
         raise BadInput(f"model.source={source}: a new model is one of {', '.join(makers)}")
     try:
+        _refuse_unknown(source, shape)
         model = makers[source](texts, **shape)
     except (TypeError, ValueError) as error:
         raise BadInput(f"model.shape does not fit {source}: {error}") from error
     model.source = source
     return model
+
+
+def _refuse_unknown(source: str, shape: dict[str, Any]) -> None:
+    """A configuration takes any field and ignores what it does not know: a typing mistake would go unnoticed."""
+    from transformers import Wav2Vec2Config, WhisperConfig
+
+    known = {
+        "new:wav2vec2": {*Wav2Vec2Config().to_dict(), "mel_filters"},
+        "new:whisper": {*WhisperConfig().to_dict(), "merges", "multilingual"},
+    }[source]
+    for name in shape:
+        if name not in known:
+            hint = nearest(name, known)
+            raise ValueError(f"no field {name}" + (f"; did you mean {hint}?" if hint else ""))
 
 
 def new_wav2vec2(texts: Iterable[str], *, mel_filters: int = 0, **shape: Any) -> CTCModel:

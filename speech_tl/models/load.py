@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from speech_tl.models.whisper import WhisperModel
 
 STARTERS = {"starter-wav2vec2": "wav2vec2", "starter-whisper": "whisper"}
+TOKEN_NAMES = ("pad_token", "unk_token", "bos_token", "eos_token", "word_delimiter_token", "do_lower_case")
 SPECIAL_TOKENS = ["<pad>", "<s>", "</s>", "<unk>", "|"]
 
 
@@ -78,6 +79,8 @@ def locate(name: str) -> str:
     Raises:
         BadInput: looks like a path and is not there, or is a folder without config.json.
     """
+    if not name.strip():
+        raise BadInput(f"the model's name is empty: give a folder, a Hub id or {' or '.join(STARTERS)}")
     if name in STARTERS:
         return str(Path(__file__).parents[1] / "starters" / STARTERS[name])
     path = Path(name).expanduser()
@@ -89,7 +92,7 @@ def locate(name: str) -> str:
         return str(path)
     if path.exists():
         raise BadInput(f"model {name} is a file: expected a folder, a Hub id or {' or '.join(STARTERS)}")
-    if name.startswith(("/", ".", "~")) or name.count("/") > 1 or not name.strip():
+    if name.startswith(("/", ".", "~")) or name.count("/") > 1:
         raise BadInput(f"model folder {name} does not exist: give a folder, a Hub id or {' or '.join(STARTERS)}")
     hint = nearest(name, STARTERS)
     if "/" not in name and hint:
@@ -105,7 +108,8 @@ def _config(name: str, place: str, revision: str | None) -> PretrainedConfig:
         config = AutoConfig.from_pretrained(place, revision=revision)
     except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
         raise BadInput(f"model {name} cannot be loaded: {_why(error, place)}") from error
-    if config.model_type != "whisper" and type(config) not in MODEL_FOR_CTC_MAPPING:
+    hears_waveforms = type(config) in MODEL_FOR_CTC_MAPPING and hasattr(config, "conv_kernel")
+    if config.model_type != "whisper" and not hears_waveforms:
         raise BadInput(f"model {name} is a {config.model_type} model: expected a wav2vec2-family (CTC) or Whisper one")
     return config
 
@@ -119,9 +123,11 @@ def _why(error: Exception, place: str) -> str:
 
 def _pretrained(loader: Any, name: str, place: str, **options: Any) -> Any:
     """`loader.from_pretrained` with our one-line error."""
+    from safetensors import SafetensorError
+
     try:
         return loader.from_pretrained(place, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise BadInput(f"model {name} cannot be loaded: {_why(error, place)}") from error
 
 
@@ -239,7 +245,7 @@ def grown_tokenizer(old: Wav2Vec2CTCTokenizer | None, added: list[str]) -> Wav2V
     vocabulary = dict(old.get_vocab()) if old else {token: i for i, token in enumerate(SPECIAL_TOKENS)}
     for character in added:
         vocabulary[character] = max(vocabulary.values()) + 1
-    settings = {"word_delimiter_token": old.word_delimiter_token, "unk_token": old.unk_token} if old else {}
+    settings = {name: getattr(old, name) for name in TOKEN_NAMES} if old else {}
     with TemporaryDirectory() as folder:
         path = Path(folder) / "vocab.json"
         path.write_text(json.dumps(vocabulary, ensure_ascii=False), encoding="utf-8")

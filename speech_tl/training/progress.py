@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import (
     TrainerCallback,
@@ -65,10 +65,12 @@ class TrainingFacts:
             self.resume()
         return {name: round(getattr(self, name), 3) for name in self.COUNTS}
 
-    def restore(self, entry: dict[str, Any]) -> None:
-        """Continue from a log entry's counts."""
+    def restore(self, entries: list[dict[str, Any]]) -> None:
+        """Continue from the counts of the last log entry and the problems of all."""
         for name in self.COUNTS:
-            setattr(self, name, entry.get(name, 0))
+            setattr(self, name, entries[-1].get(name, 0))
+        for entry in entries:
+            self.problems |= {int(index): problem for index, problem in entry.get("problems", {}).items()}
 
     @property
     def padding_share(self) -> float:
@@ -79,19 +81,21 @@ class TrainingFacts:
 class LogFile(TrainerCallback):
     """Appends each log entry to `log.jsonl`: step, epoch, loss, learning rate, gradient norm, dev WER, counts."""
 
-    NAMES = {"eval_wer": "dev_wer", "eval_cer": "dev_cer"}
+    NAMES: ClassVar[dict[str, str]] = {"eval_wer": "dev_wer", "eval_cer": "dev_cer"}
 
     def __init__(self, path: Path, facts: TrainingFacts, progress: StepProgress | None = None) -> None:
         """Write to `path`; `progress` hears of every step."""
         self.path, self.facts, self.progress = path, facts, progress
         self.latest: dict[str, float] = {}
+        self.logged_problems = 0
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Forget what a killed run logged after the checkpoint that this one continues from."""
         entries = [e for e in read_log(self.path) if e["step"] <= state.global_step] if state.global_step else []
         write_atomically(self.path, "".join(json.dumps(e) + "\n" for e in entries))
         if entries:
-            self.facts.restore(entries[-1])
+            self.facts.restore(entries)
+            self.logged_problems = len(self.facts.problems)
         self.facts.resume()
 
     def on_log(
@@ -103,11 +107,15 @@ class LogFile(TrainerCallback):
             return
         self.latest.update({key: entry[key] for key in ("loss", "dev_wer") if key in entry})
         line = {"step": state.global_step, "epoch": state.epoch, **entry, **self.facts.counts()}
+        if new_problems := dict(list(self.facts.problems.items())[self.logged_problems :]):
+            line["problems"] = new_problems
+            self.logged_problems = len(self.facts.problems)
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
-        """Tell the screen."""
+        """Log at every checkpoint, so that a resumed run has the entries of one that was not killed; tell the screen."""
+        control.should_log |= control.should_save
         if self.progress is not None:
             self.progress(state.global_step, state.max_steps, self.latest)
 
@@ -126,7 +134,8 @@ class TimeLimit(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Look at the clock."""
         if self.facts.counts()["seconds"] >= 60 * self.minutes:
-            control.should_training_stop = control.should_evaluate = control.should_save = True
+            control.should_training_stop = True
+            control.should_log = control.should_evaluate = control.should_save = True
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
