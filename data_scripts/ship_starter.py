@@ -32,8 +32,8 @@ tags: [speech_tl, {family}]
 
 # starter-{name}
 
-A small {family} recogniser of US English ({parameters:.1f} million parameters, {megabytes:.1f} MB in float16) that ships
-with speech_tl so that its quickstart, tests and comparisons run anywhere. For serious work start from a published
+A small {family} recogniser of US English ({parameters:.1f} million parameters, {megabytes:.1f} MB in float16) that
+ships with speech_tl so that its quickstart, tests and comparisons run anywhere. For serious work start from a published
 checkpoint (`facebook/wav2vec2-*`, `openai/whisper-*`).
 
 ## Data

@@ -1,4 +1,4 @@
-"""Whisper: an encoder over 30 s of log-mel frames, a decoder that writes tokens (Radford et al. 2022, arXiv 2212.04356)."""
+"""Whisper: an encoder over 30 s of log-mel frames, a decoder that writes tokens (Radford et al., arXiv 2212.04356)."""
 
 from __future__ import annotations
 

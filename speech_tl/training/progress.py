@@ -114,7 +114,7 @@ class LogFile(TrainerCallback):
             stream.write(json.dumps(line) + "\n")
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
-        """Log at every checkpoint, so that a resumed run has the entries of one that was not killed; tell the screen."""
+        """Log at every checkpoint, so that a resumed run has the entries of an unbroken one; tell the screen."""
         control.should_log |= control.should_save
         if self.progress is not None:
             self.progress(state.global_step, state.max_steps, self.latest)
