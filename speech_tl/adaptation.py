@@ -151,8 +151,6 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     """
     options = recipe.data
     split = open_data(options)
-    if "text" not in split.manifest.columns:
-        raise BadInput(f"{options.root} has no column 'text': training and scoring need it")
     require_columns(split.manifest, recipe.scoring.by, "scoring.by")
     language = recipe.model.language or options.language or the_language(split.manifest)
     normaliser = get_normaliser(recipe.scoring.normaliser or default_normaliser(language)).name

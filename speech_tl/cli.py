@@ -32,6 +32,9 @@ Model = Annotated[str, typer.Option(help="Hub id, folder, starter-wav2vec2 or st
 Language = Annotated[str | None, typer.Option(help="Language of the speech, e.g. en; by default the manifest's.")]
 BatchSeconds = Annotated[float | None, typer.Option(help="Padded seconds of audio decoded at once.")]
 
+FULL_DISK = ("No space left", "os error 28", "PytorchStreamWriter failed", "unexpected pos")
+"""What safetensors and torch say when a disk is full."""
+
 DONE, IN_PART, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -271,7 +274,7 @@ def _disk_trouble(error: Exception) -> str | None:
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{error.filename or 'output folder'}: {error.strerror}; check its permissions"
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or any(words in str(error) for words in ("No space left", "os error 28", "PytorchStreamWriter failed")):
+    if full or any(words in str(error) for words in FULL_DISK):
         return "no space left on the disk: make room (an adaptation then goes on with --resume)"
     return None
 

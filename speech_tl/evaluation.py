@@ -53,10 +53,9 @@ def evaluate(
     if out is not None:
         require_writable(out)
     manifest = data if isinstance(data, Manifest) else Manifest.read(data)
+    manifest.require_text()
     if split is not None and "split" in manifest.columns and any(manifest.column("split")):
         manifest = _split(manifest, split)
-    if "text" not in manifest.columns:
-        raise BadInput(f"{manifest.source} has no column 'text': a WER needs references")
     require_columns(manifest, by, "--by")
     language = language or the_language(manifest)
     rules = get_normaliser(normaliser).name if normaliser else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -196,6 +197,14 @@ def recipe_from_script(path: Path) -> Recipe:
         raise BadInput(f"recipe {path}: {first_mistake(error)}") from error
     except SyntaxError as error:
         raise BadInput(f"recipe {path} line {error.lineno}: {error.msg}") from error
+    except Exception as error:
+        own = [
+            frame.lineno
+            for frame in traceback.extract_tb(error.__traceback__)
+            if Path(frame.filename) == path.absolute()
+        ]
+        place = f"{path} line {own[-1]}" if own else str(path)
+        raise BadInput(f"recipe {place}: {type(error).__name__}: {' '.join(str(error).split())}") from error
     found = getattr(module, "recipe", None)
     if not isinstance(found, Recipe):
         raise BadInput(f"recipe {path} has no `recipe = Recipe(...)`")

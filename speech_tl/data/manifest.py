@@ -332,11 +332,13 @@ def open_data(options: DataOptions) -> SplitResult:
     """Read, filter, split and limit what `options` describe; durations are left to the check, which records them.
 
     Raises:
-        BadInput: no root, or whatever reading, filtering and splitting refuse.
+        BadInput: no root, no column text, or whatever reading, filtering and splitting refuse.
     """
     if not options.root:
         raise BadInput("data.root is missing: give a manifest or a folder that holds manifest.csv (data.root=PATH)")
-    result = ensure_splits(Manifest.read(options.root).where(options.where), options.split_seed)
+    manifest = Manifest.read(options.root)
+    manifest.require_text()
+    result = ensure_splits(manifest.where(options.where), options.split_seed)
     limits = {"train": options.train_limit, "dev": options.dev_limit, "test": options.test_limit}
     if not any(limits.values()):
         return result
