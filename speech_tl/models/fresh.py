@@ -56,8 +56,8 @@ def _refuse_unknown(source: str, shape: dict[str, Any]) -> None:
     from transformers import Wav2Vec2Config, WhisperConfig
 
     known = {
-        "new:wav2vec2": {*Wav2Vec2Config().to_dict(), "mel_filters"},
-        "new:whisper": {*WhisperConfig().to_dict(), "merges", "multilingual"},
+        "new:wav2vec2": {*Wav2Vec2Config().to_dict(), "attn_implementation", "mel_filters"},
+        "new:whisper": {*WhisperConfig().to_dict(), "attn_implementation", "merges", "multilingual"},
     }[source]
     for name in shape:
         if name not in known:

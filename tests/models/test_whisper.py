@@ -12,7 +12,7 @@ from torch import nn
 
 from speech_tl.decoding import decode_waveforms
 from speech_tl.errors import BadInput
-from speech_tl.models.base import Batch, DecodingOptions
+from speech_tl.models.base import Batch
 from speech_tl.models.load import load_model
 from speech_tl.models.whisper import IGNORED, WhisperModel
 from tests.sounds import voice
@@ -132,8 +132,10 @@ def test_the_decoder_is_given_the_prompt_once_and_scored_on_the_text_alone(
     folder: str, prompt: list[str], request: pytest.FixtureRequest
 ) -> None:
     model = load_model(request.getfixturevalue(folder))
-    batch = model.collate([model.features(c) for c in CLIPS[:2]], [model.encode(t) for t in ("hi", "oh well")])
-    for given, targets, text in zip(batch["decoder_input_ids"].tolist(), batch["labels"].tolist(), ["hi", "oh well"]):
+    texts = ["hi", "oh well"]
+    batch = model.collate([model.features(c) for c in CLIPS[:2]], [model.encode(text) for text in texts])
+    rows = zip(batch["decoder_input_ids"].tolist(), batch["labels"].tolist(), texts, strict=True)
+    for given, targets, text in rows:
         scored = [t for t in targets if t != IGNORED]
         assert names(model, given[: len(prompt)]) == prompt
         assert names(model, given).count("<|startoftranscript|>") == 1
@@ -177,7 +179,7 @@ def test_the_task_is_set_for_labels_and_generation(whisper_folder: Path) -> None
 
 
 def test_a_language_it_lacks_is_refused_with_the_nearest(whisper_folder: Path) -> None:
-    with pytest.raises(BadInput, match="language=germann.*did you mean german"):
+    with pytest.raises(BadInput, match=r"language=germann.*did you mean german"):
         load_model(whisper_folder, language="germann")
 
 
