@@ -82,7 +82,7 @@ SHORT_FORMS = {"model": "model.source", "data": "data.root", "strategy": "strate
 
 
 def yaml_value(key: str, text: str) -> Any:
-    """The value that a user typed after "=", as YAML reads it; `1e-4` is a number too.
+    """The value that a user typed after "=", as YAML reads it; but `1e-4` is a number, and `no` is Norwegian.
 
     Raises:
         BadInput: it is not YAML.
@@ -91,6 +91,8 @@ def yaml_value(key: str, text: str) -> Any:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise BadInput(f"{key}={text}: the value cannot be read (quote it?)") from error
+    if isinstance(value, bool) and text.lower() not in ("true", "false"):
+        return text
     if isinstance(value, str):
         try:
             return float(value)
