@@ -136,16 +136,19 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
     Raises:
         BadInput: no utterance has a column of `by`.
     """
+    from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(
+        box=box.SIMPLE,  # eight columns would not fit a terminal's 80 characters with lines between them
+        padding=(0, 0, 0, 1),
         title=escape(str(evaluation.model.get("source") or "evaluation")),
         caption=f"normaliser {evaluation.normaliser}",
         caption_justify="left",
     )
     for heading in ("", "WER", "95 % interval", "CER", "sub.", "del.", "ins.", "words"):
-        table.add_column(heading, justify="left" if heading == "" else "right")
+        table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
     table.add_row("all", *_cells(evaluation.score))
     for column in by:
         groups = group(evaluation, column)
