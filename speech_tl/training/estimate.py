@@ -13,6 +13,7 @@ import transformers
 from speech_tl.data.batching import Collator, SimilarLengthBatches, SpeechDataset, batch_by_length
 from speech_tl.decoding import decode, loader_workers
 from speech_tl.models.base import AcousticModel, DecodingOptions
+from speech_tl.models.quiet import quiet_transformers
 from speech_tl.training.options import TrainingOptions, peak_learning_rate, resolved_precision
 from speech_tl.training.train import peak_memory_bytes, steps_of_epochs
 
@@ -81,7 +82,8 @@ def estimate(
     looks = 1 + steps // eval_steps
     test_batch_s, test_batches = _decoding_batch(model, test, decoding)
     dev_share = min(len(dev), options.dev_limit or len(dev)) / len(test)
-    micro_batch_s = _micro_batch_seconds(model, train, list(batches), options, augment)
+    with quiet_transformers():
+        micro_batch_s = _micro_batch_seconds(model, train, list(batches), options, augment)
     training_s = steps * options.gradient_accumulation_steps * micro_batch_s
     if options.max_minutes is not None:
         training_s = min(training_s, 60 * options.max_minutes)
@@ -132,7 +134,7 @@ def _micro_batch_seconds(
     if options.auxiliary_ctc:
         model.attach_auxiliary_ctc(options.auxiliary_ctc)
     if options.gradient_checkpointing:
-        model.network.gradient_checkpointing_enable({"use_reentrant": False})
+        model.network.activation_checkpointing_enable({"use_reentrant": False})
     dataset, collator = SpeechDataset(train, model, with_labels=True), Collator(model)
     step = _Step(model, options)
     by_length = sorted(batches, key=lambda batch: _padded_seconds(batch, train))
