@@ -103,6 +103,9 @@ class AcousticModel(ABC):
             feature_width: width of a channel mask.
         """
 
+    def choose_training_attention(self) -> None:
+        """Pick the attention code that trains fastest on the model's device; what it computes is the same."""
+
     @abstractmethod
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Add a CTC loss inside the network, for pre-training from nothing."""

@@ -146,7 +146,11 @@ class CTCModel(AcousticModel):
         if not even:
             mask = (torch.arange(values.shape[1], device=values.device)[None] < lengths[:, None]).long()
         frames = torch.tensor([self.frames(int(n)) for n in lengths], device=values.device)
-        return network(values, attention_mask=mask).logits, frames
+        logits = network(values, attention_mask=mask).logits
+        if not torch.is_grad_enabled():  # a backward pass may run the norms again: gradient checkpointing
+            for norm in self._first_norms:
+                norm.valid_frames = None
+        return logits, frames
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Sum over utterances of the CTC loss per character; impossible pairs count as zero."""
@@ -174,13 +178,18 @@ class CTCModel(AcousticModel):
             )
         return (losses / label_lengths.clamp(min=1)).sum()
 
+    def choose_training_attention(self) -> None:
+        """On a CPU the plain code: its backward pass is faster than that of the fused one with a mask."""
+        if self.device.type == "cpu":
+            self.network.set_attn_implementation("eager")
+
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Also read the same head's CTC loss off the middle layer (Lee & Watanabe 2021, arXiv 2102.03216)."""
         layers = self.network.base_model.encoder.layers
         states: list[torch.Tensor] = []
 
-        def keep(layer: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
-            states[:] = [output]
+        def keep(layer: nn.Module, inputs: tuple, output: torch.Tensor | tuple) -> None:
+            states[:] = [output[0] if isinstance(output, tuple) else output]
 
         self._middle = (weight, states)
         self._hook = layers[(len(layers) - 1) // 2].register_forward_hook(keep)
