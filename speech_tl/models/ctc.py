@@ -231,7 +231,7 @@ class CTCModel(AcousticModel):
         config, base = self.network.config, self.network.base_model
         if time_share > 0 and not hasattr(base, "masked_spec_embed"):  # left out of networks built without masks
             fill = torch.empty(config.hidden_size, device=self.device).uniform_()
-            base.masked_spec_embed = nn.Parameter(fill)
+            base.masked_spec_embed = nn.Parameter(fill, requires_grad=False)
         config.apply_spec_augment = time_share > 0 or feature_share > 0
         config.mask_time_prob, config.mask_time_length, config.mask_time_min_masks = time_share, time_width, 0
         config.mask_feature_prob, config.mask_feature_length = feature_share, feature_width

@@ -29,7 +29,9 @@ class Full(BaseModel):
 
     def prepare(self, model: AcousticModel) -> None:
         """Choose the weights that move."""
-        _train_only(model, ["encoder", "head"] if self.freeze_feature_encoder else ["feature_encoder", "encoder", "head"])
+        _train_only(
+            model, ["encoder", "head"] if self.freeze_feature_encoder else ["feature_encoder", "encoder", "head"]
+        )
 
 
 class HeadOnly(BaseModel):
@@ -60,8 +62,6 @@ def _train_only(model: AcousticModel, roles: list[str]) -> None:
                 module.requires_grad_(True)
             else:
                 _stay_in_evaluation(module)
-
-
 
 
 def _stay_in_evaluation(module: torch.nn.Module) -> None:

@@ -88,6 +88,7 @@ def train(
     transformers.set_seed(seed)
     masks = augment.spec_augment
     model.set_spec_augment(masks.time_share, masks.time_width, masks.feature_share, masks.feature_width)
+    model.choose_training_attention()
     if options.auxiliary_ctc:
         model.attach_auxiliary_ctc(options.auxiliary_ctc)
     facts, interruption = TrainingFacts(), Interruption()
@@ -95,9 +96,12 @@ def train(
     dataset = SpeechDataset(utterances, model, with_labels=True, seed=seed)
     durations_s = utterances.durations_s().tolist()
     steps_hint = options.max_steps or steps_of_epochs(durations_s, options)
+    checkpoint = _last_checkpoint(folder) if resume else None
+    arguments = _arguments(model, options, folder, seed, steps_hint, bool(dev), len(utterances))
+    arguments.eval_on_start = bool(dev) and checkpoint is None
     trainer = AdaptationTrainer(
         model,
-        _arguments(model, options, folder, seed, steps_hint, bool(dev), len(utterances)),
+        arguments,
         dataset,
         durations_s,
         options.batch_seconds,
@@ -107,7 +111,7 @@ def train(
         [interruption, *_callbacks(options, folder, facts, progress, bool(dev))],
     )
     with quiet_transformers(), interruption:
-        trainer.train(resume_from_checkpoint=_last_checkpoint(folder) if resume else None)
+        trainer.train(resume_from_checkpoint=checkpoint)
     model.detach_auxiliary_ctc()
     model.network.eval()
     return TrainingResult(_figures(trainer, model, facts), facts.problems, _notes(folder, trainer, facts))
@@ -179,16 +183,15 @@ def _arguments(
         max_grad_norm=options.max_grad_norm,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
-        activation_checkpointing=options.gradient_checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False} if options.gradient_checkpointing else None,
+        **_checkpointing(options),
         logging_steps=max(1, min(25, eval_steps)),
         logging_nan_inf_filter=False,
         eval_strategy="steps" if has_dev else "no",
-        eval_on_start=has_dev,
         eval_steps=eval_steps,
         save_strategy="steps",
         save_steps=eval_steps,
         save_total_limit=2,
+        restore_callback_states_from_checkpoint=True,
         load_best_model_at_end=has_dev,
         metric_for_best_model="wer" if has_dev else None,
         greater_is_better=False if has_dev else None,
@@ -200,6 +203,15 @@ def _arguments(
         disable_tqdm=True,
         report_to=[],
     )
+
+
+def _checkpointing(options: TrainingOptions) -> dict[str, Any]:
+    """Activation checkpointing under the name that the installed transformers has for it (before 5.23 another)."""
+    if not options.gradient_checkpointing:
+        return {}
+    names = ("activation_checkpointing", "gradient_checkpointing")
+    name = next(name for name in names if name in TrainingArguments.__dataclass_fields__)
+    return {name: True, f"{name}_kwargs": {"use_reentrant": False}}
 
 
 def _callbacks(

@@ -9,12 +9,7 @@ import torch
 from torch import nn
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from speech_tl.data.batching import (
-    BatchFacts,
-    Collator,
-    SimilarLengthBatches,
-    SpeechDataset,
-)
+from speech_tl.data.batching import Collator, SimilarLengthBatches, SpeechDataset
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.training.progress import TrainingFacts
@@ -46,6 +41,7 @@ class AdaptationTrainer(Trainer):
         """`durations_s` are the dataset's, in order; `facts` collects what the run did."""
         self.acoustic, self.facts, self.dev_scorer, self.bad_losses = acoustic, facts, dev_scorer, bad_losses
         self.durations_s, self.batch_seconds = durations_s, batch_seconds
+        self._has_gradient = False
         super().__init__(
             model=acoustic.network,
             args=args,
@@ -65,17 +61,23 @@ class AdaptationTrainer(Trainer):
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
     ) -> tuple[list[dict[str, torch.Tensor]], torch.Tensor]:
-        """The micro-batches of one step without those that lost every utterance, and the items of all processes."""
-        batches = []
-        for _, batch in zip(range(num_batches), epoch_iterator, strict=False):
-            batch_facts: BatchFacts = batch.pop("facts")
-            self.facts.add_batch(batch_facts)
-            if batch_facts.indices:
+        """The micro-batches of one step and the items of all processes; one that lost every utterance stays, empty.
+
+        The Trainer counts micro-batches to know where a step ends and where a resumed epoch goes on.
+        """
+        batches: list[dict[str, torch.Tensor]] = []
+        if not self._ended_before():
+            for _, batch in zip(range(num_batches), epoch_iterator, strict=False):
+                self.facts.add_batch(batch.pop("facts"))
                 batches.append(batch)
-        items = torch.tensor(float(sum(self.acoustic.items(b) for b in batches)), device=device)
+        items = torch.tensor(float(sum(self.acoustic.items(b) for b in batches if b)), device=device)
         if self.args.world_size > 1:
             items = self.accelerator.gather(items).sum()
         return batches, items
+
+    def _ended_before(self) -> bool:
+        """Whether the checkpoint that this run continues from was its last: the Trainer would take one more step."""
+        return bool(self.state.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"])
 
     def compute_loss(
         self,
@@ -95,13 +97,17 @@ class AdaptationTrainer(Trainer):
     ) -> torch.Tensor:
         """One micro-batch forward and backward; a non-finite loss is skipped and counted."""
         model.train()
-        inputs = self._prepare_inputs(inputs)
-        with self.compute_loss_context_manager():
-            loss = self.compute_loss(model, inputs, num_items_in_batch=num_items_in_batch)
+        loss = torch.tensor(torch.nan, device=self.args.device)
+        if inputs:
+            inputs = self._prepare_inputs(inputs)
+            with self.compute_loss_context_manager():
+                loss = self.compute_loss(model, inputs, num_items_in_batch=num_items_in_batch)
         if not self._finite_everywhere(loss):
-            self._count_bad("loss")
+            if inputs:
+                self._count_bad("loss")
             return torch.zeros_like(loss.detach())
         self.accelerator.backward(loss)
+        self._has_gradient = True
         return loss.detach()
 
     def _finite_everywhere(self, value: torch.Tensor) -> bool:
@@ -116,8 +122,9 @@ class AdaptationTrainer(Trainer):
         if norm is not None and not torch.isfinite(torch.as_tensor(norm)) and not self.args.fp16:
             self._count_bad("gradient")
             model.zero_grad()
-        else:
+        elif self._has_gradient:
             self.facts.bad_in_a_row = 0
+        self._has_gradient = False
         return norm
 
     def _count_bad(self, what: str) -> None:

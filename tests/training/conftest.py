@@ -1,0 +1,24 @@
+"""One small corpus and two tiny models for all training tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from speech_tl.data.manifest import Manifest
+from tests.tiny import tiny_ctc, tiny_whisper
+from tests.training.learning import clips
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """Eight clips to train on, two to select on."""
+    return clips(tmp_path_factory.mktemp("clips"))
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A tiny model of each family."""
+    folder = tmp_path_factory.mktemp("models")
+    return {"ctc": tiny_ctc(folder / "ctc", norm="group"), "whisper": tiny_whisper(folder / "whisper", tokens=32)}
