@@ -103,6 +103,7 @@ class AcousticModel(ABC):
             feature_width: width of a channel mask.
         """
 
+    @abstractmethod
     def choose_training_attention(self) -> None:
         """Pick the attention code that trains fastest on the model's device; what it computes is the same."""
 

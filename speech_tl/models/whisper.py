@@ -147,7 +147,8 @@ class WhisperModel(AcousticModel):
         return {"mel": mel[:, : self.full_frames], "silence": mel[:, -1].max()}
 
     def collate(self, features: Sequence[dict[str, np.ndarray]], labels: Sequence[Sequence[int]] | None) -> Batch:
-        """`input_features` `(batch, mels, frames)`; `labels` and `decoder_input_ids` `(batch, tokens)`.
+        """`input_features` `(batch, mels, frames)`, `frames` `(batch,)` of each utterance's own, and with labels
+        `labels` and `decoder_input_ids` `(batch, tokens)`.
 
         Prompt tokens are given to the decoder and have no loss.
         """
@@ -158,9 +159,7 @@ class WhisperModel(AcousticModel):
             own = min(feature["mel"].shape[1], frames)
             row[:, :own], row[:, own:] = feature["mel"][:, :own], feature["silence"]
         batch = {"input_features": torch.from_numpy(inputs)}
-        if labels is None:
-            own_frames = torch.tensor([f["mel"].shape[1] for f in features])
-            batch["tokens_allowed"] = TOKENS_WITHOUT_SPEECH + own_frames // FRAMES_A_TOKEN
+        batch["frames"] = torch.tensor([min(f["mel"].shape[1], frames) for f in features])
         if labels is not None:
             targets = [[IGNORED] * (len(self.prompt) - 1) + list(ids) for ids in labels]
             given = [self.prompt + list(ids[:-1]) for ids in labels]
@@ -188,7 +187,7 @@ class WhisperModel(AcousticModel):
         )
         auxiliary = getattr(self.network, "auxiliary_ctc", None)
         if auxiliary is not None:
-            loss = loss + auxiliary(outputs.encoder_last_hidden_state, labels, self.end)
+            loss = loss + auxiliary(outputs.encoder_last_hidden_state, batch["frames"] // 2, labels, self.end)
         return loss
 
     def items(self, batch: Batch) -> int:
@@ -201,7 +200,8 @@ class WhisperModel(AcousticModel):
 
         Each utterance has its own limit, so that its text does not depend on its batch.
         """
-        allowed = batch["tokens_allowed"].clamp(max=self.longest_label - len(self.prompt))
+        allowed = TOKENS_WITHOUT_SPEECH + batch["frames"] // FRAMES_A_TOKEN
+        allowed = allowed.clamp(max=self.longest_label - len(self.prompt))
         with quiet_transformers():
             ids = self.network.generate(
                 batch["input_features"],
@@ -231,6 +231,9 @@ class WhisperModel(AcousticModel):
         config.apply_spec_augment = time_share > 0 or feature_share > 0
         config.mask_time_prob, config.mask_time_length, config.mask_time_min_masks = time_share, time_width, 0
         config.mask_feature_prob, config.mask_feature_length = feature_share, feature_width
+
+    def choose_training_attention(self) -> None:
+        """Stays fused: over 30 s the plain code would keep 1500 x 1500 weights a head and layer."""
 
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Put a CTC head on the encoder."""
@@ -263,11 +266,13 @@ class AuxiliaryCTC(nn.Module):
         super().__init__()
         self.head, self.weight = nn.Linear(width, tokens), weight
 
-    def forward(self, hidden: torch.Tensor, labels: torch.Tensor, blank: int) -> torch.Tensor:
-        """Weighted, summed CTC loss of `labels` without prompt and end, with the end token as blank."""
+    def forward(self, hidden: torch.Tensor, frames: torch.Tensor, labels: torch.Tensor, blank: int) -> torch.Tensor:
+        """Weighted, summed CTC loss of `labels` without prompt and end, with the end token as blank.
+
+        Only each utterance's own `frames` `(batch,)` count: over 30 s of padding the loss would teach silence alone.
+        """
         targets = labels.masked_fill(labels == blank, IGNORED)
         scores = nn.functional.log_softmax(self.head(hidden), dim=-1, dtype=torch.float32).transpose(0, 1)
-        frames = torch.full((hidden.shape[0],), hidden.shape[1], dtype=torch.long)
         wanted = targets[targets != IGNORED]
         lengths = (targets != IGNORED).sum(-1)
         loss = nn.functional.ctc_loss(scores, wanted, frames, lengths, blank=blank, reduction="sum", zero_infinity=True)
