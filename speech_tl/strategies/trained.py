@@ -58,6 +58,7 @@ def _train_only(model: AcousticModel, roles: list[str]) -> None:
     model.network.requires_grad_(False)
     for role, modules in model.parts().items():
         for module in modules:
+            module.__dict__.pop("train", None)  # of an earlier strategy
             if role in roles:
                 module.requires_grad_(True)
             else:

@@ -65,11 +65,13 @@ class AdaptationTrainer(Trainer):
 
         The Trainer counts micro-batches to know where a step ends and where a resumed epoch goes on.
         """
+        if self._ended_before():
+            self.control.should_training_stop, self.control.should_save = True, False
+            num_batches = 0
         batches: list[dict[str, torch.Tensor]] = []
-        if not self._ended_before():
-            for _, batch in zip(range(num_batches), epoch_iterator, strict=False):
-                self.facts.add_batch(batch.pop("facts"))
-                batches.append(batch)
+        for _, batch in zip(range(num_batches), epoch_iterator, strict=False):
+            self.facts.add_batch(batch.pop("facts"))
+            batches.append(batch)
         items = torch.tensor(float(sum(self.acoustic.items(b) for b in batches if b)), device=device)
         if self.args.world_size > 1:
             items = self.accelerator.gather(items).sum()
