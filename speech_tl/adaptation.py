@@ -165,6 +165,8 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
             max_duration_s=options.max_duration_s,
         )
     notes = ([split.note] if split.note else []) + _overlap_notes(recipe, check, split.basis)
+    if model.head_is_new:
+        notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
     parts = _parts(split.manifest, check)
     facts = _facts(recipe, split.manifest, check, parts, language)
     return model, Data(**parts, language=language, normaliser=normaliser, check=check, notes=notes, facts=facts)
@@ -239,13 +241,9 @@ def load_for(recipe: Recipe, texts: list[str], language: str | None) -> Acoustic
 def untouched(recipe: Recipe, data: Data, model: AcousticModel) -> AcousticModel:
     """The checkpoint as published, without the characters that were added; `model` where it could not write before."""
     options = recipe.model
-    if options.source.startswith("new:") or options.from_scratch:
+    if options.source.startswith("new:") or options.from_scratch or model.head_is_new:
         return model
-    try:
-        return load_model(options.source, language=data.language, task=options.task, revision=options.revision)
-    except BadInput:
-        data.notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
-        return model
+    return load_model(options.source, language=data.language, task=options.task, revision=options.revision)
 
 
 # ---- measure and train

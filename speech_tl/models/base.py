@@ -29,10 +29,12 @@ class AcousticModel(ABC):
         sample_rate: samples per second that `features` expects.
         exact_in_batches: whether padding leaves an utterance's result unchanged; if not, `decoding` only
             batches utterances of equal length.
+        head_is_new: whether the checkpoint came without a head that can write, so that this one is untrained.
     """
 
     family: str
     exact_in_batches: bool = True
+    head_is_new: bool = False
 
     def __init__(self, network: PreTrainedModel, source: str, language: str | None, sample_rate: int) -> None:
         """Keep the network and what is known about it."""

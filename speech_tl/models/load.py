@@ -186,6 +186,7 @@ def _load_ctc(
     network.config.pad_token_id = tokenizer.pad_token_id
     normalise = bool(getattr(extractor, "do_normalize", True))
     model = CTCModel(network, tokenizer, name, language, extractor.sampling_rate, normalise)
+    model.head_is_new = fresh_head
     if not any(len(c) == 1 and label_text(c, model.vocabulary) for c in model.vocabulary if c != model.delimiter):
         raise BadInput(f"model {name} has a vocabulary without characters: give train text, or another model")
     return model
