@@ -13,13 +13,22 @@ from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import nearest
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel, Wav2Vec2CTCTokenizer
+    from transformers import (
+        PretrainedConfig,
+        PreTrainedModel,
+        Wav2Vec2CTCTokenizer,
+        WhisperForConditionalGeneration,
+        WhisperTokenizer,
+    )
 
     from speech_tl.models.base import AcousticModel
     from speech_tl.models.ctc import CTCModel
     from speech_tl.models.whisper import WhisperModel
 
 STARTERS = {"starter-wav2vec2": "wav2vec2", "starter-whisper": "whisper"}
+WHISPER_TASKS = ("transcribe", "translate")
+ENGLISH_ONLY_VOCABULARY = 51864
+"""Rows of the published English-only Whispers; the multilingual ones have one or two more."""
 TOKEN_NAMES = ("pad_token", "unk_token", "bos_token", "eos_token", "word_delimiter_token", "do_lower_case")
 SPECIAL_TOKENS = ["<pad>", "<s>", "</s>", "<unk>", "|"]
 
@@ -148,8 +157,8 @@ def _load_whisper(
 
     from speech_tl.models.whisper import WhisperModel
 
-    if task not in ("transcribe", "translate"):
-        raise BadInput(f"model.task={task}: expected transcribe or translate")
+    if task not in WHISPER_TASKS:
+        raise BadInput(f"model.task={task}: expected {' or '.join(WHISPER_TASKS)}")
     network = _pretrained(WhisperForConditionalGeneration, name, place, revision=revision, dtype="float32")
     if from_scratch:
         settings = network.generation_config
@@ -157,7 +166,24 @@ def _load_whisper(
         network.generation_config = settings
     tokenizer = _pretrained(WhisperTokenizer, name, place, revision=revision)
     extractor = _pretrained(WhisperFeatureExtractor, name, place, revision=revision)
+    _complete_settings(network, tokenizer)
     return WhisperModel(network, tokenizer, extractor, name, language, task)
+
+
+def _complete_settings(network: WhisperForConditionalGeneration, tokenizer: WhisperTokenizer) -> None:
+    """Give a checkpoint from before generation_config.json what `generate` asks of that file today."""
+    from speech_tl.models.fresh import language_tokens
+
+    settings, known = network.generation_config, tokenizer.get_vocab()
+    if getattr(settings, "is_multilingual", None) is None:
+        settings.is_multilingual = network.config.vocab_size != ENGLISH_ONLY_VOCABULARY
+        settings.max_length = network.config.max_target_positions
+        settings._from_model_config = False
+    if getattr(settings, "no_timestamps_token_id", None) is None:
+        settings.no_timestamps_token_id = known["<|notimestamps|>"]
+    if settings.is_multilingual and not getattr(settings, "lang_to_id", None):
+        settings.lang_to_id = {token: known[token] for token in language_tokens() if token in known}
+        settings.task_to_id = {task: known[f"<|{task}|>"] for task in WHISPER_TASKS}
 
 
 def _load_ctc(

@@ -194,6 +194,24 @@ def tiny_mms(folder: Path) -> Path:
     return folder
 
 
+# ---- Whisper
+
+
+def test_a_whisper_from_before_generation_settings_is_given_them(tmp_path: Path) -> None:
+    """Many fine-tuned checkpoints of 2022 have no generation_config.json; `generate` refuses a language then."""
+    folder = tiny_whisper(tmp_path / "m")
+    wanted = load_model(folder, language="de")
+    (folder / "generation_config.json").unlink()
+    model = load_model(folder, language="de")
+    settings = model.network.generation_config
+    assert model.prompt == wanted.prompt
+    assert settings.lang_to_id == wanted.network.generation_config.lang_to_id
+    assert settings.max_length == model.longest_label
+    assert decode_waveforms(model, [voice(1.0)]) == decode_waveforms(wanted, [voice(1.0)])
+    model.save(tmp_path / "saved")
+    assert load_model(tmp_path / "saved").language == "de"
+
+
 # ---- refusals: one line, which thing, what to do
 
 
