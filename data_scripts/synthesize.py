@@ -112,10 +112,11 @@ KAL16 = (tuple(flite_voices(("kal16",), (1.0,))),)
 
 SETS: dict[str, list[Part]] = {
     "train": [Part("train", "train", US_TRAIN, text_share=0.6, hours=20.0)],
-    "dev": [Part("dev", "dev", US_TRAIN, clips=200)],
-    "heldout": [Part("test", "heldout", US_HELDOUT, clips=300)],
-    "kal16": [Part("test", "heldout", KAL16, clips=100)],
-    "scottish": [Part("test", "heldout", SCOTS_TEST, "scottish", clips=200)],
+    "dev": [Part("dev", "dev", US_TRAIN, clips=200, clean_share=0.8)],
+    "heldout": [Part("test", "heldout", US_HELDOUT, clips=300, clean_share=1.0)],
+    "heldout-noisy": [Part("test", "heldout", US_HELDOUT, clips=300, clean_share=0.0)],
+    "kal16": [Part("test", "heldout", KAL16, clips=100, clean_share=1.0)],
+    "scottish": [Part("test", "heldout", SCOTS_TEST, "scottish", clips=200, clean_share=1.0)],
     "quickstart": [
         Part(
             "train",
