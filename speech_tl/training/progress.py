@@ -79,7 +79,10 @@ class TrainingFacts:
 
 
 class LogFile(TrainerCallback):
-    """Appends each log entry to `log.jsonl`: step, epoch, loss, learning rate, gradient norm, dev WER, counts."""
+    """Appends each log entry to `log.jsonl`: step, epoch, loss, learning rate, gradient norm, dev WER, counts.
+
+    With several processes the first one writes; its counts of audio are its own.
+    """
 
     NAMES: ClassVar[dict[str, str]] = {"eval_wer": "dev_wer", "eval_cer": "dev_cer"}
 
@@ -92,7 +95,8 @@ class LogFile(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Forget what a killed run logged after the checkpoint that this one continues from."""
         entries = [e for e in read_log(self.path) if e["step"] <= state.global_step] if state.global_step else []
-        write_atomically(self.path, "".join(json.dumps(e) + "\n" for e in entries))
+        if state.is_world_process_zero:
+            write_atomically(self.path, "".join(json.dumps(e) + "\n" for e in entries))
         if entries:
             self.facts.restore(entries)
             self.logged_problems = len(self.facts.problems)
@@ -103,7 +107,7 @@ class LogFile(TrainerCallback):
     ) -> None:
         """Append one entry."""
         entry = {self.NAMES.get(key, key): value for key, value in (logs or {}).items() if "runtime" not in key}
-        if not {"loss", "dev_wer"} & set(entry):
+        if not {"loss", "dev_wer"} & set(entry) or not state.is_world_process_zero:
             return
         self.latest.update({key: entry[key] for key in ("loss", "dev_wer") if key in entry})
         line = {"step": state.global_step, "epoch": state.epoch, **entry, **self.facts.counts()}

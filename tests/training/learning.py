@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.trainer_pt_utils import BatchRebalanceSampler
 
 from speech_tl.audio import save_audio
 from speech_tl.data.augment import AugmentOptions, SpecAugment
@@ -21,6 +22,22 @@ from tests.sounds import voice
 
 SENTENCES = ["we call it", "zero three five", "the cat", "open the door", "good", "one two three", "no", "stop it"]
 QUICK = {"max_steps": 4, "eval_steps": 1, "batch_seconds": 6.0, "precision": "float32", "workers": 0}
+
+
+class GivenBatches(BatchRebalanceSampler):
+    """The same batches each epoch."""
+
+    def __init__(self, batches: list[list[int]]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Any:
+        return iter(self.batches)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Nothing changes."""
 
 
 def clips(folder: Path, train: int = 8, dev: int = 2) -> Manifest:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers.trainer_pt_utils import BatchRebalanceSampler
 
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
@@ -16,27 +15,11 @@ from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
 from speech_tl.strategies.trained import Full, HeadOnly
 from speech_tl.training.trainer import AdaptationTrainer
-from tests.training.learning import changed, clips, learn, logged, weights
+from tests.training.learning import GivenBatches, changed, clips, learn, logged, weights
 
 FAMILIES = ["ctc", "whisper"]
 WHOLE = [[0, 1, 2, 3, 4, 5, 6, 7]]
 PIECES = [[0], [1, 2, 3], [4, 5], [6, 7]]
-
-
-class GivenBatches(BatchRebalanceSampler):
-    """The same batches each epoch."""
-
-    def __init__(self, batches: list[list[int]]) -> None:
-        self.batches = batches
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Any:
-        return iter(self.batches)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Nothing changes."""
 
 
 @pytest.fixture
