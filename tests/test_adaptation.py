@@ -337,10 +337,11 @@ def test_before_is_the_checkpoint_as_published_and_characters_come_from_train_al
         first[split]["text"] += f" na{character}ve"
     recipe = made.with_overrides([f"data.root={written(tmp_path / 'accents.csv', rows)}"])
     result = adapt(recipe, tmp_path / "run")
-    known = set(load_model(made.model.source).vocabulary)
-    assert set(result.model.vocabulary) - known == {"\u00ef"}
-    published = speech_tl.evaluation.evaluate(made.model.source, recipe.data.root, language="en")
-    assert [u.hypothesis_raw for u in result.before.utterances] == [u.hypothesis_raw for u in published.utterances]
+    published = load_model(made.model.source)
+    assert set(result.model.vocabulary) - set(published.vocabulary) == {"\u00ef"}
+    assert result.before.model["parameters"] == published.parameter_counts()[1] < result.after.model["parameters"]
+    evaluated = speech_tl.evaluation.evaluate(published, recipe.data.root, language="en")
+    assert [u.hypothesis_raw for u in result.before.utterances] == [u.hypothesis_raw for u in evaluated.utterances]
 
 
 def test_from_scratch_starts_from_other_weights(made: Recipe, tmp_path: Path) -> None:
