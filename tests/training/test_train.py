@@ -324,7 +324,7 @@ def test_training_and_decoding_are_quiet(
 def test_figures_can_be_written_as_json(folders: dict[str, Path], corpus: Manifest, tmp_path: Path) -> None:
     figures = learn(load_model(folders["ctc"]), corpus, tmp_path, max_steps=2).figures
     assert json.loads(json.dumps(figures)) == figures
-    assert figures["steps"] == 2 and figures["seconds"] > 0
+    assert figures["steps"] == 2 and figures["audio_seconds_per_second"] > 0
     last = read_log(tmp_path / "log.jsonl")[-1]
     assert figures["audio_seconds"] == pytest.approx(last["audio_seconds"], abs=0.1)
     took_s = figures["audio_seconds"] / figures["audio_seconds_per_second"]
