@@ -235,6 +235,9 @@ def load_for(recipe: Recipe, texts: list[str], language: str | None) -> Acoustic
         )
     if options.audio_context != "auto":
         model.audio_context = options.audio_context
+    problem = model.training_problem()
+    if problem:
+        raise BadInput(problem)
     return model
 
 

@@ -61,6 +61,10 @@ class AcousticModel(ABC):
     def label_problem(self, text: str, duration_s: float) -> str | None:
         """Why `text` cannot be learnt from `duration_s` seconds of audio, or None."""
 
+    def training_problem(self) -> str | None:
+        """What the model must be told before it can learn, or None."""
+        return None
+
     # ---- waveform -> batch
 
     @abstractmethod
@@ -105,9 +109,12 @@ class AcousticModel(ABC):
             feature_width: width of a channel mask.
         """
 
-    @abstractmethod
-    def choose_training_attention(self) -> None:
-        """Pick the attention code that trains fastest on the model's device; what it computes is the same."""
+    def training_attention(self) -> str | None:
+        """Name of the attention code that trains fastest on the model's device; None for the one it has.
+
+        What they compute is the same; decoding keeps its own.
+        """
+        return None
 
     @abstractmethod
     def attach_auxiliary_ctc(self, weight: float) -> None:

@@ -178,10 +178,9 @@ class CTCModel(AcousticModel):
             )
         return (losses / label_lengths.clamp(min=1)).sum()
 
-    def choose_training_attention(self) -> None:
+    def training_attention(self) -> str | None:
         """On a CPU the plain code: its backward pass is faster than that of the fused one with a mask."""
-        if self.device.type == "cpu":
-            self.network.set_attn_implementation("eager")
+        return "eager" if self.device.type == "cpu" else None
 
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Also read the same head's CTC loss off the middle layer (Lee & Watanabe 2021, arXiv 2102.03216)."""

@@ -129,6 +129,12 @@ class WhisperModel(AcousticModel):
         limit_s = self.extractor.chunk_length
         return f"audio longer than Whisper's {limit_s} s window ({duration_s:.1f} s)" if duration_s > limit_s else None
 
+    def training_problem(self) -> str | None:
+        """A multilingual checkpoint writes the language token into every label: it must be the right one."""
+        if self.language is None:
+            return f"model {self.source} is multilingual: say which language it shall learn (model.language=en)"
+        return None
+
     # ---- waveform -> batch
 
     def features(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
@@ -231,9 +237,6 @@ class WhisperModel(AcousticModel):
         config.apply_spec_augment = time_share > 0 or feature_share > 0
         config.mask_time_prob, config.mask_time_length, config.mask_time_min_masks = time_share, time_width, 0
         config.mask_feature_prob, config.mask_feature_length = feature_share, feature_width
-
-    def choose_training_attention(self) -> None:
-        """Stays fused: over 30 s the plain code would keep 1500 x 1500 weights a head and layer."""
 
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Put a CTC head on the encoder."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,9 +89,6 @@ def train(
     transformers.set_seed(seed)
     masks = augment.spec_augment
     model.set_spec_augment(masks.time_share, masks.time_width, masks.feature_share, masks.feature_width)
-    model.choose_training_attention()
-    if options.auxiliary_ctc:
-        model.attach_auxiliary_ctc(options.auxiliary_ctc)
     facts, interruption = TrainingFacts(), Interruption()
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed)
     dataset = SpeechDataset(utterances, model, with_labels=True, seed=seed)
@@ -110,11 +108,27 @@ def train(
         options.bad_losses,
         [interruption, *_callbacks(options, folder, facts, progress, bool(dev))],
     )
-    with quiet_transformers(), interruption:
+    with _learning(model, options), quiet_transformers(), interruption:
         trainer.train(resume_from_checkpoint=checkpoint)
-    model.detach_auxiliary_ctc()
-    model.network.eval()
     return TrainingResult(_figures(trainer, model, facts), facts.problems, _notes(folder, trainer, facts))
+
+
+@contextmanager
+def _learning(model: AcousticModel, options: TrainingOptions) -> Iterator[None]:
+    """What only training has: an auxiliary loss, and the attention code that trains fastest; both are taken back."""
+    network, wanted = model.network, model.training_attention()
+    usual = network.config._attn_implementation
+    if wanted:
+        network.set_attn_implementation(wanted)
+    if options.auxiliary_ctc:
+        model.attach_auxiliary_ctc(options.auxiliary_ctc)
+    try:
+        yield
+    finally:
+        model.detach_auxiliary_ctc()
+        if wanted:
+            network.set_attn_implementation(usual)
+        network.eval()
 
 
 def _dev_scorer(

@@ -322,3 +322,10 @@ def test_a_saved_folder_is_a_plain_one(tmp_path: Path) -> None:
 def starts_like(texts: list[str], ours: list[str]) -> bool:
     """Whether ours are their beginnings: only we stop an endless decoder by the length of the speech."""
     return all(text.strip().startswith(own) for text, own in zip(texts, ours, strict=True))
+
+
+def test_a_multilingual_checkpoint_must_be_told_what_it_learns(whisper_folder: Path) -> None:
+    model = load_model(whisper_folder)
+    model.language = None
+    assert "model.language" in model.training_problem()
+    assert load_model(whisper_folder, language="de").training_problem() is None
