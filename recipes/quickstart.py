@@ -22,14 +22,17 @@ from pathlib import Path
 
 import speech_tl
 from speech_tl.cli import run_recipe
-from speech_tl.recipe import DataOptions, ModelOptions, Recipe, ScoringOptions, TrainingOptions
+from speech_tl.data.augment import AugmentOptions, SpecAugment
+from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ScoringOptions, TrainingOptions
 
 recipe = Recipe(
     name="quickstart",
     description="A shipped starter learns Scottish-accented English from synthetic voices.",
     model=ModelOptions(source="starter-wav2vec2"),
     data=DataOptions(root=str(Path(speech_tl.__file__).parent / "starters" / "quickstart"), language="en"),
-    training=TrainingOptions(epochs=12, max_minutes=2.5),
+    strategy=Full(freeze_feature_encoder=False),
+    training=TrainingOptions(epochs=10, batch_seconds=20, learning_rate=3e-4),
+    augment=AugmentOptions(spec_augment=SpecAugment(time_share=0.15, feature_share=0.15, feature_width=16)),
     scoring=ScoringOptions(by=["engine"]),
 )
 
