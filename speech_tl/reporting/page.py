@@ -147,8 +147,9 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
         caption=f"normaliser {evaluation.normaliser}",
         caption_justify="left",
     )
-    for heading in ("", "WER", "95 % interval", "CER", "sub.", "del.", "ins.", "words"):
-        table.add_column(heading, justify="left" if heading == "" else "right", no_wrap=True)
+    table.add_column("", max_width=24, overflow="fold")  # a long value folds; figures are never cut
+    for heading in ("WER", "95 % interval", "CER", "sub.", "del.", "ins.", "words"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_row("all", *_cells(evaluation.score))
     for column in by:
         groups = group(evaluation, column)
