@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import torch
+
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.load import load_model
 from speech_tl.training.trainer import AdaptationTrainer
@@ -28,5 +30,13 @@ def main(model: Path, clips: Path, out: Path, pieces: int) -> None:
     learn(loaded, Manifest.read(clips), out, max_steps=2, gradient_accumulation_steps=pieces, dev=False)
 
 
+def leave_together() -> None:
+    """Wait for the other process before the connections go: whoever is left talking would be aborted."""
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 if __name__ == "__main__":
     main(*map(Path, sys.argv[1:4]), pieces=2)
+    leave_together()
