@@ -68,8 +68,7 @@ def _refuse_unknown(source: str, shape: dict[str, Any]) -> None:
 def new_wav2vec2(texts: Iterable[str], *, mel_filters: int = 0, **shape: Any) -> CTCModel:
     """A `Wav2Vec2ForCTC` whose characters are those of `texts`; `shape` are fields of `Wav2Vec2Config`.
 
-    `mel_filters` > 0 starts the first convolution, which needs four times as many channels, as a mel filterbank: what
-    a front end would spend its first hours on.
+    `mel_filters` > 0 starts the first convolution, which needs four times as many channels, as a mel filterbank.
     """
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
