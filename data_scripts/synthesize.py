@@ -1,6 +1,6 @@
 """Speak English sentences with synthetic voices: the corpus that the starters are pre-trained on, and their test sets.
 
-    python -m data_scripts.synthesize --out DIR [--text FILE] [--set train] [--hours 20] [--seed 0] [--workers 2]
+    python -m data_scripts.synthesize --out DIR [--text FILE] [--set train] [--hours 60] [--seed 0] [--workers 2]
 
 Voices are those of espeak-ng and flite, which must be on PATH (Debian: `apt-get install espeak-ng flite`). Sentences
 are everyday ones of our own (`data_scripts.sentences`) and, with `--text`, the clauses of any plain-text file with one
@@ -8,7 +8,7 @@ sentence a line. Running the command again goes on where it stopped; a larger `-
 
 Sets (no sentence of a test set is in train or dev):
     all         train, dev and heldout as the splits train, dev and test of one manifest: what pre-training reads
-    train       US English, `--hours` long, rooms and noise on about half of it
+    train       US English, `--hours` long, rooms and noise on a quarter of it
     dev         200 other sentences by the voices of train
     heldout     300 other sentences by voice variants that train never uses
     kal16       100 of the held-out sentences by a flite voice that train never uses
@@ -111,7 +111,7 @@ SCOTS_TEST = (
 KAL16 = (tuple(flite_voices(("kal16",), (1.0,))),)
 
 SETS: dict[str, list[Part]] = {
-    "train": [Part("train", "train", US_TRAIN, text_share=0.6, hours=20.0)],
+    "train": [Part("train", "train", US_TRAIN, text_share=0.6, hours=60.0, clean_share=0.75)],
     "dev": [Part("dev", "dev", US_TRAIN, clips=200, clean_share=0.8)],
     "heldout": [Part("test", "heldout", US_HELDOUT, clips=300, clean_share=1.0)],
     "heldout-noisy": [Part("test", "heldout", US_HELDOUT, clips=300, clean_share=0.0)],
@@ -268,7 +268,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--hours",
         type=float,
-        help="length of the training part, in hours (default 20; quickstart 0.23)",
+        help="length of the training part, in hours (default 60; quickstart 0.23)",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2, help="processes that speak at once")

@@ -22,13 +22,14 @@ from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ScoringOpt
 
 SHAPE = {
     "merges": 100,
+    "hop_length": 320,
     "d_model": 256,
-    "encoder_layers": 4,
+    "encoder_layers": 6,
     "encoder_attention_heads": 4,
     "encoder_ffn_dim": 1024,
     "decoder_layers": 2,
     "decoder_attention_heads": 4,
-    "decoder_ffn_dim": 1024,
+    "decoder_ffn_dim": 768,
     "dropout": 0.0,
 }
 
@@ -41,8 +42,9 @@ recipe = Recipe(
         max_steps=40000,
         learning_rate=1e-3,
         schedule="constant_with_warmup",
-        warmup_share=0.01,
+        warmup_share=0.005,
         batch_seconds=40,
+        optimizer="muon",
         eval_steps=2000,
         dev_limit=60,
         auxiliary_ctc=0.3,

@@ -34,7 +34,7 @@ def new_model(source: str, texts: Iterable[str], shape: dict[str, Any]) -> Acous
     Args:
         source: "new:" and the architecture.
         texts: train texts, from which characters or merges are learnt.
-        shape: fields of the architecture's transformers configuration, and `merges`, `multilingual` for Whisper.
+        shape: fields of the transformers configuration, and `merges`, `multilingual`, `hop_length` for Whisper.
 
     Raises:
         BadInput: another architecture, or a field that its configuration does not have.
@@ -57,7 +57,7 @@ def _refuse_unknown(source: str, shape: dict[str, Any]) -> None:
 
     known = {
         "new:wav2vec2": {*Wav2Vec2Config().to_dict(), "attn_implementation", "mel_filters"},
-        "new:whisper": {*WhisperConfig().to_dict(), "attn_implementation", "merges", "multilingual"},
+        "new:whisper": {*WhisperConfig().to_dict(), "attn_implementation", "merges", "multilingual", "hop_length"},
     }[source]
     for name in shape:
         if name not in known:
@@ -86,9 +86,13 @@ def new_wav2vec2(texts: Iterable[str], *, mel_filters: int = 0, **shape: Any) ->
     return CTCModel(network, tokenizer, "new:wav2vec2", None, 16000, normalise_waveform=True)
 
 
-def new_whisper(texts: Iterable[str], *, merges: int = 200, multilingual: bool = True, **shape: Any) -> WhisperModel:
+def new_whisper(
+    texts: Iterable[str], *, merges: int = 200, multilingual: bool = True, hop_length: int = 160, **shape: Any
+) -> WhisperModel:
     """A `WhisperForConditionalGeneration` with a byte-level vocabulary of 256 bytes, `merges` merges of `texts`,
     and Whisper's special tokens; `shape` are fields of `WhisperConfig`.
+
+    `hop_length` are the samples from one mel frame to the next: twice the published 160 halve the encoder's frames.
     """
     from transformers import (
         GenerationConfig,
@@ -110,6 +114,8 @@ def new_whisper(texts: Iterable[str], *, merges: int = 200, multilingual: bool =
     token = tokenizer.convert_tokens_to_ids
     end, start = token("<|endoftext|>"), token("<|startoftranscript|>")
     ids = {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}
+    extractor = WhisperFeatureExtractor(feature_size=shape.get("num_mel_bins", 80), hop_length=hop_length)
+    shape = {"max_source_positions": extractor.nb_max_frames // 2, **shape}
     config = WhisperConfig(vocab_size=len(tokenizer), begin_suppress_tokens=[token("Ġ"), end], **ids, **shape)
     network = WhisperForConditionalGeneration(config)
     settings = GenerationConfig(
@@ -124,7 +130,6 @@ def new_whisper(texts: Iterable[str], *, merges: int = 200, multilingual: bool =
         settings.lang_to_id = {name: token(name) for name in language_tokens()}
         settings.task_to_id = {name: token(f"<|{name}|>") for name in ("translate", "transcribe")}
     network.generation_config = settings
-    extractor = WhisperFeatureExtractor(feature_size=config.num_mel_bins)
     return WhisperModel(network, tokenizer, extractor, "new:whisper", "en" if multilingual else None)
 
 
@@ -147,7 +152,7 @@ def start_as_mel_filters(conv: nn.Conv1d, filters: int, sample_rate: int = 16000
     time_s = (torch.arange(width) - (width - 1) / 2) / sample_rate
     centre, bandwidth = edges[1:-1, None], (edges[2:] - edges[1:-1]).clamp(min=80)[:, None]
     envelope = torch.exp(-0.5 * (time_s * bandwidth * math.pi / 1.2) ** 2) * torch.hamming_window(width, periodic=False)
-    envelope = envelope / envelope.norm(dim=1, keepdim=True) * (centre / 1000 + 0.1).sqrt()
+    envelope = envelope / envelope.norm(dim=1, keepdim=True) * (centre / 1000 + 0.1)
     phase = 2 * math.pi * centre * time_s
     waves = torch.stack([envelope * phase.cos(), envelope * phase.sin()], dim=1)
     waves = waves - waves.mean(-1, keepdim=True)

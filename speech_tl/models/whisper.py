@@ -24,12 +24,12 @@ from speech_tl.text import nearest
 IGNORED = -100
 """Label of a position that has no loss."""
 
-SPARE_FRAMES = 128
-"""Mel frames of silence kept after the speech when the context is trimmed (64 encoder positions)."""
+SPARE_S = 1.28
+"""Seconds of silence kept after the speech when the context is trimmed."""
 
-TOKENS_WITHOUT_SPEECH, FRAMES_A_TOKEN = 16, 4
-"""An utterance may get 16 tokens and one more for each 4 mel frames (25 a second, above any speech even in characters):
-a decoder that loops would otherwise write on to its last position."""
+TOKENS_WITHOUT_SPEECH, TOKENS_A_SECOND = 16, 25
+"""An utterance may get 16 tokens and 25 more for each second of sound, above any speech even in characters: a decoder
+that loops would otherwise write on to its last position."""
 
 FULL_CONTEXT_EVERY = 32
 """With a trimmed context, about one training batch in this many still has the full 30 s."""
@@ -60,7 +60,7 @@ class WhisperModel(AcousticModel):
 
     Attributes:
         audio_context: "full" trains on 30 s windows as published; "trimmed" on the frames the batch needs plus
-            `SPARE_FRAMES`, with one batch in `FULL_CONTEXT_EVERY` at full length. Decoding always sees 30 s.
+            `SPARE_S`, with one batch in `FULL_CONTEXT_EVERY` at full length. Decoding always sees 30 s.
     """
 
     family = "whisper"
@@ -79,6 +79,7 @@ class WhisperModel(AcousticModel):
         self.tokenizer, self.extractor, self.task = tokenizer, extractor, task
         self.multilingual = bool(getattr(network.generation_config, "is_multilingual", True))
         self.full_frames = 2 * network.config.max_source_positions
+        self.frames_a_second = extractor.sampling_rate // extractor.hop_length
         self.longest_label = network.config.max_target_positions
         self.end = network.config.eos_token_id
         self._silence_samples = extractor.n_fft + 2 * extractor.hop_length
@@ -177,7 +178,7 @@ class WhisperModel(AcousticModel):
         """Mel frames of a batch; which batches stay at full length depends on the batch alone."""
         if not training or self.audio_context == "full" or sum(frames) % FULL_CONTEXT_EVERY == 0:
             return self.full_frames
-        needed = max(frames) + SPARE_FRAMES
+        needed = max(frames) + int(SPARE_S * self.frames_a_second)
         return min(needed + needed % 2, self.full_frames)
 
     # ---- batch -> loss or text
@@ -206,7 +207,7 @@ class WhisperModel(AcousticModel):
 
         Each utterance has its own limit, so that its text does not depend on its batch.
         """
-        allowed = TOKENS_WITHOUT_SPEECH + batch["frames"] // FRAMES_A_TOKEN
+        allowed = TOKENS_WITHOUT_SPEECH + batch["frames"] * TOKENS_A_SECOND // self.frames_a_second
         allowed = allowed.clamp(max=self.longest_label - len(self.prompt))
         with quiet_transformers():
             ids = self.network.generate(
@@ -238,10 +239,14 @@ class WhisperModel(AcousticModel):
         config.mask_time_prob, config.mask_time_length, config.mask_time_min_masks = time_share, time_width, 0
         config.mask_feature_prob, config.mask_feature_length = feature_share, feature_width
 
+    def training_attention(self) -> str | None:
+        """On a CPU and short contexts the plain code: a fifth faster. Over 30 s windows it would take much memory."""
+        return "eager" if self.device.type == "cpu" and self.audio_context == "trimmed" else None
+
     def attach_auxiliary_ctc(self, weight: float) -> None:
-        """Put a CTC head on the encoder."""
-        config = self.network.config
-        self.network.auxiliary_ctc = AuxiliaryCTC(config.d_model, config.vocab_size, weight).to(self.device)
+        """Put a CTC head on the encoder: for the tokens of text, which come before the end token, and that one."""
+        width = self.network.config.d_model
+        self.network.auxiliary_ctc = AuxiliaryCTC(width, self.end + 1, weight).to(self.device)
 
     def detach_auxiliary_ctc(self) -> None:
         """Remove the CTC head."""

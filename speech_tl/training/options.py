@@ -26,7 +26,8 @@ class TrainingOptions(BaseModel):
         learning_rate: peak rate; None picks by family and size (smaller models bear more).
         schedule: how the rate falls after warm-up; "warmup_stable_decay" holds it and falls in the last tenth.
         warmup_share: share of the steps in which the rate climbs.
-        weight_decay: AdamW's decay.
+        optimizer: "adamw" for anything pre-trained; "muon" learns faster from nothing (see `MuonWithAdamW`).
+        weight_decay: how much weights shrink, as a share of the learning rate.
         max_grad_norm: gradients are clipped to this norm.
         batch_seconds: padded seconds of audio in one batch on one device; larger is faster until memory is full.
         gradient_accumulation_steps: batches for one step; the loss is a mean over all of them.
@@ -49,6 +50,7 @@ class TrainingOptions(BaseModel):
     learning_rate: float | None = Field(None, gt=0)
     schedule: Literal["linear", "cosine", "constant_with_warmup", "warmup_stable_decay"] = "linear"
     warmup_share: float = Field(0.1, ge=0, lt=1)
+    optimizer: Literal["adamw", "muon"] = "adamw"
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     batch_seconds: float = Field(40.0, gt=0)

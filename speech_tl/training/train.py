@@ -107,6 +107,7 @@ def train(
         scorer and interruption.at_once(scorer),
         options.bad_losses,
         [interruption, *_callbacks(options, folder, facts, progress, bool(dev))],
+        muon=options.optimizer == "muon",
     )
     with _learning(model, options), quiet_transformers(), interruption:
         trainer.train(resume_from_checkpoint=checkpoint)

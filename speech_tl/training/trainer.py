@@ -12,6 +12,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from speech_tl.data.batching import Collator, SimilarLengthBatches, SpeechDataset
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
+from speech_tl.training.optimizers import MuonWithAdamW
 from speech_tl.training.progress import TrainingFacts
 
 DevScorer = Callable[[], dict[str, float]]
@@ -37,8 +38,10 @@ class AdaptationTrainer(Trainer):
         dev_scorer: DevScorer | None,
         bad_losses: int,
         callbacks: list | None = None,
+        muon: bool = False,
     ) -> None:
-        """`durations_s` are the dataset's, in order; `facts` collects what the run did."""
+        """`durations_s` are the dataset's, in order; `facts` collects what the run did; `muon` picks the optimiser."""
+        self.muon = muon
         self.acoustic, self.facts, self.dev_scorer, self.bad_losses = acoustic, facts, dev_scorer, bad_losses
         self.durations_s, self.batch_seconds = durations_s, batch_seconds
         self._has_gradient = False
@@ -52,6 +55,13 @@ class AdaptationTrainer(Trainer):
         )
         self.remove_callback(PrinterCallback)
         self.loss_is_scaled_for_ga = True
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """Muon where it was asked for, else the Trainer's own AdamW."""
+        if self.optimizer is None and self.muon:
+            args = self.args
+            self.optimizer = MuonWithAdamW(self.model, args.learning_rate, args.weight_decay, args.adam_beta2)
+        return super().create_optimizer(model)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SimilarLengthBatches:
         return SimilarLengthBatches(

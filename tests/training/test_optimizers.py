@@ -1,0 +1,89 @@
+"""Muon beside AdamW: every weight once, both under one schedule, a checkpoint that goes on exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from speech_tl.data.manifest import Manifest
+from speech_tl.models.load import load_model
+from speech_tl.training.optimizers import MUON_RATE, MuonWithAdamW
+from speech_tl.training.progress import read_log
+from tests.training.learning import learn, weights
+from tests.training.test_train import Killed, killer
+
+
+def parts(network: nn.Module) -> tuple[set[str], set[str]]:
+    """Names of the parameters that Muon has, and of those that AdamW has."""
+    optimiser = MuonWithAdamW(network, 1e-3, 0.01, 0.98)
+    names = {id(p): name for name, p in network.named_parameters()}
+    muon = {names[id(p)] for g in optimiser.param_groups if "ns_steps" in g for p in g["params"]}
+    adam = [names[id(p)] for g in optimiser.param_groups if "betas" in g for p in g["params"]]
+    assert len(adam) == len(set(adam)) and not muon & set(adam)
+    return muon, set(adam)
+
+
+@pytest.mark.parametrize("family", ["ctc", "whisper"])
+def test_muon_has_the_matrices_of_the_layers_and_adamw_the_rest(family: str, folders: dict[str, Path]) -> None:
+    network = load_model(folders[family], language="en").network
+    muon, adam = parts(network)
+    assert muon | adam == {name for name, p in network.named_parameters() if p.requires_grad}
+    assert all(name.endswith(".weight") and ".layers." in name for name in muon)
+    assert any("q_proj" in name for name in muon)
+    assert any("conv" in name for name in adam)
+    assert any("embed_tokens" in name or "lm_head" in name for name in adam)
+
+
+def test_what_is_frozen_stays_out(folders: dict[str, Path]) -> None:
+    network = load_model(folders["ctc"]).network
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name.startswith("lm_head"))
+    assert parts(network) == (set(), {"lm_head.weight", "lm_head.bias"})
+
+
+def test_one_schedule_moves_both() -> None:
+    network = nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(4, 4)]), "head": nn.Linear(4, 2)})
+    optimiser = MuonWithAdamW(network, 1e-3, 0.0, 0.98)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 0.5**step)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    for parameter in network.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    optimiser.step()
+    schedule.step()
+    assert all(not torch.equal(before[name], p) for name, p in network.named_parameters())
+    rates = {"ns_steps" in group: group["lr"] for group in optimiser.param_groups}
+    assert rates == {True: pytest.approx(MUON_RATE * 0.5e-3), False: pytest.approx(0.5e-3)}
+
+
+def test_an_update_is_nearly_orthogonal() -> None:
+    network = nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(16, 16, bias=False)])})
+    weight = network["layers"][0].weight
+    before = weight.detach().clone()
+    torch.manual_seed(0)
+    weight.grad = torch.randn(16, 1) @ torch.randn(1, 16) * 5 + torch.randn(16, 16)  # one direction drowns the rest
+    MuonWithAdamW(network, 1e-3, 0.0, 0.98).step()
+    update, gradient = torch.linalg.svdvals(before - weight.detach()), torch.linalg.svdvals(weight.grad)
+    assert update[0] / update[8] < 3 < gradient[0] / gradient[8]
+
+
+def test_training_with_muon_goes_on_after_a_kill(
+    folders: dict[str, Path], corpus: Manifest, tmp_path: Path
+) -> None:
+    run: dict[str, Any] = {"optimizer": "muon", "max_steps": 8, "eval_steps": 2, "batch_seconds": 4.0}
+    straight = load_model(folders["ctc"])
+    learn(straight, corpus, tmp_path / "straight", **run)
+    with pytest.raises(Killed):
+        learn(load_model(folders["ctc"]), corpus, tmp_path / "killed", progress=killer(6), **run)
+    resumed = load_model(folders["ctc"])
+    learn(resumed, corpus, tmp_path / "killed", resume=True, **run)
+    assert all(torch.equal(a, b) for a, b in zip(weights(straight).values(), weights(resumed).values(), strict=True))
+
+
+def test_training_with_muon_teaches(folders: dict[str, Path], corpus: Manifest, tmp_path: Path) -> None:
+    learn(load_model(folders["ctc"]), corpus, tmp_path, optimizer="muon", max_steps=30, eval_steps=30, dev=False)
+    losses = [entry["loss"] for entry in read_log(tmp_path / "log.jsonl") if "loss" in entry]
+    assert losses[-1] < losses[0] / 2
