@@ -70,9 +70,7 @@ def test_an_update_is_nearly_orthogonal() -> None:
     assert update[0] / update[8] < 3 < gradient[0] / gradient[8]
 
 
-def test_training_with_muon_goes_on_after_a_kill(
-    folders: dict[str, Path], corpus: Manifest, tmp_path: Path
-) -> None:
+def test_training_with_muon_goes_on_after_a_kill(folders: dict[str, Path], corpus: Manifest, tmp_path: Path) -> None:
     run: dict[str, Any] = {"optimizer": "muon", "max_steps": 8, "eval_steps": 2, "batch_seconds": 4.0}
     straight = load_model(folders["ctc"])
     learn(straight, corpus, tmp_path / "straight", **run)
