@@ -1,4 +1,4 @@
-"""Normalisers, CTC characters, names and whole files."""
+"""Normalisers: what they take out, what they leave whole, and the hash of their rules."""
 
 from __future__ import annotations
 
@@ -9,17 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from whisper_normalizer.basic import BasicTextNormalizer
 
 from speech_tl.errors import BadInput
-from speech_tl.text import (
-    NORMALISERS,
-    ctc_characters,
-    default_normaliser,
-    fit_case,
-    get_normaliser,
-    nearest,
-    write_atomically,
-)
+from speech_tl.text import NORMALISERS, get_normaliser
 
 
 def texts_of(corpora: Path, name: str) -> list[str]:
@@ -54,8 +47,6 @@ def test_basic_rules(written: str, expected: str) -> None:
 
 
 def test_basic_keeps_real_malayalam_words_whole_where_whispers_breaks_them(corpora: Path) -> None:
-    from whisper_normalizer.basic import BasicTextNormalizer
-
     texts = texts_of(corpora, "malayalam_msc")
     ours, whispers = get_normaliser("basic"), BasicTextNormalizer()
     words = [len(re.sub(r"[.,?!:]", " ", text).split()) for text in texts]
@@ -64,6 +55,13 @@ def test_basic_keeps_real_malayalam_words_whole_where_whispers_breaks_them(corpo
     assert sum(len(whispers(text).split()) for text in texts) > 2 * sum(words)
     signs = sum(text.count("\u0d3e") + text.count("\u0d41") for text in texts)
     assert sum(ours(text).count("\u0d3e") + ours(text).count("\u0d41") for text in texts) == signs > 1000
+
+
+def test_basic_keeps_the_malayalam_of_human_rights_whole_where_whispers_breaks_it() -> None:
+    # Universal Declaration of Human Rights, article 1.
+    said = "മനുഷ്യരെല്ലാവരും തുല്യാവകാശങ്ങളോടും അന്തസ്സോടും സ്വാതന്ത്ര്യത്തോടുംകൂടി ജനിച്ചിട്ടുള്ളവരാണ്."
+    assert get_normaliser("basic")(said) == said.rstrip(".")
+    assert len(BasicTextNormalizer()(said).split()) > 3 * len(said.split())
 
 
 def test_both_spellings_of_a_final_consonant_in_real_malayalam_become_one(corpora: Path) -> None:
@@ -79,9 +77,29 @@ def test_basic_leaves_clean_lower_case_text_alone(corpora: Path) -> None:
 
 
 @given(st.text())
-def test_basic_changes_nothing_the_second_time(text: str) -> None:
-    once = get_normaliser("basic")(text)
-    assert get_normaliser("basic")(once) == once
+def test_basic_and_unspaced_change_nothing_the_second_time(text: str) -> None:
+    for name in ("basic", "unspaced"):
+        once = get_normaliser(name)(text)
+        assert get_normaliser(name)(once) == once
+
+
+@pytest.mark.parametrize(
+    ("written", "also_written"),
+    [
+        ("你好，世界。", "你好 世界"),
+        ("買了 iPhone 手機", "買了iPhone手機"),
+        ("ありがとう ございます", "ありがとうございます!"),
+        ("ภาษาไทย ง่าย", "ภาษาไทยง่าย"),
+        ("အားလုံး ကို", "အားလုံးကို။"),
+    ],
+)
+def test_unspaced_does_not_count_spaces_where_none_are_written(written: str, also_written: str) -> None:
+    unspaced = get_normaliser("unspaced")
+    assert unspaced(written) == unspaced(also_written) != get_normaliser("basic")(written)
+
+
+def test_unspaced_leaves_the_words_of_other_scripts_apart() -> None:
+    assert get_normaliser("unspaced")("New York 5 6 한국 말 हिन्दी भाषा") == "new york 5 6 한국 말 हिन्दी भाषा"
 
 
 def test_english_unites_numbers_contractions_and_spelling() -> None:
@@ -107,38 +125,3 @@ def test_normaliser_survives_pickling() -> None:
 
     for name in NORMALISERS:
         assert pickle.loads(pickle.dumps(get_normaliser(name)))("Hello, you!") == get_normaliser(name)("Hello, you!")
-
-
-@pytest.mark.parametrize("language", ["en", "EN", "en-GB", "en_US", "eng", "English"])
-def test_english_is_the_default_for_english(language: str) -> None:
-    assert default_normaliser(language) == "english"
-
-
-@pytest.mark.parametrize("language", [None, "", "ml", "de", "engadin"])
-def test_basic_is_the_default_for_everything_else(language: str | None) -> None:
-    assert default_normaliser(language) == "basic"
-
-
-def test_ctc_characters_are_sorted_and_without_spaces() -> None:
-    assert ctc_characters(["bad cab", "Don't\t"]) == sorted(set("badcDon't"))
-
-
-def test_case_fits_the_vocabulary() -> None:
-    assert fit_case("Don't été", set("DONT'ÉE")) == "DON'T ÉTÉ"
-    assert fit_case("HELLO 5", list("helo")) == "hello 5"
-    assert fit_case("Mixed", set("Mixedm")) == "Mixed"
-    assert fit_case("straße", set("STRAE")) == "STRASSE"
-
-
-def test_nearest() -> None:
-    assert nearest("lerning_rate", ["learning_rate", "seed"]) == "learning_rate"
-    assert nearest("zzz", ["learning_rate", "seed"]) is None
-
-
-def test_write_atomically_leaves_the_old_file_when_it_fails(tmp_path: Path) -> None:
-    target = tmp_path / "new" / "file.txt"
-    write_atomically(target, "old")
-    with pytest.raises(UnicodeEncodeError):
-        write_atomically(target, "\ud800")
-    assert target.read_text() == "old"
-    assert list(target.parent.iterdir()) == [target]

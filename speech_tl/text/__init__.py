@@ -1,0 +1,22 @@
+"""Text: normalisers with names, the characters a CTC model writes, nearest names, files written whole. Floor 0."""
+
+from __future__ import annotations
+
+from speech_tl.text.files import require_writable, write_atomically
+from speech_tl.text.languages import default_normaliser, leading_rate
+from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser
+from speech_tl.text.spelling import nearest
+from speech_tl.text.vocabulary import ctc_characters, fit_case
+
+__all__ = [
+    "NORMALISERS",
+    "Normaliser",
+    "ctc_characters",
+    "default_normaliser",
+    "fit_case",
+    "get_normaliser",
+    "leading_rate",
+    "nearest",
+    "require_writable",
+    "write_atomically",
+]

@@ -1,0 +1,42 @@
+"""Files written whole or not at all, and folders that could take them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from speech_tl.errors import BadInput
+
+
+def write_atomically(path: str | Path, data: str | bytes) -> Path:
+    """Write `data` to `path` whole or not at all: a temporary neighbour first, then a rename.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; nothing half-written is left behind.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data.encode("utf-8") if isinstance(data, str) else data)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def require_writable(folder: str | Path) -> None:
+    """Refuse, before any work, a folder that could not be made or written; touches nothing.
+
+    Raises:
+        BadInput: something on its way is a file, or may not be written.
+    """
+    existing = next(p for p in [Path(folder), *Path(folder).absolute().parents] if p.exists())
+    if not existing.is_dir():
+        raise BadInput(f"folder {folder} cannot be made: {existing} is a file; choose another one")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise BadInput(f"folder {folder} cannot be written: no permission in {existing}; choose another one")

@@ -1,0 +1,39 @@
+"""What a language asks of scoring: its default normaliser, and whether words or characters are the fairer unit."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+ENGLISH = frozenset(("en", "eng", "english"))
+
+UNSPACED = frozenset([
+    "zh", "zho", "chi", "cmn", "chinese", "mandarin", "yue", "cantonese", "ja", "jpn", "japanese", "th", "tha", "thai",
+    "lo", "lao", "km", "khm", "khmer", "my", "mya", "bur", "burmese", "myanmar", "bo", "bod", "tib", "tibetan",
+    "dz", "dzo", "dzongkha",
+])  # fmt: skip
+"""Languages written without spaces between words, by ISO 639 code and English name."""
+
+
+def default_normaliser(language: str | None) -> str:
+    """The normaliser's name for a language code or English name of a language.
+
+    "english" for English, "unspaced" for languages written without spaces, else "basic".
+    """
+    spoken = _spoken(language)
+    if spoken in ENGLISH:
+        return "english"
+    return "unspaced" if spoken in UNSPACED else "basic"
+
+
+def leading_rate(language: str | None) -> Literal["wer", "cer"]:
+    """Which error rate leads: "cer" for languages written without spaces (there is no agreed word), else "wer".
+
+    >>> leading_rate("th"), leading_rate("en-GB"), leading_rate(None)
+    ('cer', 'wer', 'wer')
+    """
+    return "cer" if _spoken(language) in UNSPACED else "wer"
+
+
+def _spoken(language: str | None) -> str:
+    """The language itself, in lower case, without region or script."""
+    return (language or "").strip().lower().replace("_", "-").split("-")[0]
