@@ -7,20 +7,35 @@ import importlib.util
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from speech_tl.data.augment import AugmentOptions
+from speech_tl.data.guards import GuardOptions
 from speech_tl.data.manifest import DataOptions
 from speech_tl.errors import BadInput
 from speech_tl.models.options import DecodingOptions, ModelOptions
+from speech_tl.reporting.options import ReportOptions
 from speech_tl.strategies.trained import STRATEGIES, Full, HeadOnly, Strategy
 from speech_tl.text import nearest, write_atomically
 from speech_tl.training.options import TrainingOptions
 
-__all__ = ["DataOptions", "Full", "HeadOnly", "ModelOptions", "Recipe", "ScoringOptions", "TrainingOptions"]
+__all__ = [
+    "DataOptions",
+    "Full",
+    "GuardOptions",
+    "HeadOnly",
+    "ModelOptions",
+    "Recipe",
+    "ReportOptions",
+    "ScoringOptions",
+    "TrainingOptions",
+]
+
+GuardName = Annotated[str, Field(pattern=r"^\w[\w-]*$")]
+"""Also the name of a folder."""
 
 
 class ScoringOptions(BaseModel):
@@ -38,7 +53,7 @@ class ScoringOptions(BaseModel):
 
 
 class Recipe(BaseModel):
-    """One run: which model, which data, what is trained, how, and how it is scored."""
+    """One run: which model, which data, what is trained, how, how it is scored, and what it must not spoil."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -51,13 +66,15 @@ class Recipe(BaseModel):
     augment: AugmentOptions = AugmentOptions()
     scoring: ScoringOptions = ScoringOptions()
     decoding: DecodingOptions = DecodingOptions()
+    guards: dict[GuardName, GuardOptions] = {}
+    report: ReportOptions = ReportOptions()
     seed: int = Field(0, ge=0, lt=2**32)
 
     def with_overrides(self, overrides: Sequence[str]) -> Recipe:
         """A copy with `key=value` overrides, each a dotted path: "training.learning_rate=1e-4".
 
         "model=X" means "model.source=X"; "strategy=head_only" picks the strategy with its defaults; "data=X" means
-        "data.root=X".
+        "data.root=X"; "guards.NAME=X" begins a guard with its data, "guards.NAME=null" leaves one out.
 
         >>> Recipe(name="demo").with_overrides(["training.max_steps=50", "model=starter-whisper"]).model.source
         'starter-whisper'
@@ -106,6 +123,8 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
     if key == "strategy.name" and value in STRATEGIES:
         values["strategy"] = STRATEGIES[value]().model_dump()
         return
+    if key.startswith("guards."):
+        key, value = _in_guards(values["guards"], key, value)
     *path, last = key.split(".")
     place = values
     for depth, part in enumerate(path):
@@ -118,6 +137,15 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
     if last not in place:
         raise unknown_key(key, values)
     place[last] = value
+
+
+def _in_guards(guards: dict[str, Any], key: str, value: Any) -> tuple[str, Any]:
+    """The key and value of an override below "guards."; a guard that is not there yet is begun."""
+    name, _, inner = key.removeprefix("guards.").partition(".")
+    if not inner and value is None:
+        return "guards", {other: guard for other, guard in guards.items() if other != name}
+    guards.setdefault(name, {"data": None} | GuardOptions(data="").model_dump(exclude={"data"}))
+    return f"guards.{name}.{inner or 'data'}", value
 
 
 OPEN_TABLES = {"where", "shape"}

@@ -1,0 +1,132 @@
+"""Guards: other test sets that an adaptation must not spoil, read and checked before anything is trained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from speech_tl.data.check import Progress, check_manifest
+from speech_tl.data.manifest import DataOptions, Excluded, Manifest
+from speech_tl.errors import BadInput
+from speech_tl.text import get_normaliser
+
+FIRST = 3  # offenders named in a message
+
+
+class GuardOptions(BaseModel):
+    """One test set that is scored before and after, the source domain first.
+
+    Attributes:
+        data: a manifest or a folder that holds one, as `data.root`.
+        split: which split; None, or a manifest without splits, means every row.
+        where: keep rows with these values, e.g. {accent: us}.
+        utterances: at most so many, drawn with `data.split_seed`.
+        limit: how much the WER may rise before it is a warning, absolute: 0.02 is two percentage points.
+        normaliser: None takes the recipe's for the same language, else the language's default.
+        language: of the speech; None takes the manifest's when all rows agree, else the target's.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    data: str
+    split: str | None = "test"
+    where: dict[str, Any] = {}
+    utterances: int | None = Field(None, ge=1)
+    limit: float = Field(0.02, ge=0)
+    normaliser: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A guard after the check.
+
+    Attributes:
+        name: as the recipe calls it.
+        utterances: usable rows, all with text and a duration.
+        language: of its speech, as far as known.
+        normaliser: name of what its WERs are measured with.
+        limit: by how much the WER may rise, as a fraction.
+        facts: for its summaries: source, split, fingerprint, counts.
+        excluded: rows set aside.
+    """
+
+    name: str
+    utterances: Manifest
+    language: str | None
+    normaliser: str
+    limit: float
+    facts: dict[str, Any]
+    excluded: list[Excluded] = field(default_factory=list)
+
+
+def read_guard(name: str, options: GuardOptions, seed: int) -> Manifest:
+    """The rows of a guard, as its options choose them; no audio is opened.
+
+    Raises:
+        BadInput: nothing there, no such split, value or column, or no text to score against; names the guard.
+    """
+    try:
+        manifest = Manifest.read(options.data)
+        manifest.require_text()
+        if options.split is not None and any(manifest.texts("split")):
+            manifest = Manifest.read(options.data, split=options.split)
+        manifest = manifest.where(options.where).sample(options.utterances, seed)
+    except BadInput as error:
+        raise BadInput(f"guard {name}: {error}") from error
+    if not any((text or "").strip() for text in manifest.column("text")):
+        ids = [manifest[row].id for row in range(min(FIRST, len(manifest)))]
+        raise BadInput(
+            f"guard {name}: {options.data} has no text in any of its {len(manifest)} rows ({', '.join(ids)}"
+            f"{' ...' if len(manifest) > FIRST else ''}): a guard is scored against what is said"
+        )
+    return manifest
+
+
+def checked_guard(
+    name: str,
+    options: GuardOptions,
+    manifest: Manifest,
+    data: DataOptions,
+    *,
+    language: str | None,
+    normaliser: str,
+    progress: Progress | None = None,
+) -> Guard:
+    """The guard's usable rows, by the same limits as the target's.
+
+    Args:
+        name: as the recipe calls it.
+        options: from the recipe.
+        manifest: from `read_guard`.
+        data: the target's options, for the shortest and the longest utterance.
+        language: of the guard's speech.
+        normaliser: for its WERs.
+        progress: called with (rows done, rows in all).
+
+    Raises:
+        BadInput: no row can be used, or its texts hold no word; names the guard.
+    """
+    limits_s = {"min_duration_s": data.min_duration_s, "max_duration_s": data.max_duration_s}
+    check = check_manifest(manifest, progress=progress, **limits_s)
+    try:
+        usable = check.usable(manifest)
+    except BadInput as error:
+        raise BadInput(f"guard {name}: {error}") from error
+    usable = usable.with_column("duration", check.durations_s[check.clean_indices].tolist())
+    rules = get_normaliser(normaliser)
+    if not any(rules(text).strip() for text in usable.column("text")):
+        raise BadInput(f"guard {name}: {options.data} holds no words after normalising with {rules.name}")
+    facts = {
+        "source": options.data,
+        "split": options.split,
+        "fingerprint": manifest.fingerprint(),
+        "language": language,
+        "utterances": len(usable),
+        "hours": round(float(usable.durations_s().sum()) / 3600, 3),
+        "excluded": dict(Counter(row.problem for row in check.excluded)),
+    }
+    return Guard(name, usable, language, rules.name, options.limit, facts, check.excluded)

@@ -1,0 +1,55 @@
+"""Recipes as values: overrides of nested tables, guards begun and left out, what a mistake is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from speech_tl.data.guards import GuardOptions
+from speech_tl.errors import BadInput
+from speech_tl.recipe import Recipe, recipe_from_yaml, validated
+
+DEMO = Recipe(name="demo", guards={"libri": GuardOptions(data="libri.csv", limit=0.05)})
+
+
+def test_a_guard_is_begun_changed_and_left_out_by_override() -> None:
+    recipe = DEMO.with_overrides(
+        ["guards.ours=mine.csv", "guards.ours.split=null", "guards.ours.where.accent=us", "guards.libri.limit=0.01"]
+    )
+    assert recipe.guards == {
+        "libri": GuardOptions(data="libri.csv", limit=0.01),
+        "ours": GuardOptions(data="mine.csv", split=None, where={"accent": "us"}),
+    }
+    assert recipe.with_overrides(["guards.libri=null"]).guards.keys() == {"ours"}
+    assert DEMO.guards["libri"].limit == 0.05, "the recipe itself stays as it was"
+
+
+def test_guards_and_report_survive_being_saved(tmp_path: Path) -> None:
+    recipe = DEMO.with_overrides(["guards.ours=mine.csv", "report.audio=none", "report.strict_guards=true"])
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    assert recipe_from_yaml(tmp_path / "recipe.yaml") == recipe
+    assert recipe.report.strict_guards is True and recipe.report.audio == "none"
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("guards.libri.limt=0.1", "unknown key guards.libri.limt; did you mean guards.libri.limit?"),
+        ("guards.new.limit=0.1", "guards.new.data: "),
+        ("guards.libri.limit=-1", "guards.libri.limit: "),
+        ("guards.libri.split.x=1", "unknown key guards.libri.split.x"),
+        ("guards.a b=x.csv", "guards.a b"),
+        ("report.audio=loud", "report.audio: "),
+        ("report.strict=true", "unknown key report.strict; did you mean report.strict_guards?"),
+    ],
+)
+def test_a_mistake_names_the_key(override: str, told: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        DEMO.with_overrides([override])
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_guard_s_name_is_a_folder_s_name() -> None:
+    with pytest.raises(BadInput, match="guards"):
+        validated({"name": "demo", "guards": {"../up": {"data": "x.csv"}}}, "recipe")
