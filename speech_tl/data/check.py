@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from speech_tl.data.examining import (
     WARNINGS,
     Depth,
     Examiner,
-    Heard,
     Problem,
     Writer,
 )
@@ -46,12 +45,14 @@ __all__ = [
     "CheckResult",
     "Problem",
     "check_manifest",
+    "in_parallel",
     "print_check",
     "write_clean",
     "write_excluded",
 ]
 
 Progress = Callable[[int, int], None]
+Found = TypeVar("Found")
 
 RUN_DEPTH: Mapping[str, Depth] = {"train": "headers"}
 """What a run checks before it trains: train by its headers, so that it starts at once; the rest fully."""
@@ -144,7 +145,7 @@ def check_manifest(
     durations_s = np.full(len(manifest), np.nan)
     digests = np.zeros(len(manifest), dtype=f"S{DIGEST_BYTES}")
     done = 0
-    for found in _in_parallel(examine, len(manifest), workers):
+    for found in in_parallel(examine, len(manifest), workers):
         for index, heard in found:
             durations_s[index], digests[index] = heard.duration_s, heard.digest
             problems.extend(heard.problems)
@@ -196,10 +197,10 @@ def print_check(result: CheckResult, console: Console, offenders: int = 3) -> No
             console.print(f"  ... and {count - offenders} more")
 
 
-def _in_parallel(examine: Callable[[int], Heard], rows: int, workers: int) -> Iterator[list[tuple[int, Heard]]]:
+def in_parallel(examine: Callable[[int], Found], rows: int, workers: int) -> Iterator[list[tuple[int, Found]]]:
     """Findings of all rows, in order, some rows at a time; an interrupt drops what has not begun."""
 
-    def some(first: int) -> list[tuple[int, Heard]]:
+    def some(first: int) -> list[tuple[int, Found]]:
         return [(index, examine(index)) for index in range(first, min(first + _ROWS_A_TASK, rows))]
 
     with ThreadPoolExecutor(max(1, workers)) as pool:
