@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.reporting import words
+from speech_tl.reporting.guards import LIMIT, guard_warnings, judged
 from speech_tl.reporting.html import html_page
 from speech_tl.reporting.markdown import markdown_page
 from speech_tl.scoring.files import plain, write_json
 from speech_tl.scoring.groups import group
-from speech_tl.scoring.pairing import pair
+from speech_tl.scoring.pairing import differing_conditions, pair
 from speech_tl.scoring.significance import change_interval
 from speech_tl.scoring.wer import Evaluation, Score
 from speech_tl.text import write_atomically
@@ -40,6 +41,8 @@ def build_report(
     after: Evaluation,
     *,
     guards: Mapping[str, Pair] | None = None,
+    guard_limits: Mapping[str, float] | None = None,
+    leaks: Mapping[str, Any] | None = None,
     by: Sequence[str] = (),
     training: Mapping[str, Any] | None = None,
     model: Mapping[str, Any] | None = None,
@@ -53,6 +56,8 @@ def build_report(
         recipe: its name, or the whole resolved recipe (with the key `name`).
         before, after: the test set by the untouched and the adapted model.
         guards: other test sets before and after, by name.
+        guard_limits: by how much the WER of a guard may rise (a fraction), by name; `LIMIT` where there is none.
+        leaks: what train and test share, from `data.leaks.find_leaks`; None where nobody knows.
         by: manifest columns to report by group.
         training: the trainer's figures; unknown ones of the contract's keys become None, others are kept.
         model: what was adapted; by default what the evaluation after recorded.
@@ -67,12 +72,16 @@ def build_report(
         BadInput: before and after were not measured on the same words, or a group's column does not exist.
     """
     after = pair(before, after)
+    limits = guard_limits or {}
+    price = {
+        name: judged(_before_after(*sides, seed), limits.get(name, LIMIT)) for name, sides in (guards or {}).items()
+    }
     known = dict.fromkeys(TRAINING) if training else {}
     return plain(
         {
             "recipe": recipe,
             "target": _before_after(before, after, seed),
-            "guards": {name: _before_after(*sides, seed) for name, sides in (guards or {}).items()},
+            "guards": price,
             "groups": {column: _groups(before, after, column) for column in by},
             "training": {**known, **(training or {})},
             "model": dict(model) if model is not None else after.model,
@@ -80,7 +89,9 @@ def build_report(
             "normaliser": after.normaliser,
             "normaliser_hash": after.normaliser_hash,
             "data": {**after.data, **(data or {})},
-            "notes": list(dict.fromkeys([*notes, *_own_notes(after)])),
+            "leaks": None if leaks is None else dict(leaks),
+            "conditions": _conditions({"": (before, after), **(guards or {})}),
+            "notes": list(dict.fromkeys([*guard_warnings(price), *notes, *_own_notes(after)])),
             "versions": after.versions,
         }
     )
@@ -185,6 +196,15 @@ def _before_after(before: Evaluation, after: Evaluation, seed: int) -> dict[str,
     after = pair(before, after)
     change = change_interval(before, after, seed)
     return {"before": before.score.as_dict(), "after": after.score.as_dict(), "wer_change": change.as_dict()}
+
+
+def _conditions(pairs: Mapping[str, Pair]) -> list[str]:
+    """Under which other conditions a before and its after were measured; a guard's lines begin with its name."""
+    return [
+        f"guard {name}: {line}" if name else line
+        for name, sides in pairs.items()
+        for line in differing_conditions(*sides)
+    ]
 
 
 def _groups(before: Evaluation, after: Evaluation, column: str) -> dict[str, dict[str, Any]]:

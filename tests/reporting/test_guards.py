@@ -1,0 +1,68 @@
+"""A guard's verdict: the limit in the report, the warning in words, nothing where it held."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from speech_tl.reporting.guards import guard_warnings, judged
+from speech_tl.reporting.page import build_report, write_report
+from tests.scoring.made import evaluation
+
+SAID = "a b c d e f g h i j"
+
+
+def heard(errors: int) -> str:
+    return " ".join(["x"] * errors + SAID.split()[errors:])
+
+
+def scored(errors: int, speakers: int = 12):
+    names = [f"s{n}" for n in range(speakers)]
+    return evaluation([(SAID, heard(errors))] * speakers, speakers=names)
+
+
+@pytest.mark.parametrize(
+    ("after", "limit", "exceeded"), [(0, 0.0, False), (1, 0.0, False), (2, 0.1, False), (2, 0.09, True), (3, 0.1, True)]
+)
+def test_a_guard_may_rise_by_its_limit_and_no_more(after: int, limit: float, exceeded: bool) -> None:
+    report = build_report(
+        "x", scored(5), scored(2), guards={"libri": (scored(1), scored(after))}, guard_limits={"libri": limit}
+    )
+    guard = report["guards"]["libri"]
+    assert guard["limit"] == limit and guard["exceeded"] is exceeded
+    assert bool(guard_warnings(report["guards"])) is exceeded
+
+
+def test_the_warning_is_in_every_form_of_the_report(tmp_path: Path) -> None:
+    before, after = scored(5), scored(2)
+    guards = {"libri": (scored(1), scored(4)), "held": (scored(1), scored(1))}
+    report = build_report("x", before, after, guards=guards)
+    told = "guard libri became worse: WER 10.0 % to 40.0 %, +30.0 points where +2.0 are allowed (worse, beyond chance)"
+    assert report["notes"][0] == told and guard_warnings(report["guards"]) == [told]
+    write_report(report, tmp_path, before, after)
+    assert json.loads((tmp_path / "report.json").read_text())["guards"]["held"]["exceeded"] is False
+    for name in ("report.md", "report.html"):
+        assert "guard libri became worse" in (tmp_path / name).read_text(), name
+
+
+def test_a_guard_without_words_exceeds_nothing() -> None:
+    change = {"absolute": None, "relative": None, "ci95": None, "p_value": None, "method": ""}
+    assert judged({"before": {}, "after": {}, "wer_change": change})["exceeded"] is False
+
+
+def test_other_conditions_of_a_guard_are_listed() -> None:
+    def under(beam: int):
+        guard = scored(1)
+        guard.decoding = {"beam": beam}
+        return guard
+
+    report = build_report("x", scored(5), scored(2), guards={"libri": (under(1), under(5))})
+    assert report["conditions"] == ["guard libri: decoding.beam: 1 before, 5 after"]
+
+
+def test_leaks_are_unknown_unless_somebody_looked() -> None:
+    leaks = {"speakers": None, "sentences": {"count": 0, "first": [], "test_utterances": 0}, "audio": None}
+    assert build_report("x", scored(5), scored(2))["leaks"] is None
+    assert build_report("x", scored(5), scored(2), leaks=leaks)["leaks"] == leaks
