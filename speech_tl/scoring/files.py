@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import platform
@@ -110,12 +111,31 @@ def _existing(folder: Path, name: str) -> Path:
     raise BadInput(f"{folder} holds no {name}; {expected}")
 
 
+SCORING_PACKAGES = ("speech_tl", "jiwer", "whisper-normalizer")
+DECODING_PACKAGES = ("torch", "transformers")
+
+
 def versions() -> dict[str, str]:
     """The versions that can change a figure, as far as they are installed."""
+    return _versions((*SCORING_PACKAGES, *DECODING_PACKAGES))
+
+
+def scoring_versions() -> dict[str, str]:
+    """The versions that can change a figure of text that was written elsewhere."""
+    return _versions(SCORING_PACKAGES)
+
+
+def _versions(packages: Sequence[str]) -> dict[str, str]:
+    """Python's and the packages' versions."""
     found = {"python": platform.python_version()}
-    for package in ("speech_tl", "torch", "transformers", "jiwer", "whisper-normalizer"):
+    for package in packages:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
     return found
+
+
+def sha256_of(path: str | Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal digits."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -84,10 +84,15 @@ def _value(utterance: ScoredUtterance, name: str) -> Any:
     return utterance.reference if name == "reference" else utterance.columns.get(name)
 
 
-def _named(keys: list[Key]) -> str:
+def first_few(ids: Sequence[str]) -> str:
     """The first few ids, and how many more there are."""
-    more = f" and {len(keys) - FIRST} more" if len(keys) > FIRST else ""
-    return ", ".join(name for name, _ in keys[:FIRST]) + more
+    more = f" and {len(ids) - FIRST} more" if len(ids) > FIRST else ""
+    return ", ".join(ids[:FIRST]) + more
+
+
+def _named(keys: Sequence[Key]) -> str:
+    """The first few of the utterances, by id."""
+    return first_few([name for name, _ in keys])
 
 
 def _flat(conditions: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -40,3 +40,26 @@ def require_writable(folder: str | Path) -> None:
         raise BadInput(f"folder {folder} cannot be made: {existing} is a file; choose another one")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise BadInput(f"folder {folder} cannot be written: no permission in {existing}; choose another one")
+
+
+def read_text(path: str | Path) -> str:
+    """The whole of a UTF-8 file, a byte order mark at its start left out, line ends as they are.
+
+    Raises:
+        BadInput: there is no such file, or a line is in another encoding (names it).
+    """
+    if not Path(path).is_file():
+        raise BadInput(f"{path}: no such file")
+    data = Path(path).read_bytes()
+    number = next((n for n, line in enumerate(data.split(b"\n"), 1) if not _is_utf8(line)), None)
+    if number is not None:
+        raise BadInput(f"{path}: line {number} is not UTF-8 text; save the file as UTF-8")
+    return data.decode("utf-8-sig")
+
+
+def _is_utf8(line: bytes) -> bool:
+    """Whether a line can be read; UTF-16 without a mark shows by its zero bytes."""
+    try:
+        return "\0" not in line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
