@@ -19,6 +19,7 @@ from speech_tl.scoring.hypotheses import (
     read_sclite_references,
     require_all,
 )
+from speech_tl.scoring.pairing import ELSEWHERE
 from speech_tl.scoring.sclite import IGNORED
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation, score
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 NOT_GROUPS = ("id", "audio", "text", "duration")
 """Columns of a manifest that differ from row to row."""
-
-ELSEWHERE = "text from elsewhere"
-"""Stands for the model's family where another recogniser wrote the text."""
 
 
 def evaluate(

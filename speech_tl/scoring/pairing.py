@@ -8,9 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from speech_tl.errors import BadInput
+from speech_tl.scoring.files import DECODING_PACKAGES
 from speech_tl.scoring.wer import Evaluation, ScoredUtterance
 
 FIRST = 3  # offenders named in a message
+
+ELSEWHERE = "text from elsewhere"
+"""Stands for the model's family where another recogniser wrote the text."""
 
 Key = tuple[str, int]
 
@@ -34,20 +38,33 @@ def pair(before: Evaluation, after: Evaluation, names: tuple[str, str] = ("befor
     return replace(after, utterances=[second[key] for key in first])
 
 
-def differing_conditions(before: Evaluation, after: Evaluation) -> list[str]:
+def differing_conditions(
+    before: Evaluation, after: Evaluation, names: tuple[str, str] = ("before", "after")
+) -> list[str]:
     """One line for each condition that is not the same, such as "decoding.beam: 1 before, 5 after".
 
-    The models' own facts are left out but for the language: two models are two models.
+    The models' own facts are left out but for the language: two models are two models. Of text from elsewhere nobody
+    knows how it was decoded: one line says so.
     """
-    found = []
+    sides = (before, after)
+    elsewhere = [name for side, name in zip(sides, names, strict=True) if side.model.get("family") == ELSEWHERE]
+    found = [f"decoding: unknown of {' and '.join(elsewhere)} ({ELSEWHERE})"] if elsewhere else []
     for area in ("model", "decoding", "data", "versions"):
-        first, second = _flat(getattr(before, area)), _flat(getattr(after, area))
+        first, second = (_flat(getattr(side, area)) for side in sides)
         for name in sorted({*first, *second}):
-            if area == "model" and name not in ("language", "task"):
-                continue
-            if first.get(name) != second.get(name):
-                found.append(f"{area}.{name}: {first.get(name, 'unknown')} before, {second.get(name, 'unknown')} after")
+            if _matters(area, name, bool(elsewhere)) and first.get(name) != second.get(name):
+                values = (
+                    f"{side.get(name, 'unknown')} {which}" for side, which in zip((first, second), names, strict=True)
+                )
+                found.append(f"{area}.{name}: {', '.join(values)}")
     return found
+
+
+def _matters(area: str, name: str, elsewhere: bool) -> bool:
+    """Whether a condition can be compared."""
+    if area == "model":
+        return name in ("language", "task") and not elsewhere
+    return not (elsewhere and (area == "decoding" or name in DECODING_PACKAGES))
 
 
 def _same_normaliser(before: Evaluation, after: Evaluation, names: tuple[str, str]) -> None:
