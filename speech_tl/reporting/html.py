@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import math
+import base64
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from speech_tl.reporting import words
-from speech_tl.reporting.plots import Point, curve_plot, interval_plot
-from speech_tl.scoring.alignment import chunks_of
-from speech_tl.scoring.wer import Evaluation, ScoredUtterance
+from speech_tl.reporting import sections, words
+from speech_tl.reporting.browser import Browser, browser_of
+from speech_tl.reporting.clips import AudioMode
+from speech_tl.reporting.plots import interval_plot
+from speech_tl.scoring.pairing import pair
+from speech_tl.scoring.wer import Evaluation
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
-SHOWN_EACH_WAY = 25
-SMALL_GROUP_WORDS = 200
 
 
 def html_page(
@@ -25,13 +27,17 @@ def html_page(
     before: Evaluation | None = None,
     after: Evaluation | None = None,
     log: Sequence[Mapping[str, Any]] = (),
+    audio: AudioMode = "none",
+    folder: Path | None = None,
 ) -> str:
     """The report as a page; nothing in it is loaded from elsewhere, all text from data is escaped.
 
     Args:
-        report: from `build_report`.
-        before, after: for the utterances that changed most; without both, the page leaves them out.
+        report: from `build_report`; keys that older reports lack leave their parts out.
+        before, after: for the speakers and the browser of utterances; without both, the page leaves them out.
         log: entries of training/log.jsonl with `step` and `loss` or `dev_wer`.
+        audio: "embed" puts at most 40 clips into the page, "link" points at the files, "none" leaves sound out.
+        folder: where the page will lie, for links.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -39,53 +45,70 @@ def html_page(
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    change = report["target"]["wer_change"]
+    if before is not None and after is not None:
+        after = pair(before, after)
+    change, rate = report["target"]["wer_change"], sections.rate_of(report)
+    browser = _browser(report, before, after, audio, folder, "character" if rate == "cer" else "word")
+    style, script = (_own(name) for name in ("page.css", "page.js"))
     return environment.get_template("report.html").render(
         report=report,
         words=words,
+        rate=rate,
         change=change,
         change_plot=interval_plot(change) if change["ci95"] else None,
-        curves=_curves(log),
+        test_line=sections.test_line(report, after),
+        effort=sections.effort_lines(report),
+        guard_plot=sections.guard_plot(report),
+        groups=sections.group_sections(report),
+        speakers=sections.speaker_section(before, after),
+        errors=sections.error_section(report),
+        curves=sections.curves(log),
         facts=words.training_facts(report["training"]),
-        improved=_changed(before, after, better=True),
-        worsened=_changed(before, after, better=False),
-        small=SMALL_GROUP_WORDS,
+        leaks=words.leak_lines(report.get("leaks")),
+        small=sections.SMALL_GROUP_WORDS,
+        browser=browser,
+        browser_data=_as_json(browser) if browser else None,
+        style=style,
+        script=script,
+        allowed=_policy(style, script, audio),
     )
 
 
-def _curves(log: Sequence[Mapping[str, Any]]) -> list[Markup]:
-    """Loss and dev WER over the steps, as far as they were logged."""
-    loss, dev = _series(log, "loss"), [(step, 100 * value) for step, value in _series(log, "dev_wer")]
-    curves = [curve_plot("Training loss", "loss", loss)] if loss else []
-    return [*curves, curve_plot("WER on the dev split", "WER (%)", dev)] if dev else curves
-
-
-def _series(log: Sequence[Mapping[str, Any]], name: str) -> list[Point]:
-    """The finite values of one logged quantity by step."""
-    found = [(entry["step"], entry[name]) for entry in log if entry.get(name) is not None and "step" in entry]
-    return [(step, value) for step, value in found if math.isfinite(value)]
-
-
-def _changed(before: Evaluation | None, after: Evaluation | None, better: bool) -> list[dict[str, Any]]:
-    """The utterances that gained (or lost) most words, with both alignments."""
+def _browser(
+    report: Mapping[str, Any],
+    before: Evaluation | None,
+    after: Evaluation | None,
+    audio: AudioMode,
+    folder: Path | None,
+    unit: str,
+) -> Browser | None:
+    """The utterances with the columns that the report groups by; None without both evaluations."""
     if before is None or after is None:
-        return []
-    second = {utterance.id: utterance for utterance in after.utterances}
-    pairs = [(first, second[first.id]) for first in before.utterances if first.id in second]
-    sign = 1 if better else -1
-    pairs = [(first, last) for first, last in pairs if sign * (first.errors - last.errors) > 0]
-    pairs.sort(key=lambda sides: sign * (sides[1].errors - sides[0].errors))
-    return [_shown(first, last) for first, last in pairs[:SHOWN_EACH_WAY]]
+        return None
+    return browser_of(before, after, list(report["groups"]), audio, folder, unit)
 
 
-def _shown(before: ScoredUtterance, after: ScoredUtterance) -> dict[str, Any]:
-    """One utterance as the page shows it."""
-    return {
-        "id": before.id,
-        "speaker": before.speaker,
-        "reference": before.reference,
-        "errors": (before.errors, after.errors, before.words),
-        "sides": [
-            (name, chunks_of(side.reference, side.hypothesis)) for name, side in (("before", before), ("after", after))
-        ],
-    }
+def _own(name: str) -> Markup:
+    """A file of ours, to stand in the page as it is."""
+    from markupsafe import Markup
+
+    return Markup("\n" + (TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _policy(style: str, script: str, audio: AudioMode) -> str:
+    """What the page may do: our own style and script, known by their hashes, and sound; whatever else is refused."""
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in (style, script)]
+    sound = {"embed": "data:", "link": "'self' file:", "none": "'none'"}[audio]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
+        f"img-src data:; media-src {sound}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _as_json(browser: Browser) -> Markup:
+    """The browser's data as JSON that cannot end the element it stands in."""
+    from markupsafe import Markup
+
+    data = {"rows": browser.rows, "columns": browser.columns, "unit": browser.unit}
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.reporting import words
+from speech_tl.reporting.clips import AudioMode
 from speech_tl.reporting.guards import LIMIT, guard_warnings, judged
 from speech_tl.reporting.html import html_page
 from speech_tl.reporting.markdown import markdown_page
@@ -103,6 +104,7 @@ def write_report(
     before: Evaluation | None = None,
     after: Evaluation | None = None,
     log: Sequence[Mapping[str, Any]] = (),
+    audio: AudioMode = "none",
 ) -> Path:
     """Write report.json, report.md and report.html into `folder`; returns the folder.
 
@@ -111,11 +113,12 @@ def write_report(
         folder: made if need be.
         before, after: for the page's utterances and their differences; without them the page has figures only.
         log: the entries of training/log.jsonl, for the page's curves.
+        audio: how the page plays utterances: "embed" (at most 40 clips), "link" or "none".
     """
     folder = Path(folder)
     write_json(folder / "report.json", dict(report))
     write_atomically(folder / "report.md", markdown_page(report))
-    write_atomically(folder / "report.html", html_page(report, before, after, log))
+    write_atomically(folder / "report.html", html_page(report, before, after, log, audio, folder))
     return folder
 
 

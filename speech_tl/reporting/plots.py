@@ -1,124 +1,249 @@
-"""Plots as SVG in one style: a title, axes with units, a text alternative; colours come from the page around them."""
+"""The report's plots in one style: a title, axes with units, a text alternative.
+
+Before is a hollow dot and after a filled one everywhere, so that a print without colour can be read.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from speech_tl.reporting import svg
+from speech_tl.reporting.svg import BOTTOM, LEFT, LETTER, RIGHT, TOP, WIDTH, mark
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-WIDTH, HEIGHT = 420, 220
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 30, 44
+CURVE_HEIGHT = 210
+CURVE_POINTS = 240  # more do not show
+ROW_HEIGHT = 26
+NAME_LETTERS = 18
+BAR_HEIGHT = 30
+SPREAD_BINS = 24
+SPREAD_HEIGHT = 150
+KINDS = ("substitutions", "deletions", "insertions")
 
 Point = tuple[float, float]
+
+
+class PairedRow(NamedTuple):
+    """One line of a paired dot plot: scores as in report.json, with a `wer`; `faint` where there are too few words."""
+
+    name: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    faint: bool = False
 
 
 def interval_plot(change: Mapping[str, Any]) -> Markup:
     """The change of the WER in percentage points as a dot with its 95 % interval, and zero as a line."""
     low, high = (100 * end for end in change["ci95"])
     middle = 100 * change["absolute"]
-    height = 96
-    place = _scale(_span([low, high, 0.0]), LEFT, WIDTH - LEFT)
-    axis = height - 40
+    span = svg.span_of([low, high, 0.0], margin=0.2)
+    place, dot, axis = svg.scale(span, 24, WIDTH - RIGHT), 48, 72
     zero = place(0.0)
+    said = f"{_points(middle)} ({_points(low)} to {_points(high)})"
+    half = len(said) * LETTER / 2 + 4
     marks = [
-        f'<line class="zero" x1="{zero:.1f}" x2="{zero:.1f}" y1="26" y2="{axis}"/>',
-        *_bottom_axis(place, _ticks(*_span([low, high, 0.0])), axis, height, "change of the WER (percentage points)"),
-        f'<line class="interval" x1="{place(low):.1f}" x2="{place(high):.1f}" y1="40" y2="40"/>',
-        f'<circle class="dot" cx="{place(middle):.1f}" cy="40" r="6"/>',
+        *svg.bottom_axis(place, span, axis, "change of the WER (percentage points)", left=24),
+        mark("line", "zero", x1=zero, x2=zero, y1=20, y2=axis),
+        mark("text", "better", "← better", x=zero - 8, y=14, text_anchor="end") if zero > 80 else "",
+        mark("text", "worse", "worse →", x=zero + 8, y=14) if zero < WIDTH - 80 else "",
+        mark("line", "interval", x1=place(low), x2=place(high), y1=dot, y2=dot),
+        *(mark("line", "end", x1=place(end), x2=place(end), y1=dot - 7, y2=dot + 7) for end in (low, high)),
+        mark("circle", "after", cx=place(middle), cy=dot, r=6.5),
+        mark("text", "value", said, x=min(max(place(middle), half), WIDTH - half), y=dot - 14, text_anchor="middle"),
     ]
-    alternative = f"Change {middle:.1f} points, 95 % interval {low:.1f} to {high:.1f}; left of zero is better."
-    return _svg("Change with its 95 % interval (left of zero is better)", alternative, marks, height)
+    alternative = f"Change {middle:.1f} points, 95 % interval {low:.1f} to {high:.1f}; below zero is better."
+    return svg.figure("The change and its 95 % interval", alternative, marks, axis + BOTTOM)
 
 
-def curve_plot(title: str, unit: str, points: Sequence[Point], across: str = "step") -> Markup:
+def paired_plot(title: str, rows: Sequence[PairedRow]) -> Markup:
+    """WER before and after for each row, with the 95 % intervals where they are known.
+
+    Args:
+        title: what the rows are.
+        rows: at least one; each with a WER on both sides.
+    """
+    span = svg.span_of([100 * value for row in rows for side in row[1:3] for value in _values(side)])
+    span = max(0.0, span[0]), span[1]
+    left = 14 + LETTER * min(NAME_LETTERS, max(len(row.name) for row in rows))
+    place, axis = svg.scale(span, left, WIDTH - RIGHT), TOP + ROW_HEIGHT * len(rows)
+    marks = svg.bottom_axis(place, span, axis, "WER (%)", left=left, grid_from=TOP)
+    for number, row in enumerate(rows):
+        marks.append(_paired(row, place, TOP + ROW_HEIGHT * (number + 0.5), left))
+    said = "; ".join(
+        f"{row.name}: {100 * row.before['wer']:.1f} before, {100 * row.after['wer']:.1f} after" for row in rows
+    )
+    return svg.figure(f"{title}: ○ before, ● after", f"{title}, WER in per cent: {said}.", marks, axis + BOTTOM)
+
+
+def _paired(row: PairedRow, place: svg.Place, y: float, left: float) -> str:
+    """One row: name, the way from before to after, and above and below it the intervals of the two."""
+    first, last = (place(100 * side["wer"]) for side in row[1:3])
+    marks = [
+        mark("text", "label", svg.cut(row.name, NAME_LETTERS), x=left - 8, y=y + 4, text_anchor="end"),
+        mark("line", "way", x1=first, x2=last, y1=y, y2=y),
+    ]
+    for css, side, x, shift in (("before", row.before, first, -6), ("after", row.after, last, 6)):
+        if side.get("ci95"):
+            low, high = (place(100 * end) for end in side["ci95"])
+            marks.append(mark("line", f"{css} ci", x1=low, x2=high, y1=y + shift, y2=y + shift))
+        marks.append(mark("circle", css, cx=x, cy=y, r=5))
+    sides = [f"{name} {_said(side)}" for name, side in (("before", row.before), ("after", row.after))]
+    tip = f"<title>{_escaped(f'{row.name}: {sides[0]}, {sides[1]}')}</title>"
+    return f'<g class="row{" faint" if row.faint else ""}">{tip}{"".join(marks)}</g>'
+
+
+def spread_plot(title: str, changes: Sequence[tuple[str, float]]) -> Markup:
+    """Each speaker's change as a dot, stacked where they are alike: how evenly a gain is shared out.
+
+    Args:
+        title: what is shown.
+        changes: (speaker, change in percentage points), at least one, all finite.
+    """
+    values = [change for _, change in changes]
+    span = svg.span_of([*values, 0.0])
+    step = svg.round_step((span[1] - span[0]) / SPREAD_BINS)
+    stacks: dict[int, list[tuple[float, str]]] = defaultdict(list)
+    for speaker, change in sorted(changes, key=lambda found: found[1]):
+        stacks[math.floor(change / step)].append((change, speaker))
+    span = step * min(*stacks, 0), step * (max(*stacks, 0) + 1)
+    place, floor = svg.scale(span, LEFT, WIDTH - RIGHT), TOP + SPREAD_HEIGHT
+    highest = max(map(len, stacks.values()))
+    upright = svg.scale((0, max(highest, 2)), floor, TOP + 4)
+    marks = [
+        *svg.side_axis(upright, (0, max(highest, 2)), floor, "speakers", whole=True),
+        *svg.bottom_axis(place, span, floor, "change of the speaker's WER (percentage points)"),
+        *(_stack(stack, place((number + 0.5) * step), place(step) - place(0), upright)
+          for number, stack in sorted(stacks.items())),
+        mark("line", "zero", x1=place(0), x2=place(0), y1=TOP, y2=floor),
+    ]  # fmt: skip
+    better, worse = sum(value < 0 for value in values), sum(value > 0 for value in values)
+    alternative = (
+        f"{title}: {better} speakers better, {worse} worse, from {min(values):.1f} to {max(values):.1f} points, "
+        f"the middle one {statistics.median(values):.1f}."
+    )
+    return svg.figure(title, alternative, marks, floor + BOTTOM)
+
+
+def _stack(stack: Sequence[tuple[float, str]], x: float, width: float, upright: svg.Place) -> str:
+    """The speakers of one bin, one dot each; a bar where dots would be too small to see."""
+    height = upright(0) - upright(1)
+    radius = min(width / 2 - 0.5, height / 2 - 0.3, 6.0)
+    if radius < 1.6:
+        top = upright(len(stack))
+        css, tip = _side_of(stack[0][0]), f"{len(stack)} speakers"
+        return mark("rect", css, tip=tip, x=x - width / 2 + 0.5, y=top, width=width - 1, height=upright(0) - top)
+    return "".join(
+        mark("circle", _side_of(change), tip=f"{name}: {_points(change)} points", cx=x, cy=upright(row + 0.5), r=radius)
+        for row, (change, name) in enumerate(stack)
+    )
+
+
+def kinds_plot(before: Mapping[str, Any], after: Mapping[str, Any]) -> Markup:
+    """Substitutions, deletions and insertions before and after, per 100 words that were said (their sum is the WER)."""
+    sides = {"before": before, "after": after}
+    shares = {name: [100 * side[kind] / side["words"] for kind in KINDS] for name, side in sides.items()}
+    span = 0.0, max(*map(sum, shares.values()), 1e-3) * 1.12
+    place, axis = svg.scale(span, LEFT, WIDTH - RIGHT), TOP + 2 * (BAR_HEIGHT + 12) + 4
+    marks = svg.bottom_axis(place, span, axis, "errors in 100 words said", grid_from=TOP)
+    for row, (name, parts) in enumerate(shares.items()):
+        marks += _bar(name, parts, place, TOP + row * (BAR_HEIGHT + 12) + 4)
+    x: float = LEFT
+    for kind, css in zip(KINDS, ("sub", "del", "ins"), strict=True):
+        marks.append(mark("rect", f"part {css}", x=x, y=axis + 46, width=12, height=12))
+        marks.append(mark("text", "label", kind, x=x + 17, y=axis + 56))
+        x += 42 + LETTER * len(kind)
+    said = [
+        f"{name}: " + ", ".join(f"{value:.1f} {kind}" for kind, value in zip(KINDS, parts, strict=True))
+        for name, parts in shares.items()
+    ]
+    alternative = f"Errors in 100 words. {'; '.join(said)}."
+    return svg.figure("Kinds of error: their lengths add up to the WER", alternative, marks, axis + 64)
+
+
+def _bar(name: str, parts: Sequence[float], place: svg.Place, y: float) -> list[str]:
+    """One stacked bar with its figures inside, where they fit."""
+    marks = [mark("text", "label", name, x=LEFT - 7, y=y + BAR_HEIGHT / 2 + 4, text_anchor="end")]
+    reached = 0.0
+    for kind, css, value in zip(KINDS, ("sub", "del", "ins"), parts, strict=True):
+        start, end = place(reached), place(reached + value)
+        tip = f"{name}: {value:.1f} {kind} in 100 words"
+        marks.append(
+            mark("rect", f"part {css}", tip=tip, x=start, y=y, width=max(0.0, end - start), height=BAR_HEIGHT)
+        )
+        if end - start > 30:
+            middle = y + BAR_HEIGHT / 2 + 4
+            marks.append(mark("text", f"on-{css}", f"{value:.1f}", x=(start + end) / 2, y=middle, text_anchor="middle"))
+        reached += value
+    return marks
+
+
+def curve_plot(title: str, unit: str, points: Sequence[Point], across: str = "step", lowest: bool = False) -> Markup:
     """A curve over training steps.
 
     Args:
         title: what is shown.
         unit: of the upright axis.
-        points: (step, value), in order; at least one, all finite.
+        points: (step, value), in order; at least one, all finite. Many are drawn as means of neighbours.
         across: the level axis' name.
+        lowest: mark the lowest value and write it beside its dot; otherwise the last one is marked.
     """
-    steps, values = [step for step, _ in points], [value for _, value in points]
-    span = _span([*values, 0.0])
-    x, y = _scale(_span(steps, margin=0.0), LEFT, WIDTH - RIGHT), _scale(span, HEIGHT - BOTTOM, TOP)
-    path = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in points)
-    last = f'<circle class="dot" cx="{x(steps[-1]):.1f}" cy="{y(values[-1]):.1f}" r="3.5"/>'
+    drawn = _thinned(points)
+    steps, values = [step for step, _ in drawn], [value for _, value in drawn]
+    span, across_span = svg.span_of([*values, 0.0]), svg.span_of(steps, margin=0.0)
+    floor = CURVE_HEIGHT - BOTTOM
+    x, y = svg.scale(across_span, LEFT, WIDTH - RIGHT), svg.scale(span, floor, TOP)
+    path = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in drawn)
+    step, value = min(drawn, key=lambda point: point[1]) if lowest else drawn[-1]
     marks = [
-        *_side_axis(y, _ticks(*span), unit),
-        *_bottom_axis(x, _ticks(*_span(steps, margin=0.0)), HEIGHT - BOTTOM, HEIGHT, across),
+        *svg.side_axis(y, span, floor, unit),
+        *svg.bottom_axis(x, across_span, floor, across),
         f'<polyline class="curve" points="{path}"/>',
-        last,
+        mark("circle", "after", cx=x(step), cy=y(value), r=4),
+        mark("text", "value", f"{value:.3g}", x=min(x(step), WIDTH - RIGHT - 12), y=y(value) - 9, text_anchor="middle"),
     ]
     ends = [f"{value:.3g} at {across} {step:g}" for step, value in (points[0], points[-1])]
-    alternative = f"{title} ({unit}): from {ends[0]} to {ends[1]}, lowest {min(values):.3g}."
-    return _svg(title, alternative, marks, HEIGHT)
+    least = min(value for _, value in points)
+    alternative = f"{title} ({unit}): from {ends[0]} to {ends[1]}, lowest {least:.3g}."
+    return svg.figure(title, alternative, marks, CURVE_HEIGHT)
 
 
-def _svg(title: str, alternative: str, marks: Sequence[str], height: int) -> Markup:
-    """The whole drawing; text is escaped, marks are ours."""
-    from markupsafe import Markup, escape
+def _thinned(points: Sequence[Point]) -> list[Point]:
+    """At most `CURVE_POINTS` points: means of as many neighbours as need be."""
+    size = math.ceil(len(points) / CURVE_POINTS)
+    groups = [points[first : first + size] for first in range(0, len(points), size)]
+    return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
 
-    head = f'<svg class="plot" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(alternative)}">'
-    return Markup(f'{head}<text class="title" x="2" y="14">{escape(title)}</text>{"".join(marks)}</svg>')
+
+def _values(side: Mapping[str, Any]) -> list[float]:
+    """A score's WER and the ends of its interval."""
+    return [side["wer"], *(side.get("ci95") or [])]
 
 
-def _bottom_axis(
-    place: Callable[[float], float], ticks: Sequence[float], at: float, height: int, name: str
-) -> list[str]:
-    """The level axis at height `at`, its ticks and its name."""
+def _said(side: Mapping[str, Any]) -> str:
+    """A score in words."""
+    ends = side.get("ci95")
+    interval = f" ({100 * ends[0]:.1f} to {100 * ends[1]:.1f})" if ends else ""
+    return f"{100 * side['wer']:.1f} %{interval}"
+
+
+def _points(value: float) -> str:
+    """Percentage points with a real sign."""
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def _side_of(change: float) -> str:
+    """The class of a change's dot."""
+    return "better" if change < 0 else "worse" if change > 0 else "same"
+
+
+def _escaped(text: str) -> str:
+    """Text that may hold markup, as text."""
     from markupsafe import escape
 
-    marks = [f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at}" y2="{at}"/>']
-    marks += [
-        f'<text class="tick" x="{place(t):.1f}" y="{at + 16}" text-anchor="middle">{_number(t)}</text>' for t in ticks
-    ]
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    marks.append(f'<text class="name" x="{middle:.0f}" y="{height - 6}" text-anchor="middle">{escape(name)}</text>')
-    return marks
-
-
-def _side_axis(place: Callable[[float], float], ticks: Sequence[float], name: str) -> list[str]:
-    """The upright axis' grid, ticks and name."""
-    from markupsafe import escape
-
-    marks = []
-    for tick in ticks:
-        y = place(tick)
-        marks.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        marks.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_number(tick)}</text>')
-    middle = (TOP + HEIGHT - BOTTOM) / 2
-    turn = f'transform="rotate(-90 12 {middle:.0f})"'
-    marks.append(f'<text class="name" x="12" y="{middle:.0f}" text-anchor="middle" {turn}>{escape(name)}</text>')
-    return marks
-
-
-def _number(value: float) -> str:
-    """A tick's label, with a real minus sign."""
-    return f"{value:g}".replace("-", "−")
-
-
-def _span(values: Sequence[float], margin: float = 0.08) -> tuple[float, float]:
-    """The lowest and highest value with some room; never of zero width."""
-    low, high = min(values), max(values)
-    room = (high - low) * margin or (0.5 if low == high else 0.0)
-    return (low if low == 0 and high > 0 else low - room), (high if high == 0 and low < 0 else high + room)
-
-
-def _scale(span: tuple[float, float], start: float, end: float) -> Callable[[float], float]:
-    """From values of `span` to places between `start` and `end`."""
-    low, high = span
-    return lambda value: start + (value - low) / (high - low) * (end - start)
-
-
-def _ticks(low: float, high: float, wanted: int = 5) -> list[float]:
-    """About `wanted` round numbers between `low` and `high`."""
-    rough = (high - low) / wanted
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
-    return [round(number * step, 12) for number in range(first, last + 1)]
+    return str(escape(text))

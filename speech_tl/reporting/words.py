@@ -92,6 +92,87 @@ def change_line(change: Mapping[str, Any]) -> str:
     return line
 
 
+def tone(change: Mapping[str, Any]) -> str:
+    """ "better", "worse" or "open": which way a `wer_change` points beyond chance."""
+    ci95 = change["ci95"]
+    if not ci95 or ci95[0] <= 0 <= ci95[1]:
+        return "open"
+    return "better" if ci95[1] < 0 else "worse"
+
+
+def p_value(value: float) -> str:
+    """0.0321 -> "p = 0.032"; smaller than anyone should lean on: "p < 0.001"."""
+    return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+
+
+def tests_line(change: Mapping[str, Any]) -> str:
+    """What the two tests say: how often a redrawn test set was won, and the matched pairs; "" where unknown."""
+    said = []
+    won, p = change.get("won"), change.get("p_value")
+    if won is not None:
+        said.append(f"after is better in {won_share(won)} of the redrawn test sets")
+    if p is not None:
+        said.append(f"bootstrap {p_value(p)}")
+    pairs = change.get("mapsswe")
+    if pairs and pairs.get("p_value") is not None:
+        said.append(f"matched pairs (MAPSSWE) {p_value(pairs['p_value'])} over {count(pairs['segments'])} segments")
+    return "; ".join(said)
+
+
+def won_share(fraction: float) -> str:
+    """0.9987 -> "99.9 %"; never rounded up to all nor down to none."""
+    if 0 < fraction < 0.001:
+        return "under 0.1 %"
+    return "over 99.9 %" if 0.999 < fraction < 1 else f"{100 * fraction:.3g} %"
+
+
+def guard_line(name: str, guard: Mapping[str, Any]) -> str:
+    """One guard's change and whether it is within its limit, such as "ljspeech: +0.4 points (limit +2.0)"."""
+    change, limit = guard["wer_change"]["absolute"], guard.get("limit")
+    if change is None:
+        return f"{name}: no words to score"
+    allowed = "" if limit is None else f" (limit {points(limit)})"
+    return f"{name}: {points(change)} points{allowed}"
+
+
+def guards_verdict(guards: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the gain cost elsewhere, in one sentence."""
+    if not guards:
+        return "No guard was measured: what the change cost elsewhere is unknown."
+    beyond = [name for name, guard in guards.items() if guard.get("exceeded")]
+    if beyond:
+        return f"Warning: {', '.join(beyond)} worsened beyond {'its' if len(beyond) == 1 else 'their'} limit."
+    if any("exceeded" not in guard for guard in guards.values()):
+        return "Measured on other test sets too; no limit was set."
+    return f"{'The guard' if len(guards) == 1 else f'All {len(guards)} guards'} stayed within the limit."
+
+
+def gap_line(gap: Mapping[str, Any] | None) -> str:
+    """How far apart the best and the worst group are, before and after; "" where it is unknown."""
+    if not gap:
+        return ""
+    sides = [
+        f"{100 * gap[side]['gap']:.1f} points {side} ({gap[side]['best']} best, {gap[side]['worst']} worst)"
+        for side in ("before", "after")
+    ]
+    return f"Between the best and the worst group: {', '.join(sides)}."
+
+
+def leak_lines(leaks: Mapping[str, Any] | None) -> list[str]:
+    """What train and test share, one sentence a kind; what is not known is said too."""
+    names = {"speakers": "speakers", "sentences": "sentences", "audio": "recordings"}
+    lines = []
+    for kind, name in names.items() if leaks else ():
+        found = leaks.get(kind)
+        if found is None:
+            lines.append(f"Shared {name}: not known.")
+            continue
+        some = ", ".join(map(str, found.get("first") or []))
+        named = f": {some}{' ...' if found['count'] > len(found.get('first') or []) else ''}" if some else ""
+        lines.append(f"Shared {name}: {count(found['count']) if found['count'] else 'none'}{named}.")
+    return lines
+
+
 def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The training's figures as (name, value with unit), as far as they are known."""
     share = training.get("padding_share")

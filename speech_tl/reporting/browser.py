@@ -1,0 +1,121 @@
+"""The utterance browser's data: every utterance with what each model got wrong, as small as a page needs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from speech_tl.reporting.clips import AudioMode, clip_addresses
+from speech_tl.scoring.alignment import Chunk, chunks_of
+from speech_tl.scoring.wer import Evaluation, ScoredUtterance
+
+MOST_BYTES = 700_000  # of utterances in a page, sound aside; the rest stay in utterances.jsonl
+
+Edit = list[Any]
+
+
+class Browser(NamedTuple):
+    """What the page's script is given.
+
+    Attributes:
+        rows: one list an utterance, in the test set's order: id, speaker, values of `columns`, seconds, what was said,
+            its number of units, edits before, edits after (as `edits_of` gives them), address of its sound.
+        columns: names of the manifest's columns that are shown beside each utterance.
+        left_out: how many utterances found no room; those that changed least.
+        clips: how many have sound.
+        unit: "word", or "character" for languages without spaces.
+    """
+
+    rows: list[list[Any]]
+    columns: list[str]
+    left_out: int
+    clips: int
+    unit: str
+
+
+def browser_of(
+    before: Evaluation,
+    after: Evaluation,
+    columns: Sequence[str] = (),
+    audio: AudioMode = "none",
+    folder: Path | None = None,
+    unit: str = "word",
+) -> Browser:
+    """Both evaluations side by side, an utterance a row.
+
+    Args:
+        before, after: of the same utterances in the same order (`speech_tl.scoring.pairing.pair` sees to that).
+        columns: of the manifest, to be shown and searched.
+        audio, folder: as `speech_tl.reporting.clips.clip_addresses` takes them.
+        unit: "word" or "character": what is aligned.
+    """
+    shown = [name for name in dict.fromkeys(columns) if name != "speaker"]
+    pairs = list(zip(before.utterances, after.utterances, strict=True))
+    rows = [_row(first, last, shown, unit) for first, last in pairs]
+    order = by_change([error_count(row[7]) - error_count(row[6]) for row in rows])
+    kept = _fitting(rows, order)
+    sound = clip_addresses(before.utterances, [index for index in order if index in kept], audio, folder)
+    for index, address in sound.items():
+        rows[index][8] = address
+    return Browser([rows[i] for i in sorted(kept)], shown, len(rows) - len(kept), len(sound), unit)
+
+
+def by_change(changes: Sequence[int]) -> list[int]:
+    """Indices in the order in which they are worth a look: most improved and most worsened by turns, then the rest."""
+    indices = range(len(changes))
+    better = sorted((i for i in indices if changes[i] < 0), key=lambda i: changes[i])
+    worse = sorted((i for i in indices if changes[i] > 0), key=lambda i: -changes[i])
+    turns = [side[turn] for turn in range(max(len(better), len(worse))) for side in (worse, better) if turn < len(side)]
+    return turns + [i for i in indices if changes[i] == 0]
+
+
+def edits_of(chunks: Sequence[Chunk]) -> list[Edit]:
+    """What a hypothesis did to what was said.
+
+    Returns:
+        [place, heard] for each word of the reference that was not heard as such: `heard` is the word written instead,
+        or None where nothing was; and [place, [words]] for words added before that place (at the end: the reference's
+        length).
+    """
+    edits: list[Edit] = []
+    place = 0
+    for chunk in chunks:
+        if chunk.kind == "insert":
+            edits.append([place, chunk.heard])
+        elif chunk.kind != "equal":
+            heard = chunk.heard or [None] * len(chunk.said)
+            edits += [[place + number, word] for number, word in enumerate(heard)]
+        place += len(chunk.said)
+    return edits
+
+
+def error_count(edits: Sequence[Edit]) -> int:
+    """How many words are wrong by `edits`."""
+    return sum(len(heard) if isinstance(heard, list) else 1 for _, heard in edits)
+
+
+def _row(before: ScoredUtterance, after: ScoredUtterance, columns: Sequence[str], unit: str) -> list[Any]:
+    """One utterance as `Browser.rows` has it, still without sound."""
+    said = _units(before.reference, unit)
+    edits = [edits_of(chunks_of(said, _units(side.hypothesis, unit))) for side in (before, after)]
+    values = ["" if before.columns.get(name) is None else str(before.columns[name]) for name in columns]
+    seconds = None if before.duration is None else round(before.duration, 1)
+    return [before.id, before.speaker or "", values, seconds, said, len(said.split()), *edits, None]
+
+
+def _units(text: str, unit: str) -> str:
+    """Text as the alignment takes it: words, or characters, with a space between them."""
+    return text if unit == "word" else " ".join(text.replace(" ", ""))
+
+
+def _fitting(rows: Sequence[list[Any]], order: Sequence[int]) -> set[int]:
+    """The indices of the rows that there is room for, taken in `order`."""
+    kept, size = set(), 0
+    for index in order:
+        size += len(json.dumps(rows[index], ensure_ascii=False).encode("utf-8", "replace"))
+        if size > MOST_BYTES:
+            break
+        kept.add(index)
+    return kept

@@ -1,0 +1,180 @@
+"""What the sections of the report page show, made from a report's figures and from the utterances themselves."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from speech_tl.reporting import words
+from speech_tl.reporting.plots import KINDS, PairedRow, Point, curve_plot, kinds_plot, paired_plot, spread_plot
+from speech_tl.scoring.groups import UNKNOWN, split_by
+from speech_tl.scoring.wer import Evaluation
+from speech_tl.text import leading_rate
+
+SMALL_GROUP_WORDS = 200
+MOST_ROWS = 24  # of a plot of groups; its table holds them all
+LISTED = 20  # report.json keeps so many of each list of errors
+ERROR_COUNTS = {
+    "loops": "the same words over and over (loops)",
+    "overlong": "more words than the time allows",
+    "on_silence": "text where nothing was said",
+}
+
+Section = dict[str, Any]
+
+
+def rate_of(report: Mapping[str, Any]) -> str:
+    """The rate that leads: "cer" for languages written without spaces, else "wer"."""
+    known = (report.get(area) or {} for area in ("data", "model"))
+    language = next((area["language"] for area in known if isinstance(area.get("language"), str)), None)
+    return leading_rate(language)
+
+
+def test_line(report: Mapping[str, Any], after: Evaluation | None) -> str:
+    """The test set's size in one line."""
+    score = report["target"]["after"]
+    known = {utterance.speaker for utterance in after.utterances} - {None} if after else set()
+    speakers = f", {words.count(len(known))} speaker{'s' if len(known) > 1 else ''}" if known else ""
+    return f"{words.count(score['utterances'])} utterances, {words.count(score['words'])} words{speakers}"
+
+
+def effort_lines(report: Mapping[str, Any]) -> list[str]:
+    """What a run took, or which models are compared: the first line matters most."""
+    training, data = report.get("training") or {}, report.get("data") or {}
+    if not training:
+        model = report.get("model") or {}
+        sides = [(model.get(side) or {}).get("source") for side in ("before", "after")]
+        return [f"{side}: {source}" for side, source in zip(("before", "after"), sides, strict=True) if source]
+    lines = []
+    train_hours = (data.get("hours") or {}).get("train")
+    if train_hours is not None:
+        speakers = (data.get("speakers") or {}).get("train")
+        lines.append(f"{words.hours(3600 * train_hours)} of speech" + (f" by {speakers} speakers" if speakers else ""))
+    if training.get("seconds") is not None:
+        lines.append(f"{words.hours(training['seconds'])} of training")
+    steps = [f"{words.count(training['steps'])} steps"] if training.get("steps") is not None else []
+    moved, whole = training.get("trainable_parameters"), training.get("total_parameters")
+    share = [f"{words.percent(moved / whole)} of the parameters trained"] if moved and whole else []
+    return lines + ([", ".join(steps + share)] if steps or share else [])
+
+
+def guard_plot(report: Mapping[str, Any]) -> Any:
+    """The test set and all guards as a paired dot plot; None without guards."""
+    guards = report.get("guards") or {}
+    measured = {"test set": report["target"], **guards}
+    rows = [
+        PairedRow(name, found["before"], found["after"])
+        for name, found in measured.items()
+        if _has_words(found) and (name != "test set" or guards)
+    ]
+    return paired_plot("Test set and guards", rows) if guards and rows else None
+
+
+def group_sections(report: Mapping[str, Any]) -> list[Section]:
+    """For each column: a plot, the table's rows, the gap between best and worst, what was left out of the plot."""
+    return [_group_section(report, column, values) for column, values in report["groups"].items()]
+
+
+def _group_section(report: Mapping[str, Any], column: str, values: Mapping[str, Any]) -> Section:
+    """One column's groups; the plot holds those with most words."""
+    small = {value: found.get("small", found["words"] < SMALL_GROUP_WORDS) for value, found in values.items()}
+    rows = {value: found for value, found in values.items() if _has_words(found)}
+    most = sorted(rows, key=lambda value: -rows[value]["words"])[:MOST_ROWS]
+    drawn = [
+        PairedRow(value, found["before"], found["after"], small[value])
+        for value, found in rows.items()
+        if value in most
+    ]
+    return {
+        "column": column,
+        "plot": paired_plot(f"WER by {column}", drawn) if drawn else None,
+        "values": values,
+        "small": small,
+        "gap": words.gap_line((report.get("gaps") or {}).get(column)),
+        "not_drawn": len(rows) - len(drawn),
+    }
+
+
+def speaker_section(before: Evaluation | None, after: Evaluation | None) -> Section | None:
+    """How each speaker's WER changed; None where fewer than two speakers are known."""
+    if before is None or after is None or not any(utterance.speaker for utterance in before.utterances):
+        return None
+    first, last = split_by(before, "speaker"), split_by(after, "speaker")
+    changes, sizes = [], []
+    for speaker, utterances in first.items():
+        size = sum(utterance.words for utterance in utterances)
+        if size and speaker != UNKNOWN:
+            errors = [sum(utterance.errors for utterance in side[speaker]) for side in (last, first)]
+            changes.append((speaker, 100 * (errors[0] - errors[1]) / size))
+            sizes.append(size)
+    if len(changes) < 2:
+        return None
+    values = [change for _, change in changes]
+    return {
+        "plot": spread_plot("Each dot is one speaker", changes),
+        "better": sum(value < 0 for value in values),
+        "worse": sum(value > 0 for value in values),
+        "same": sum(value == 0 for value in values),
+        "median": statistics.median(values),
+        "words": statistics.median(sizes),
+        "lost": [found for found in sorted(changes, key=lambda found: -found[1])[:5] if found[1] > 0],
+    }
+
+
+def error_section(report: Mapping[str, Any]) -> Section:
+    """Kinds of error, the counts of odd texts, confusions that became rarer and more frequent, words won and lost."""
+    target, errors = report["target"], report.get("errors") or {}
+    both = [target[side] for side in ("before", "after")]
+    fixed, new = confusion_changes(errors.get("confusions") or {"before": [], "after": []})
+    return {
+        "plot": kinds_plot(*both) if all(side["words"] for side in both) else None,
+        "kinds": KINDS,
+        "counts": [(said, errors[name]) for name, said in ERROR_COUNTS.items() if errors.get(name)],
+        "confusions": [(title, rows) for title, rows in (("Rarer", fixed), ("New or more frequent", new)) if rows],
+        "words": [
+            (title, errors[name])
+            for title, name in (("Words fixed", "fixed"), ("Words broken", "broken"))
+            if errors.get(name)
+        ],
+    }
+
+
+def confusion_changes(confusions: Mapping[str, Sequence[Sequence[Any]]]) -> tuple[list[Section], list[Section]]:
+    """The frequent confusions that became rarer, and those that are new or became more frequent.
+
+    Each holds `said`, `heard`, `before` and `after`: counts, as text. A list of report.json ends somewhere: what is
+    not in a full one happened at most as often as its last, which is said as "≤ 3".
+    """
+    sides = {name: {(said, heard): number for said, heard, number in confusions[name]} for name in ("before", "after")}
+    most = {name: min(found.values()) if len(found) >= LISTED else 0 for name, found in sides.items()}
+    fixed, new = [], []
+    for key in dict.fromkeys([*sides["before"], *sides["after"]]):
+        counts = {name: found.get(key, most[name]) for name, found in sides.items()}
+        shown = {
+            name: words.count(counts[name]) if key in found or not most[name] else f"≤ {most[name]}"
+            for name, found in sides.items()
+        }
+        row = {"said": key[0], "heard": key[1], "by": counts["after"] - counts["before"], **shown}
+        if row["by"]:
+            (fixed if row["by"] < 0 else new).append(row)
+    return sorted(fixed, key=lambda row: row["by"]), sorted(new, key=lambda row: -row["by"])
+
+
+def curves(log: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Loss and dev WER over the steps, as far as they were logged."""
+    loss, dev = _series(log, "loss"), [(step, 100 * value) for step, value in _series(log, "dev_wer")]
+    drawn = [curve_plot("Training loss", "loss", loss)] if loss else []
+    return [*drawn, curve_plot("WER on the dev split", "WER (%)", dev, lowest=True)] if dev else drawn
+
+
+def _series(log: Sequence[Mapping[str, Any]], name: str) -> list[Point]:
+    """The finite values of one logged quantity by step."""
+    found = [(entry["step"], entry[name]) for entry in log if entry.get(name) is not None and "step" in entry]
+    return [(step, value) for step, value in found if math.isfinite(value)]
+
+
+def _has_words(found: Mapping[str, Any]) -> bool:
+    """Whether there is a WER on both sides."""
+    return all(found[side]["wer"] is not None for side in ("before", "after"))
