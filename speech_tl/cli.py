@@ -61,6 +61,7 @@ def adapt(
         return
     from speech_tl.adaptation import adapt as run
     from speech_tl.adaptation import run_path
+    from speech_tl.reporting.guards import guard_warnings
     from speech_tl.reporting.page import terminal_table
 
     folder = run_path(chosen, out)
@@ -72,6 +73,11 @@ def adapt(
     console.print(terminal_table(result.report))
     for line in _what_next(result.folder):
         screen.line(line)
+    worse = guard_warnings(result.report["guards"])
+    if worse and chosen.report.strict_guards:
+        raise PartlyDone(f"{len(worse)} of {len(result.guards)} guards became worse than they may", worse)
+    for line in worse:
+        screen.line(f"Warning: {line}")
 
 
 @app.command()

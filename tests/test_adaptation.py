@@ -257,11 +257,12 @@ def test_a_run_killed_at_any_stage_ends_as_one_that_was_not(
 
 def killed_at(stage: str, patch: pytest.MonkeyPatch) -> None:
     """Have the next run die in a stage."""
-    import speech_tl.adaptation as adaptation
+    from speech_tl import adaptation
+    from speech_tl.adaptation import measuring
     from speech_tl.training.progress import LogFile
 
     measured: list[int] = []
-    evaluate = adaptation.evaluate_utterances
+    evaluate = measuring.evaluate_utterances
 
     def evaluate_or_die(*arguments: Any) -> Any:
         measured.append(1)
@@ -272,7 +273,7 @@ def killed_at(stage: str, patch: pytest.MonkeyPatch) -> None:
     def die(*_: Any, **__: Any) -> None:
         raise Killed
 
-    patch.setattr(adaptation, "evaluate_utterances", evaluate_or_die)
+    patch.setattr(measuring, "evaluate_utterances", evaluate_or_die)
     if stage == "report":
         patch.setattr(adaptation, "build_report", die)
     if stage == "training":

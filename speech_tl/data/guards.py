@@ -52,6 +52,7 @@ class Guard:
         limit: by how much the WER may rise, as a fraction.
         facts: for its summaries: source, split, fingerprint, counts.
         excluded: rows set aside.
+        set_to: language that a model which writes several is set to while it decodes this; None is the target's.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Guard:
     limit: float
     facts: dict[str, Any]
     excluded: list[Excluded] = field(default_factory=list)
+    set_to: str | None = None
 
 
 def read_guard(name: str, options: GuardOptions, seed: int) -> Manifest:

@@ -56,6 +56,11 @@ class RunFolder:
             )
         self.resumed = resume
 
+    @property
+    def model_folder(self) -> Path:
+        """Where the adapted model is saved."""
+        return self.path / "model"
+
     def open(self, parameters: int, facts: dict[str, Any], seed: int, device: str) -> None:
         """Make the folder and note what the run depends on.
 
@@ -86,7 +91,8 @@ class RunFolder:
         self._write_json("environment.json", environment)
 
     def evaluation(self, name: str, measure: Callable[[], Evaluation]) -> Evaluation:
-        """The evaluation called "before" or "after": read if it is there, else measured and written."""
+        """The evaluation in the folder `name`, such as "before" or "guards/NAME/after": read if it is there, else
+        measured and written."""
         folder = self.path / name
         if (folder / "summary.json").is_file():
             return Evaluation.read(folder)
@@ -102,9 +108,10 @@ class RunFolder:
         if done.is_file():
             values = json.loads(done.read_text(encoding="utf-8"))
             values["problems"] = {int(index): problem for index, problem in values["problems"].items()}
-            return load_model(self.path / "model", language=model.language), TrainingResult(**values)
+            return load_model(self.model_folder, language=model.language), TrainingResult(**values)
         result = learn()
-        model.save(self.path / "model")
+        model.save(self.model_folder)
+        model.source = str(self.model_folder)
         self._write_json("training/result.json", dataclasses.asdict(result))
         return model, result
 

@@ -1,0 +1,153 @@
+"""The story of a run: measure, train, measure again, report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speech_tl.adaptation.measuring import Bench
+from speech_tl.adaptation.preparation import Data, prepare
+from speech_tl.data.check import write_excluded
+from speech_tl.data.manifest import Excluded
+from speech_tl.recipe import Recipe
+from speech_tl.reporting.page import build_report, write_report
+from speech_tl.reporting.plan import plan_text
+from speech_tl.reporting.screen import Screen
+from speech_tl.scoring.wer import Evaluation
+from speech_tl.text import get_normaliser
+from speech_tl.training.estimate import estimate
+from speech_tl.training.run_folder import BYTES_A_PARAMETER, RunFolder
+from speech_tl.training.train import TrainingResult, train
+
+if TYPE_CHECKING:
+    from speech_tl.models.base import AcousticModel
+
+
+@dataclass
+class AdaptationResult:
+    """What a run gave.
+
+    Attributes:
+        report: what report.json holds.
+        before, after: the test split by the untouched and by the adapted model.
+        guards: the same of every guard, (before, after) by name.
+        folder: the run's folder.
+        model: the adapted model.
+    """
+
+    report: dict[str, Any]
+    before: Evaluation
+    after: Evaluation
+    guards: dict[str, tuple[Evaluation, Evaluation]]
+    folder: Path
+    model: AcousticModel
+
+
+def adapt(
+    recipe: Recipe, out: str | Path | None = None, *, resume: bool = False, screen: Screen | None = None
+) -> AdaptationResult:
+    """Run a recipe: before, train, after, report.
+
+    Args:
+        recipe: what to do.
+        out: the run's folder; None is runs/NAME.
+        resume: continue a run that was killed or interrupted, from its last checkpoint.
+        screen: where to show progress; None is silent.
+
+    Raises:
+        BadInput: anything the recipe, the data or the folder make impossible; nothing is half-written then.
+    """
+    screen = screen or Screen()
+    run = RunFolder(run_path(recipe, out), recipe.to_yaml(), resume)
+    model, data = prepare(recipe, screen)
+    run.open(model.parameter_counts()[1], data.facts, recipe.seed, model.device.type)
+    write_excluded(run.path / "excluded.jsonl", data.excluded)
+
+    bench = Bench(recipe, data, run, screen)
+    before = bench.before(model)
+    model, trained = run.training(model, lambda: _train(model, data, recipe, run, screen))
+    after = bench.after(model, before)
+
+    write_excluded(run.path / "excluded.jsonl", [*data.excluded, *_lost_while_training(data, trained)])
+    guards = {name: (before.guards[name], after.guards[name]) for name in before.guards}
+    report = build_report(
+        recipe.model_dump(mode="json"),
+        before.test,
+        after.test,
+        guards=guards,
+        guard_limits={guard.name: guard.limit for guard in data.guards},
+        leaks=data.leaks,
+        by=recipe.scoring.by,
+        training=trained.figures,
+        model=model.describe() | {name: before.test.model.get(name) for name in ("source", "revision")},
+        data=data.facts,
+        notes=[*data.notes, *trained.notes],
+        seed=recipe.seed,
+    )
+    write_report(report, run.path, before.test, after.test, run.log())
+    return AdaptationResult(report, before.test, after.test, guards, run.path, model)
+
+
+def plan(recipe: Recipe, screen: Screen | None = None) -> str:
+    """What `adapt` would do with a recipe, and about how long it would take: reads, measures, and writes nothing.
+
+    Returns:
+        The resolved recipe as YAML, followed by data, model, steps, time and memory as comments.
+
+    Raises:
+        BadInput: as `adapt`.
+    """
+    screen = screen or Screen()
+    model, data = prepare(recipe, screen)
+    recipe.strategy.prepare(model)
+    trainable, total = model.parameter_counts()
+    screen.line("three steps and one decoding batch, to measure ...")
+    guess = estimate(
+        model, data.train, data.dev, data.test, recipe.training, recipe.decoding, recipe.augment, recipe.seed
+    )
+    described = model.describe() | {
+        "source": recipe.model.source,
+        "trainable": trainable,
+        "device": model.device.type,
+        "normaliser": data.normaliser,
+    }
+    disk, guards = total * BYTES_A_PARAMETER, {guard.name: guard.facts for guard in data.guards}
+    return plan_text(recipe.to_yaml(), data.facts, data.excluded, data.notes, described, guess, disk, guards)
+
+
+def run_path(recipe: Recipe, out: str | Path | None) -> Path:
+    """The folder of a run: as wanted, else runs/NAME."""
+    return Path(out) if out else Path("runs") / recipe.name
+
+
+def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, screen: Screen) -> TrainingResult:
+    """Apply the strategy and train on what fits the model."""
+    recipe.strategy.prepare(model)
+    with screen.progress("training") as update:
+
+        def show(step: int, steps: int, latest: dict[str, float]) -> None:
+            update(step, steps, note=" ".join(f"{name} {value:.3f}" for name, value in latest.items()))
+
+        return train(
+            model,
+            data.train,
+            data.dev,
+            recipe.training,
+            run.path / "training",
+            seed=recipe.seed,
+            augment=recipe.augment,
+            decoding=recipe.decoding,
+            normaliser=get_normaliser(data.normaliser),
+            resume=run.resumed,
+            progress=show,
+        )
+
+
+def _lost_while_training(data: Data, trained: TrainingResult) -> list[Excluded]:
+    """Train rows that turned out unreadable in the loader."""
+    rows = []
+    for index, problem in sorted(trained.problems.items()):
+        utterance, row = data.train[index], int(data.train.rows[index]) + 1
+        rows.append(Excluded(utterance.id, utterance.audio, row, "train", "unreadable", problem))
+    return rows

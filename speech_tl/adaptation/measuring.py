@@ -1,0 +1,103 @@
+"""Before and after: the test split and every guard by one model, decoded alike, each once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+
+from speech_tl.adaptation.preparation import Data, starts_anew
+from speech_tl.data.guards import Guard
+from speech_tl.data.manifest import Manifest
+from speech_tl.evaluation import evaluate_utterances
+from speech_tl.models.load import load_model
+from speech_tl.recipe import Recipe
+from speech_tl.reporting.screen import Screen
+from speech_tl.scoring.wer import Evaluation
+from speech_tl.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from speech_tl.models.base import AcousticModel
+
+Load = Callable[[str | None], "AcousticModel"]
+"""The model, set to a language; None is the target's."""
+
+
+@dataclass
+class Measured:
+    """What one model wrote: for the test split, and for each guard by name."""
+
+    test: Evaluation
+    guards: dict[str, Evaluation] = field(default_factory=dict)
+
+
+class Bench:
+    """The test sets of a run and the one way a model is put on them."""
+
+    def __init__(self, recipe: Recipe, data: Data, run: RunFolder, screen: Screen) -> None:
+        """Keep what before and after have in common."""
+        self.recipe, self.data, self.run, self.screen = recipe, data, run, screen
+
+    def before(self, model: AcousticModel) -> Measured:
+        """By the checkpoint as published, without the characters that were added to `model`.
+
+        A model that could not write before is measured as it is.
+        """
+        anew = starts_anew(self.recipe, model)
+        return self._measured("before", lambda set_to: model if anew else self._published(set_to), {})
+
+    def after(self, model: AcousticModel, before: Measured) -> Measured:
+        """By the adapted model; its summaries say what it was adapted from."""
+        source = {name: before.test.model.get(name) for name in ("source", "revision")}
+
+        def load(set_to: str | None) -> AcousticModel:
+            return model if set_to is None else load_model(self.run.model_folder, language=set_to)
+
+        return self._measured("after", load, {"revision": None, "adapted_from": source})
+
+    def _published(self, set_to: str | None) -> AcousticModel:
+        options = self.recipe.model
+        language = set_to or self.data.language
+        return load_model(options.source, language=language, task=options.task, revision=options.revision)
+
+    def _measured(self, stage: str, load: Load, described: dict[str, Any]) -> Measured:
+        """All test sets by one model; what the run's folder holds is not decoded again.
+
+        Args:
+            stage: "before" or "after", the name of folders.
+            load: called only when there is something to decode, and once for each language.
+            described: what the summaries say of the model beside its own description.
+        """
+        load, data = cache(load), self.data
+
+        def test() -> Evaluation:
+            return self._decoded(stage, load(None), data.test, data.normaliser, data.facts, described)
+
+        def guarded(guard: Guard) -> Evaluation:
+            sought = (guard.utterances, guard.normaliser, guard.facts)
+            return self._decoded(f"{stage}, guard {guard.name}", load(guard.set_to), *sought, described)
+
+        measured = Measured(self.run.evaluation(stage, test))
+        for guard in data.guards:
+            place = f"guards/{guard.name}/{stage}"
+            measured.guards[guard.name] = self.run.evaluation(place, partial(guarded, guard))
+        return measured
+
+    def _decoded(
+        self,
+        title: str,
+        model: AcousticModel,
+        utterances: Manifest,
+        normaliser: str,
+        facts: dict[str, Any],
+        described: dict[str, Any],
+    ) -> Evaluation:
+        """Decode and score one test set."""
+        with self.screen.progress(f"{title}: decoding {len(utterances)} utterances") as update:
+            evaluation = evaluate_utterances(model, utterances, normaliser, self.recipe.decoding, facts, update)
+        evaluation.model |= described
+        wer = evaluation.score.wer
+        told = f"WER {wer:.1%} ({evaluation.normaliser})" if wer is not None else "no words"
+        self.screen.line(f"{title}: {told}")
+        return evaluation

@@ -1,0 +1,205 @@
+"""Before anything is measured: the data read, split and checked, the guards too, and the model that shall learn."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
+from speech_tl.data.guards import Guard, checked_guard, read_guard
+from speech_tl.data.leaks import TRAIN_AND_TEST, find_leaks, leak_notes
+from speech_tl.data.manifest import Excluded, Manifest, open_data
+from speech_tl.errors import BadInput
+from speech_tl.evaluation import require_columns, the_language
+from speech_tl.models.fresh import new_model
+from speech_tl.models.load import load_model
+from speech_tl.recipe import Recipe
+from speech_tl.reporting.screen import Screen
+from speech_tl.text import default_normaliser, get_normaliser
+
+if TYPE_CHECKING:
+    from speech_tl.models.base import AcousticModel
+
+
+@dataclass
+class Data:
+    """The utterances of a run after the check.
+
+    Attributes:
+        train, dev, test: usable utterances.
+        language: of the speech, as far as recipe or manifest say.
+        normaliser: name of what WERs are measured with.
+        check: what the check found.
+        leaks: what train and test share, as the report has it.
+        guards: other test sets that must not be spoilt.
+        notes: sentences for the report.
+        facts: for the report: source, fingerprint, counts.
+    """
+
+    train: Manifest
+    dev: Manifest
+    test: Manifest
+    language: str | None
+    normaliser: str
+    check: CheckResult
+    leaks: dict[str, Any]
+    guards: list[Guard]
+    notes: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def excluded(self) -> list[Excluded]:
+        """All rows set aside before training, the guards' too, which have "guard NAME" for a split."""
+        guards = [replace(row, split=f"guard {guard.name}") for guard in self.guards for row in guard.excluded]
+        return [*self.check.excluded, *guards]
+
+
+def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
+    """Read, split and check what a recipe's `data` describes, and load the model that shall learn from it.
+
+    Raises:
+        BadInput: no data, no text, no usable rows in a split or a guard, a speaker in both train and test, or no such
+            model.
+    """
+    options = recipe.data
+    split = open_data(options)
+    require_columns(split.manifest, recipe.scoring.by, "scoring.by")
+    language = recipe.model.language or options.language or the_language(split.manifest)
+    normaliser = get_normaliser(recipe.scoring.normaliser or default_normaliser(language)).name
+    guards = _guards(recipe, language, normaliser, screen)
+    model = load_for(recipe, [text for text in split.manifest.split("train").column("text") if text], language)
+    with screen.progress("checking the data") as update:
+        check = check_manifest(
+            split.manifest,
+            model=model,
+            depth=RUN_DEPTH,
+            progress=update,
+            min_duration_s=options.min_duration_s,
+            max_duration_s=options.max_duration_s,
+        )
+    _refuse_shared_speakers(recipe, check, split.basis)
+    parts = _parts(split.manifest, check)
+    with screen.progress("comparing the audio of train and test") as update:
+        leaks = find_leaks(parts["train"], parts["test"], check.shared_speakers, check.shared_sentences, update)
+    notes = [*([split.note] if split.note else []), *leak_notes(leaks)]
+    if model.head_is_new:
+        notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
+    return model, Data(
+        **parts,
+        language=language,
+        normaliser=normaliser,
+        check=check,
+        leaks=leaks,
+        guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
+        notes=notes + [_set_aside(guard) for guard in guards if guard.excluded],
+        facts=_facts(recipe, split.manifest, check, parts, language),
+    )
+
+
+def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Screen) -> list[Guard]:
+    """Every guard, read and checked; all are read first, so that a wrong path is told at once.
+
+    Args:
+        recipe: whose guards.
+        language, normaliser: of the target, for guards that have none of their own.
+        screen: where to show progress.
+    """
+    read = {name: read_guard(name, options, recipe.data.split_seed) for name, options in recipe.guards.items()}
+    guards = []
+    for name, manifest in read.items():
+        options = recipe.guards[name]
+        spoken = options.language or the_language(manifest) or language
+        usual = normaliser if spoken == language else default_normaliser(spoken)
+        with screen.progress(f"checking guard {name}") as update:
+            guards.append(
+                checked_guard(
+                    name,
+                    options,
+                    manifest,
+                    recipe.data,
+                    language=spoken,
+                    normaliser=options.normaliser or usual,
+                    progress=update,
+                )
+            )
+    return guards
+
+
+def _set_to(recipe: Recipe, model: AcousticModel, language: str | None, guard: Guard) -> str | None:
+    """What a model that writes several languages is set to for a guard; None where the target's setting serves."""
+    switches = getattr(model, "multilingual", False) and not starts_anew(recipe, model)
+    return guard.language if switches and guard.language not in (language, model.language) else None
+
+
+def _set_aside(guard: Guard) -> str:
+    """For the report: how many of a guard's rows are in no figure."""
+    kinds = ", ".join(f"{count} {kind}" for kind, count in guard.facts["excluded"].items())
+    return f"guard {guard.name}: {len(guard.excluded)} rows set aside ({kinds})"
+
+
+def _parts(manifest: Manifest, check: CheckResult) -> dict[str, Manifest]:
+    """The usable utterances of each split, all with a duration."""
+    usable = check.usable(manifest).with_column("duration", check.durations_s[check.clean_indices].tolist())
+    parts = {name: usable.split(name) for name in ("train", "dev", "test")}
+    for name, part in parts.items():
+        if not len(part):
+            raise BadInput(f"{manifest.source}: no usable utterance in split {name} (`speech-tl check` says why)")
+    return parts
+
+
+def _facts(
+    recipe: Recipe, manifest: Manifest, check: CheckResult, parts: dict[str, Manifest], language: str | None
+) -> dict[str, Any]:
+    """What a report says about the data."""
+    return {
+        "source": recipe.data.root,
+        "split": "test",
+        "fingerprint": manifest.fingerprint(),
+        "language": language,
+        "utterances": {name: len(part) for name, part in parts.items()},
+        "hours": {name: round(float(part.durations_s().sum()) / 3600, 3) for name, part in parts.items()},
+        "speakers": {name: check.speakers_by_split.get(name, 0) for name in parts},
+        "excluded": dict(Counter(row.problem for row in check.excluded)),
+    }
+
+
+def _refuse_shared_speakers(recipe: Recipe, check: CheckResult, basis: str) -> None:
+    """Refuse voices in both train and test, unless they are wanted or there is but one."""
+    speakers = check.shared_speakers.get(TRAIN_AND_TEST, [])
+    if speakers and basis != "sentence" and not recipe.data.allow_speaker_overlap:
+        named = ", ".join(speakers[:3]) + (" ..." if len(speakers) > 3 else "")
+        raise BadInput(
+            f"{recipe.data.root}: {len(speakers)} speakers are in both train and test ({named}): give them one "
+            "split each, or allow it with data.allow_speaker_overlap=true"
+        )
+
+
+def load_for(recipe: Recipe, texts: list[str], language: str | None) -> AcousticModel:
+    """The recipe's model, ready to learn: with the characters of the train texts, random weights if asked."""
+    import transformers
+
+    transformers.set_seed(recipe.seed)
+    options = recipe.model
+    if options.source.startswith("new:"):
+        model = new_model(options.source, texts, options.shape)
+    else:
+        model = load_model(
+            options.source,
+            language=language,
+            task=options.task,
+            texts=texts,
+            from_scratch=options.from_scratch,
+            revision=options.revision,
+        )
+    if options.audio_context != "auto":
+        model.audio_context = options.audio_context
+    problem = model.training_problem()
+    if problem:
+        raise BadInput(problem)
+    return model
+
+
+def starts_anew(recipe: Recipe, model: AcousticModel) -> bool:
+    """Whether there is no published checkpoint that could have written before: before is then measured on `model`."""
+    return recipe.model.source.startswith("new:") or recipe.model.from_scratch or model.head_is_new
