@@ -1,0 +1,57 @@
+"""Which rows of a test set are scored, and what they can be grouped by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from speech_tl.data.manifest import Manifest
+from speech_tl.errors import BadInput
+from speech_tl.scoring.sclite import IGNORED
+from speech_tl.text import nearest
+
+
+def with_texts(manifest: Manifest, silence: bool) -> Manifest:
+    """The manifest with a text in each row; where clips without speech are looked for, no text means an empty one.
+
+    Raises:
+        BadInput: there is no column text, and speech is looked for.
+    """
+    if not silence:
+        manifest.require_text()
+        return manifest
+    return manifest.with_column("text", [text or "" for text in manifest.texts("text")])
+
+
+def rows_to_score(
+    splits: Sequence[str | None], texts: Sequence[str | None], split: str | None, silence: bool, source: str
+) -> list[int]:
+    """The rows to score: of one split (all where no row names one or none is wanted), or its clips without speech.
+
+    Raises:
+        BadInput: no row of that split, or none without speech.
+    """
+    everything = split is None or not any(splits)
+    in_split = [row for row, name in enumerate(splits) if everything or name == split]
+    if not in_split:
+        there = ", ".join(sorted({name for name in splits if name}))
+        raise BadInput(f"{source} has no rows of split {split} (there are: {there})")
+    if not silence:
+        return [row for row in in_split if texts[row] != IGNORED]
+    silent = [row for row in in_split if not (texts[row] or "").strip()]
+    if not silent:
+        raise BadInput(f"--silence: all {len(in_split)} rows of {source} have text; expected clips without speech")
+    return silent
+
+
+def require_known(there: Iterable[str], source: str, columns: Sequence[str], option: str) -> None:
+    """Refuse columns to group by that are not among those that are `there`; `option` is what named them.
+
+    Raises:
+        BadInput: the first that is not there, with the nearest that is.
+    """
+    there = list(there)
+    for column in columns:
+        if column not in there:
+            close = nearest(column, there)
+            hint = f"; did you mean {close}?" if close else f" (there are: {', '.join(there) or 'none'})"
+            raise BadInput(f"{option} {column}: {source} has no such column to group by{hint}")
