@@ -36,18 +36,29 @@ def align(references: Sequence[str], hypotheses: Sequence[str], unit: str = "wor
 
 def chunks_of(reference: str, hypothesis: str) -> list[Chunk]:
     """The word alignment of one pair, in order, for showing."""
+    return chunks_of_all([reference], [hypothesis])[0]
+
+
+def chunks_of_all(references: Sequence[str], hypotheses: Sequence[str]) -> list[list[Chunk]]:
+    """The word alignment of each pair, by one jiwer pass: the same alignments that `align` counts."""
     import jiwer
 
-    result = jiwer.process_words(reference, hypothesis)
-    said, heard = result.references[0], result.hypotheses[0]
+    if not references:
+        return []
+    result = jiwer.process_words(list(references), list(hypotheses))
     return [
-        Chunk(
-            found.type,
-            said[found.ref_start_idx : found.ref_end_idx],
-            heard[found.hyp_start_idx : found.hyp_end_idx],
-        )
-        for found in result.alignments[0]
+        [_chunk(found, said, heard) for found in chunks]
+        for said, heard, chunks in zip(result.references, result.hypotheses, result.alignments, strict=True)
     ]
+
+
+def _chunk(found: Any, said: Sequence[str], heard: Sequence[str]) -> Chunk:
+    """One of jiwer's chunks with its words."""
+    return Chunk(
+        found.type,
+        list(said[found.ref_start_idx : found.ref_end_idx]),
+        list(heard[found.hyp_start_idx : found.hyp_end_idx]),
+    )
 
 
 def _edits(units: int, chunks: Sequence[Any]) -> Edits:
