@@ -12,7 +12,8 @@ from speech_tl.reporting.guards import LIMIT, guard_warnings, judged
 from speech_tl.reporting.html import html_page
 from speech_tl.reporting.markdown import markdown_page
 from speech_tl.scoring.files import plain, write_json
-from speech_tl.scoring.groups import group
+from speech_tl.scoring.groups import compare_groups, gap, group
+from speech_tl.scoring.kinds import error_kinds
 from speech_tl.scoring.pairing import differing_conditions, pair
 from speech_tl.scoring.significance import change_interval
 from speech_tl.scoring.wer import Evaluation, Score
@@ -77,13 +78,16 @@ def build_report(
     price = {
         name: judged(_before_after(*sides, seed), limits.get(name, LIMIT)) for name, sides in (guards or {}).items()
     }
+    groups = {column: compare_groups(before.utterances, after.utterances, column, seed) for column in by}
     known = dict.fromkeys(TRAINING) if training else {}
     return plain(
         {
             "recipe": recipe,
             "target": _before_after(before, after, seed),
             "guards": price,
-            "groups": {column: _groups(before, after, column) for column in by},
+            "groups": groups,
+            "gaps": {column: gap(found) for column, found in groups.items()},
+            "errors": error_kinds(before.utterances, after.utterances),
             "training": {**known, **(training or {})},
             "model": dict(model) if model is not None else after.model,
             "decoding": after.decoding,
@@ -208,15 +212,6 @@ def _conditions(pairs: Mapping[str, Pair]) -> list[str]:
         for name, sides in pairs.items()
         for line in differing_conditions(*sides)
     ]
-
-
-def _groups(before: Evaluation, after: Evaluation, column: str) -> dict[str, dict[str, Any]]:
-    """Both scores of each value of a column."""
-    first, second = group(before, column), group(after, column)
-    return {
-        value: {"before": first[value].as_dict(), "after": second[value].as_dict(), "words": first[value].words}
-        for value in first
-    }
 
 
 def _own_notes(after: Evaluation) -> list[str]:

@@ -1,32 +1,47 @@
-"""For whom: the same figures for each value of a manifest column."""
+"""For whom: the same figures for each value of a manifest column, and how far the best and the worst are apart."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from speech_tl.errors import BadInput
+from speech_tl.scoring.bands import MANY, band_order, banded
+from speech_tl.scoring.significance import bootstrap_change
 from speech_tl.scoring.wer import Evaluation, Score, ScoredUtterance
 from speech_tl.text import nearest
 
 UNKNOWN = "unknown"
+SMALL_GROUP_WORDS = 200  # reference words: with fewer, a group is too small to judge
+DURATION_BAND = "duration_band"
+DERIVED = (DURATION_BAND,)
+"""Columns to group by that no manifest needs to have."""
 
 
-def split_by(evaluation: Evaluation, column: str) -> dict[str, list[ScoredUtterance]]:
-    """The utterances by the value of a manifest column, sorted by value (numbers as numbers); empty is "unknown".
+def members(utterances: Sequence[ScoredUtterance], column: str) -> dict[str, list[int]]:
+    """The indices of the utterances with each value of a column, sorted by value; empty values are "unknown".
+
+    Numbers are sorted as numbers; more than a dozen different ones (ages, noise levels) are put into bands with round
+    borders. `duration_band` needs no column: it is made of the utterances' lengths in seconds.
 
     Raises:
         BadInput: no utterance has that column (the message names those there are).
     """
-    columns = dict.fromkeys(name for utterance in evaluation.utterances for name in utterance.columns)
-    if column not in columns:
-        close = nearest(column, columns)
-        hint = f"; did you mean {close!r}?" if close else ""
-        raise BadInput(f"cannot group by {column!r}: the test set has {', '.join(columns) or 'no columns'}{hint}")
-    found: dict[str, list[ScoredUtterance]] = defaultdict(list)
-    for utterance in evaluation.utterances:
-        found[_label(utterance.columns.get(column))].append(utterance)
-    return {value: found[value] for value in sorted(found, key=_order)}
+    found: dict[str, list[int]] = {}
+    for index, label in enumerate(_labels(utterances, column)):
+        found.setdefault(label, []).append(index)
+    return {label: found[label] for label in sorted(found, key=_order)}
+
+
+def split_by(evaluation: Evaluation, column: str) -> dict[str, list[ScoredUtterance]]:
+    """The utterances with each value of `column`, as `members` has them.
+
+    Raises:
+        BadInput: no utterance has that column.
+    """
+    utterances = evaluation.utterances
+    return {value: [utterances[i] for i in indices] for value, indices in members(utterances, column).items()}
 
 
 def group(evaluation: Evaluation, column: str) -> dict[str, Score]:
@@ -38,15 +53,92 @@ def group(evaluation: Evaluation, column: str) -> dict[str, Score]:
     return {value: Score.of(utterances) for value, utterances in split_by(evaluation, column).items()}
 
 
-def _label(value: Any) -> str:
-    """A column's value as the report names it."""
-    text = "" if value is None else str(value).strip()
-    return text or UNKNOWN
+def compare_groups(
+    before: Sequence[ScoredUtterance], after: Sequence[ScoredUtterance], column: str, seed: int = 0
+) -> dict[str, dict[str, Any]]:
+    """Both scores of each value of `column`, as they stand in report.json.
+
+    Args:
+        before, after: of the same utterances in the same order; `before` says who belongs to which group.
+        column: of the manifest, or one of `DERIVED`.
+        seed: of the bootstrap.
+
+    Returns:
+        By value: `before`, `after`, `words`, `change` (`absolute` and `ci95`), and `small`: too few words to judge.
+
+    Raises:
+        BadInput: no utterance has that column.
+    """
+    found = {}
+    for value, indices in members(before, column).items():
+        first, second = [before[i] for i in indices], [after[i] for i in indices]
+        scores, change = (Score.of(first), Score.of(second)), bootstrap_change(first, second, seed).as_dict()
+        found[value] = {
+            "before": scores[0].as_dict(),
+            "after": scores[1].as_dict(),
+            "words": scores[0].words,
+            "change": {name: change[name] for name in ("absolute", "ci95")},
+            "small": scores[0].words < SMALL_GROUP_WORDS,
+        }
+    return found
+
+
+def gap(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]] | None:
+    """How far the groups with the lowest and the highest WER are apart, before and after.
+
+    Args:
+        groups: from `compare_groups`. Small groups and those of unknown value are left out.
+
+    Returns:
+        By side: `best` and `worst`, the values, and `gap` as a fraction; None with fewer than two groups.
+    """
+    judged = {value: found for value, found in groups.items() if value != UNKNOWN and not found["small"]}
+    if len(judged) < 2:
+        return None
+    gaps = {}
+    for side in ("before", "after"):
+        wers = {value: found[side]["wer"] for value, found in judged.items()}
+        best, worst = min(wers, key=wers.__getitem__), max(wers, key=wers.__getitem__)
+        gaps[side] = {"best": best, "worst": worst, "gap": wers[worst] - wers[best]}
+    return gaps
+
+
+def _labels(utterances: Sequence[ScoredUtterance], column: str) -> list[str]:
+    """Each utterance's value of `column` as the report names it."""
+    columns = dict.fromkeys(name for utterance in utterances for name in utterance.columns)
+    if column not in columns:
+        if column == DURATION_BAND:
+            bands = banded([utterance.duration for utterance in utterances])
+            return [f"{band} s" if band else UNKNOWN for band in bands]
+        close = nearest(column, [*columns, *DERIVED])
+        hint = f"; did you mean {close!r}?" if close else ""
+        raise BadInput(f"cannot group by {column!r}: the test set has {', '.join(columns) or 'no columns'}{hint}")
+    texts = [_text(utterance.columns.get(column)) for utterance in utterances]
+    if column == "speaker" or column.endswith("_id") or not _many_numbers(texts):
+        return [text or UNKNOWN for text in texts]
+    return [band or UNKNOWN for band in banded([float(text) if text else None for text in texts])]
+
+
+def _text(value: Any) -> str:
+    """A column's value as text; "" where it is unknown."""
+    return "" if value is None or value != value else str(value).strip()
+
+
+def _many_numbers(texts: Sequence[str]) -> bool:
+    """Whether these are quantities of many sizes; codes that are padded with zeros ("0007") are none."""
+    different = {text for text in texts if text}
+    return len(different) > MANY and all(_is_quantity(text) for text in different)
+
+
+def _is_quantity(text: str) -> bool:
+    """Whether a text is a finite number as one writes quantities."""
+    try:
+        return math.isfinite(float(text)) and not (len(text) > 1 and text[0] == "0" and text[1].isdigit())
+    except ValueError:
+        return False
 
 
 def _order(label: str) -> tuple[int, float, str]:
-    """Numbers in their order, then words, then what is unknown."""
-    try:
-        return 0, float(label), label
-    except ValueError:
-        return (2 if label == UNKNOWN else 1), 0.0, label
+    """Numbers and bands in their order, then words, then what is unknown."""
+    number = band_order(label)
+    return (0, number, label) if number is not None else (2 if label == UNKNOWN else 1, 0.0, label)

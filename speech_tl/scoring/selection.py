@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
+from speech_tl.scoring.groups import DERIVED
 from speech_tl.scoring.sclite import IGNORED
 from speech_tl.text import nearest
 
@@ -49,7 +50,7 @@ def require_known(there: Iterable[str], source: str, columns: Sequence[str], opt
     Raises:
         BadInput: the first that is not there, with the nearest that is.
     """
-    there = list(there)
+    there = list(dict.fromkeys([*there, *DERIVED]))
     for column in columns:
         if column not in there:
             close = nearest(column, there)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from speech_tl.errors import BadInput
 from speech_tl.scoring import files
@@ -27,6 +27,7 @@ KEYS = (
     "reference_raw",
     "hypothesis_raw",
 )
+TEXTS = ("reference", "hypothesis", "reference_raw", "hypothesis_raw")
 
 
 class UtteranceLike(Protocol):
@@ -41,12 +42,21 @@ class UtteranceLike(Protocol):
     columns: dict[str, Any]
 
 
+class Raw(NamedTuple):
+    """One utterance's counts over the texts as written: case, punctuation and all."""
+
+    words: int
+    errors: int
+    characters: int
+    character_edits: int
+
+
 @dataclass(frozen=True)
 class ScoredUtterance:
     """One utterance's texts and counts: a row of utterances.jsonl.
 
-    `reference` and `hypothesis` are the normalised texts that were compared, `..._raw` are as written; `duration` in
-    seconds; `columns` holds the manifest's other columns.
+    `reference` and `hypothesis` are the normalised texts that were compared, `..._raw` are as written, and `raw` is
+    what comparing those would count; `duration` in seconds; `columns` holds the manifest's other columns.
     """
 
     id: str
@@ -61,6 +71,7 @@ class ScoredUtterance:
     insertions: int
     characters: int
     character_edits: int
+    raw: Raw
     duration: float | None = None
     columns: dict[str, Any] = field(default_factory=dict)
 
@@ -97,6 +108,7 @@ class Score:
             when the references hold no word at all (`insertions` then says what was heard in silence).
         cer: the same over characters, the spaces between words included.
         ci95: 95 % interval of the WER, (low, high), by bootstrap over speakers; None where it cannot be drawn.
+        raw: `wer` and `cer` of the texts as written: what a model gains here and not above, it gained in formatting.
     """
 
     wer: float | None
@@ -107,26 +119,34 @@ class Score:
     deletions: int
     insertions: int
     ci95: tuple[float, float] | None
+    raw: dict[str, float | None]
 
     @classmethod
     def of(cls, utterances: Sequence[ScoredUtterance]) -> Score:
         """Sum the counts of `utterances`."""
         words = sum(utterance.words for utterance in utterances)
         characters = sum(utterance.characters for utterance in utterances)
+        raw = Raw(*(sum(utterance.raw[count] for utterance in utterances) for count in range(len(Raw._fields))))
         return cls(
-            wer=sum(utterance.errors for utterance in utterances) / words if words else None,
-            cer=sum(utterance.character_edits for utterance in utterances) / characters if characters else None,
+            wer=_rate(sum(utterance.errors for utterance in utterances), words),
+            cer=_rate(sum(utterance.character_edits for utterance in utterances), characters),
             words=words,
             utterances=len(utterances),
             substitutions=sum(utterance.substitutions for utterance in utterances),
             deletions=sum(utterance.deletions for utterance in utterances),
             insertions=sum(utterance.insertions for utterance in utterances),
             ci95=wer_interval(utterances),
+            raw={"wer": _rate(raw.errors, raw.words), "cer": _rate(raw.character_edits, raw.characters)},
         )
 
     def as_dict(self) -> dict[str, Any]:
         """The score as it stands in summary.json and report.json."""
         return {**vars(self), "ci95": list(self.ci95) if self.ci95 else None}
+
+
+def _rate(errors: int, units: int) -> float | None:
+    """Errors a unit; None where there are no units."""
+    return errors / units if units else None
 
 
 @dataclass
@@ -225,6 +245,7 @@ def _compare(pairs: Sequence[tuple[UtteranceLike, str]], rules: Normaliser) -> l
     references = [rules(said.text or "") for said, _ in pairs]
     hypotheses = [rules(heard) for _, heard in pairs]
     words, characters = align(references, hypotheses), align(references, hypotheses, "characters")
+    raw = _raw_counts([said.text or "" for said, _ in pairs], [heard for _, heard in pairs])
     return [
         ScoredUtterance(
             id=said.id,
@@ -239,10 +260,22 @@ def _compare(pairs: Sequence[tuple[UtteranceLike, str]], rules: Normaliser) -> l
             insertions=words[row].insertions,
             characters=characters[row].units,
             character_edits=sum(characters[row][1:]),
+            raw=raw[row],
             duration=_duration_s(said),
             columns={**_segment(said), **said.columns},
         )
         for row, (said, heard) in enumerate(pairs)
+    ]
+
+
+def _raw_counts(references: Sequence[str], hypotheses: Sequence[str]) -> list[Raw]:
+    """The counts over texts as written, only white space squeezed."""
+    as_written = get_normaliser("none")
+    sides = [as_written(text) for text in references], [as_written(text) for text in hypotheses]
+    words, characters = align(*sides), align(*sides, "characters")
+    return [
+        Raw(found.units, sum(found[1:]), spelt.units, sum(spelt[1:]))
+        for found, spelt in zip(words, characters, strict=True)
     ]
 
 
@@ -259,23 +292,25 @@ def _segment(said: UtteranceLike) -> dict[str, float | None]:
 
 
 def _from_rows(rows: Sequence[dict[str, Any]], path: Path) -> list[ScoredUtterance]:
-    """The utterances of utterances.jsonl; characters, which it does not hold, are counted again."""
+    """The utterances of utterances.jsonl; what it does not hold (characters, raw errors) is counted again."""
     for line, row in enumerate(rows, 1):
-        if not all(isinstance(row[key], str) for key in ("reference", "hypothesis")):
-            raise BadInput(f"{path}, line {line}: reference and hypothesis must be text")
+        if not all(isinstance(row[key], str) for key in TEXTS):
+            raise BadInput(f"{path}, line {line}: {', '.join(TEXTS)} must be text")
     references, hypotheses = [row["reference"] for row in rows], [row["hypothesis"] for row in rows]
     words, characters = align(references, hypotheses), align(references, hypotheses, "characters")
     for line, row in enumerate(rows, 1):
         if not _belongs(row, words[line - 1]):
             raise BadInput(f"{path}, line {line} ({row['id']}): its counts do not belong to its texts; evaluate again")
+    raw = _raw_counts([row["reference_raw"] for row in rows], [row["hypothesis_raw"] for row in rows])
     return [
         ScoredUtterance(
             **{key: row[key] for key in KEYS},
             characters=spelt.units,
             character_edits=sum(spelt[1:]),
+            raw=written,
             columns={name: value for name, value in row.items() if name not in KEYS},
         )
-        for row, spelt in zip(rows, characters, strict=True)
+        for row, spelt, written in zip(rows, characters, raw, strict=True)
     ]
 
 

@@ -17,8 +17,8 @@ from speech_tl.reporting.page import TRAINING, build_report, terminal_table, wri
 from speech_tl.scoring.wer import Evaluation, score
 from tests.scoring.made import Said, evaluation
 
-SCORE = {"wer", "cer", "words", "utterances", "substitutions", "deletions", "insertions", "ci95"}
-CHANGE = {"absolute", "relative", "ci95", "p_value", "method"}
+SCORE = {"wer", "cer", "words", "utterances", "substitutions", "deletions", "insertions", "ci95", "raw"}
+CHANGE = {"absolute", "relative", "ci95", "p_value", "method", "won", "mapsswe"}
 HOSTILE = "<script>alert(1)</script>|`x`"
 
 
@@ -58,7 +58,7 @@ def test_report_json_has_the_contracts_keys(run) -> None:
         assert set(measured["wer_change"]) == CHANGE
     assert set(report["training"]) == set(TRAINING) and report["training"]["epochs"] is None
     assert set(report["groups"]) == {"gender", "age"} and set(report["groups"]["age"]) == {"0", "1", "2"}
-    assert set(report["groups"]["gender"]["f"]) == {"before", "after", "words"}
+    assert set(report["groups"]["gender"]["f"]) == {"before", "after", "words", "change", "small"}
     assert report["normaliser"] == "basic" and report["recipe"] == "scottish"
 
 
