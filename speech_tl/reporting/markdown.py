@@ -6,27 +6,46 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from speech_tl.reporting import words
+from speech_tl.reporting.sections import rate_of
 
 GROUPS_SHOWN = 12
+WORDS_SHOWN = 6
+SIDES = ("before", "after")
 
 
 def markdown_page(report: Mapping[str, Any]) -> str:
-    """The report as Markdown: figures before and after, whether the change is real, and under which conditions."""
+    """The report as Markdown: what changed, whether that is real, for whom, at what price, under which conditions.
+
+    Keys that older reports lack leave their parts out.
+    """
     target = report["target"]
     change = target["wer_change"]
+    tests = words.tests_lines({**change, "p_value": None})  # the bootstrap's p stands in the line of the change
     parts = [
         f"# {escaped(words.recipe_name(report))}",
-        f"**WER {words.percent(target['before']['wer'])} → {words.percent(target['after']['wer'])}**: "
-        f"{words.verdict(change)}.",
-        f"Change {words.change_line(change)} ({change['method']}).",
-        _scores(target),
-        _guards(report["guards"]),
-        *(_group(column, values) for column, values in report["groups"].items()),
-        _training(report["training"]),
-        _conditions(report),
+        f"**{headline(report)}**: {words.verdict(change)}.",
+        " ".join([f"Change {words.change_line(change)} ({change['method']}).", *tests]),
+        escaped(words.guards_verdict(report["guards"])) if report["training"] or report["guards"] else "",
         "\n".join(f"> {escaped(note)}" for note in report.get("notes", [])),
+        scores_table(target),
+        _guards(report["guards"]),
+        *(
+            _group(column, values, (report.get("gaps") or {}).get(column))
+            for column, values in report["groups"].items()
+        ),
+        _errors(report.get("errors") or {}),
+        _training(report["training"]),
+        folded("Conditions", _conditions(report)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def headline(report: Mapping[str, Any]) -> str:
+    """The leading rate before and after: "WER 25.0 % → 20.0 %"; of a language without spaces the CER comes first."""
+    target, rate = report["target"], rate_of(report)
+    rates = [rate, "wer"] if rate != "wer" else ["wer"]
+    told = [f"{name.upper()} {' → '.join(words.percent(target[side][name]) for side in SIDES)}" for name in rates]
+    return ", ".join(told)
 
 
 def escaped(text: Any) -> str:
@@ -43,51 +62,90 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _scores(target: Mapping[str, Any]) -> str:
-    """The main table."""
-    before, after = target["before"], target["after"]
-    rows = [
-        ["WER (95 % interval)", *(f"{words.percent(s['wer'])} ({words.interval(s['ci95'])})" for s in (before, after))],
-        ["CER", *(words.percent(side["cer"]) for side in (before, after))],
-    ]
-    for name in ("substitutions", "deletions", "insertions", "words", "utterances"):
-        rows.append([name, *(words.count(side[name]) for side in (before, after))])
-    return table(["", "before", "after"], rows)
+def folded(title: str, content: str) -> str:
+    """A part that a pull request shows folded, and any other reader as it is."""
+    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"
 
 
-def _guards(guards: Mapping[str, Any]) -> str:
-    """What the adaptation cost elsewhere."""
-    if not guards:
-        return ""
+def scores_table(target: Mapping[str, Any]) -> str:
+    """The main table: both scores and by how much they differ."""
+    before, after = sides = [target[side] for side in SIDES]
+    intervals = [f"{words.percent(side['wer'])} ({words.interval(side['ci95'])})" for side in sides]
+    rows = [["WER (95 % interval)", *intervals, words.change_of(before, after)]]
+    rows.append(["CER", *(words.percent(side["cer"]) for side in sides), words.change_of(before, after, "cer")])
+    if all(side.get("raw") for side in sides):
+        written = [side["raw"] for side in sides]
+        rates = [words.percent(raw["wer"]) for raw in written]
+        rows.append(["WER of the text as written", *rates, words.change_of(*written)])
+    for name in ("substitutions", "deletions", "insertions"):
+        counts = [words.count(side[name]) for side in sides]
+        rows.append([name, *counts, words.count_change(before, after, name)])
+    for name in ("words", "utterances"):
+        rows.append([name, *(words.count(side[name]) for side in sides), ""])
+    return table(["", "before", "after", "change"], rows)
+
+
+def guards_table(guards: Mapping[str, Any]) -> str:
+    """What the adaptation cost elsewhere, test set by test set."""
     rows = [
         [
             escaped(name),
-            *(words.percent(guard[side]["wer"]) for side in ("before", "after")),
-            words.points(guard["wer_change"]["absolute"]),
-            words.verdict(guard["wer_change"]),
+            *(words.percent(guard[side]["wer"]) for side in SIDES),
+            _with_interval(guard["wer_change"]),
+            words.points(guard.get("limit")),
+            f"**beyond its limit**, {words.verdict(guard['wer_change'])}"
+            if guard.get("exceeded")
+            else words.verdict(guard["wer_change"]),
         ]
         for name, guard in guards.items()
     ]
-    return "## Guards\n\n" + table(["test set", "WER before", "after", "points", ""], rows)
+    return table(["test set", "WER before", "after", "points (95 % interval)", "limit", ""], rows)
 
 
-def _group(column: str, values: Mapping[str, Any]) -> str:
-    """One column's groups, the largest ones where there are many."""
+def _guards(guards: Mapping[str, Any]) -> str:
+    """The guards under their heading."""
+    return "## Guards\n\n" + guards_table(guards) if guards else ""
+
+
+def _group(column: str, values: Mapping[str, Any], gap: Mapping[str, Any] | None) -> str:
+    """One column's groups, the largest ones where there are many, and how far the best and the worst are apart."""
     largest = sorted(values, key=lambda value: -values[value]["words"])[:GROUPS_SHOWN]
     rows = [
         [
-            escaped(value),
-            *(words.percent(found[side]["wer"]) for side in ("before", "after")),
-            words.change_of(found["before"], found["after"]),
+            escaped(value) + (" (too small to judge)" if found.get("small") else ""),
+            *(words.percent(found[side]["wer"]) for side in SIDES),
+            _with_interval(found["change"]) if "change" in found else words.change_of(found["before"], found["after"]),
             words.count(found["words"]),
         ]
         for value, found in values.items()
         if value in largest
     ]
-    found = table([escaped(column), "WER before", "after", "points", "words"], rows)
-    left = len(values) - len(largest)
-    more = f"\n\n{left} smaller groups are in report.json and report.html." if left else ""
-    return f"## By {escaped(column)}\n\n{found}{more}"
+    parts = [
+        f"## By {escaped(column)}",
+        escaped(words.gap_line(gap)),
+        table([escaped(column), "WER before", "after", "points (95 % interval)", "words"], rows),
+    ]
+    if left := len(values) - len(largest):
+        parts.append(f"{left} smaller groups are in report.json and report.html.")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _errors(errors: Mapping[str, Any]) -> str:
+    """The kinds of error in a few lines: words that were won and lost, confusions, what no speech explains."""
+    lines = []
+    for name, told in (("fixed", "words fixed"), ("broken", "words broken")):
+        if counted := errors.get(name):
+            lines.append(f"- {told}: " + ", ".join(f"{escaped(word)} {n}" for word, n in counted[:WORDS_SHOWN]))
+    for side in SIDES:
+        if confused := (errors.get("confusions") or {}).get(side):
+            pairs = [f"{escaped(said)} → {escaped(heard)} {n}" for said, heard, n in confused[:WORDS_SHOWN]]
+            lines.append(f"- confusions {side}: " + ", ".join(pairs))
+    strange = {"loops": "loops", "overlong": "longer than speech allows", "on_silence": "text where nothing is said"}
+    counts = [(told, errors[name]) for name, told in strange.items() if errors.get(name)]
+    counted = [f"{told} {sides['before']} → {sides['after']}" for told, sides in counts]
+    if counted:
+        lines.append(f"- utterances: {', '.join(counted)}")
+    return "## Errors\n\n" + "\n".join(lines) if lines else ""
 
 
 def _training(training: Mapping[str, Any]) -> str:
@@ -97,15 +155,25 @@ def _training(training: Mapping[str, Any]) -> str:
 
 
 def _conditions(report: Mapping[str, Any]) -> str:
-    """What a reader needs to repeat the measurement."""
+    """What a reader needs to repeat the measurement, and what test shares with train."""
     lines = [
         f"- normaliser: `{report['normaliser']}` (rules `{report.get('normaliser_hash', 'unknown')}`), the same for "
         "references and both models",
         f"- model: {escaped(words.short(report['model']))}",
         f"- decoding: {escaped(words.short(report['decoding']))}",
+        f"- versions: {escaped(words.short(report.get('versions') or 'unknown'))}",
     ]
     aside = words.set_aside(report)
     if aside:
         lines.append(f"- data: {escaped(aside)}")
+    lines.extend(f"- train and test: {escaped(line)}" for line in words.leak_lines(report.get("leaks")))
     lines.extend(f"- differs: {escaped(line)}" for line in report.get("conditions", []))
     return "\n".join(lines)
+
+
+def _with_interval(change: Mapping[str, Any]) -> str:
+    """A change in points with its 95 % interval."""
+    if not change.get("ci95"):
+        return words.points(change["absolute"])
+    low, high = (words.points(bound) for bound in change["ci95"])
+    return f"{words.points(change['absolute'])} ({low} to {high})"

@@ -1,0 +1,205 @@
+"""The adapted model's card, `model/README.md`: what it is, what was measured, under which limits.
+
+Its front matter is what model hubs read; `model-index` holds the results in the form that Hugging Face model cards use
+(https://github.com/huggingface/hub-docs/blob/main/modelcard.md), error rates in per cent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from speech_tl.reporting import words
+from speech_tl.reporting.markdown import escaped, guards_table, headline, scores_table
+from speech_tl.text import write_atomically
+
+NOT_STATED = "not stated: find out before you share this model (`{}` in the recipe states it)"
+TASK = {"type": "automatic-speech-recognition", "name": "Automatic Speech Recognition"}
+
+
+def write_model_card(report: Mapping[str, Any], folder: str | Path) -> Path:
+    """Write the card of a run's model into the model's `folder`, whole or not at all; returns its path."""
+    return write_atomically(Path(folder) / "README.md", model_card(report))
+
+
+def model_card(report: Mapping[str, Any]) -> str:
+    """The card of the model that a run's report is about.
+
+    Args:
+        report: from `build_report`, its `recipe` the whole recipe.
+
+    Returns:
+        YAML front matter and Markdown. Of folders on this machine only the last name is told.
+    """
+    import yaml
+
+    recipe = report["recipe"] if isinstance(report["recipe"], Mapping) else {}
+    front = yaml.safe_dump(_front_matter(report, recipe), sort_keys=False, allow_unicode=True, width=1000)
+    return f"---\n{front}---\n\n" + "\n\n".join(part for part in _body(report, recipe) if part) + "\n"
+
+
+def place_name(source: Any) -> str:
+    """What a path or Hub id is called where nobody has that path: a Hub id stays, of a path its last telling name.
+
+    >>> place_name("/data/ljspeech_part/manifest.csv"), place_name("openai/whisper-small")
+    ('ljspeech_part', 'openai/whisper-small')
+    """
+    text = str(source or "unknown").rstrip("/")
+    if is_hub_id(text):
+        return text
+    path = Path(text)
+    telling = path.parent if path.stem == "manifest" and path.parent.name else path
+    return telling.name or text
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether this names a repository on the Hub: "owner/name", and no such path is here."""
+    return bool(re.fullmatch(r"\w[\w.-]*/[\w.-]*\w(:[\w.-]+)?", source)) and not Path(source).exists()
+
+
+def _front_matter(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What hubs read: language, licence, what it comes from, and the results after adaptation."""
+    language, source = _language(report), str(report["model"].get("source"))
+    licence = (recipe.get("report") or {}).get("licence")
+    front = {
+        "language": [language] if language else None,
+        "license": licence,
+        "library_name": "transformers",
+        "pipeline_tag": TASK["type"],
+        "base_model": source if is_hub_id(source) else None,
+        "tags": ["speech_tl", TASK["type"]],
+        "model-index": [{"name": words.recipe_name(report), "results": _results(report)}],
+    }
+    return {name: value for name, value in front.items() if value is not None}
+
+
+def _results(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One entry for the test set and one for each guard, measured after adaptation."""
+    data = report.get("data") or {}
+    arguments = {"normaliser": report["normaliser"], "rules": report.get("normaliser_hash")}
+    name = place_name(data.get("source"))
+    results = [_result(name, str(data.get("split") or "test"), report["target"]["after"], arguments)]
+    return results + [_result(guard, None, sides["after"], None) for guard, sides in report["guards"].items()]
+
+
+def _result(name: str, split: str | None, score: Mapping[str, Any], arguments: dict[str, Any] | None) -> dict[str, Any]:
+    """One test set's WER and CER, in per cent."""
+    dataset = {"name": name, "type": re.sub(r"[^\w./-]+", "_", name.lower())} | ({"split": split} if split else {})
+    metrics = [
+        {"type": rate, "value": round(100 * score[rate], 2), "name": rate.upper()}
+        | ({"args": arguments} if arguments else {})
+        for rate in ("wer", "cer")
+        if score[rate] is not None
+    ]
+    return {"task": TASK, "dataset": dataset, "metrics": metrics}
+
+
+def _language(report: Mapping[str, Any]) -> str | None:
+    """The language's code, where the data or the model say one."""
+    said = (report.get("data") or {}).get("language") or report["model"].get("language")
+    return str(said).lower() if said and re.fullmatch(r"[A-Za-z]{2,3}(-\w+)?", str(said)) else None
+
+
+def _body(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+    """The card's parts."""
+    target = report["target"]
+    change = target["wer_change"]
+    source = place_name(report["model"].get("source"))
+    revision = report["model"].get("revision")
+    return [
+        f"# {escaped(words.recipe_name(report))}",
+        escaped(recipe.get("description") or ""),
+        f"A speech recogniser adapted from `{source}`{f' (revision `{revision}`)' if revision else ''} with speech_tl. "
+        f"**{headline(report)}** on its test set, before and after, measured in the same run in the same way: "
+        f"{words.verdict(change)}.",
+        "## Results",
+        scores_table(target),
+        f"Change of the WER: {words.change_line(change)}; {change['method']}. "
+        f"Normaliser of references and of both models: `{report['normaliser']}` "
+        f"(rules `{report.get('normaliser_hash', 'unknown')}`). Decoding: {escaped(words.short(report['decoding']))}.",
+        "## Elsewhere",
+        escaped(words.guards_verdict(report["guards"])),
+        guards_table(report["guards"]) if report["guards"] else "",
+        *_for_whom(report),
+        "## Data",
+        *_data(report, recipe),
+        "## Training",
+        *_training(report, recipe),
+        "## Use",
+        _use(),
+        "## Limits",
+        "\n".join(f"- {line}" for line in _limits(report)),
+    ]
+
+
+def _for_whom(report: Mapping[str, Any]) -> list[str]:
+    """How far apart groups are, for each column that was looked at."""
+    gaps = report.get("gaps") or {}
+    lines = [f"- {escaped(column)}: {escaped(words.gap_line(gap))}" for column, gap in gaps.items() if gap]
+    return ["## For whom", "\n".join(lines)] if lines else []
+
+
+def _data(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+    """What it learnt from and was measured on, under which licence, and what test shares with train."""
+    data, stated = report.get("data") or {}, recipe.get("report") or {}
+    licence = stated.get("data_licence")
+    lines = [
+        f"- source: {escaped(place_name(data.get('source')))} (fingerprint `{data.get('fingerprint', 'unknown')}`)",
+        f"- licence: {escaped(licence) if licence else NOT_STATED.format('report.data_licence')}",
+    ]
+    utterances = data.get("utterances")
+    for split, count in utterances.items() if isinstance(utterances, Mapping) else ():
+        speakers = (data.get("speakers") or {}).get(split)
+        voices = f"{speakers} speaker{'s' if speakers != 1 else ''}" if speakers else "speakers unknown"
+        hours = (data.get("hours") or {}).get(split)
+        lines.append(f"- {split}: {words.count(count)} utterances, {hours:.2f} h, {voices}")
+    aside = words.set_aside(report)
+    lines += [f"- {aside.partition(':')[0]}"] if aside else []
+    lines += [f"- train and test: {escaped(line)}" for line in words.leak_lines(report.get("leaks"))]
+    return ["\n".join(lines)]
+
+
+def _training(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+    """What was trained, for how long, from which weights, under which licence."""
+    stated = recipe.get("report") or {}
+    licence = stated.get("licence")
+    lines = [f"- {name}: {value}" for name, value in words.training_facts(report["training"])]
+    lines += [f"- strategy: {escaped(words.short(recipe['strategy']))}"] if recipe.get("strategy") else []
+    lines += [f"- seed: {recipe['seed']}"] if "seed" in recipe else []
+    lines += [
+        f"- licence of this model: {escaped(licence) if licence else NOT_STATED.format('report.licence')}; the "
+        f"licences of `{place_name(report['model'].get('source'))}` and of the data go on to hold",
+        f"- versions: {escaped(words.short(report.get('versions') or 'unknown'))}",
+    ]
+    return ["\n".join(lines)]
+
+
+def _use() -> str:
+    """How to write down what is said in a file."""
+    return """```
+speech-tl transcribe --model FOLDER recording.wav
+```
+
+or without speech_tl:
+
+```python
+from transformers import pipeline
+
+pipeline("automatic-speech-recognition", model="FOLDER")("recording.wav")["text"]
+```"""
+
+
+def _limits(report: Mapping[str, Any]) -> list[str]:
+    """What the figures do not show, the report's notes among it."""
+    speakers = ((report.get("data") or {}).get("speakers") or {}).get("test")
+    limits = [escaped(note) for note in report.get("notes", [])]
+    limits.append(
+        f"The figures hold for speech like this test set's{f' ({speakers} speakers)' if speakers else ''}; other "
+        "accents, places, microphones and subjects may fare worse."
+    )
+    if not report["guards"]:
+        limits.append("No other test set was scored before and after: what was unlearnt elsewhere is unknown.")
+    limits.append("It may write words that nobody said: let a person check what matters.")
+    return limits
