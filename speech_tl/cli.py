@@ -28,7 +28,13 @@ app = typer.Typer(
 
 Out = Annotated[Path | None, typer.Option(help="Folder to write into.")]
 By = Annotated[list[str] | None, typer.Option(help="Manifest column to report by group; may be repeated.")]
-Model = Annotated[str, typer.Option(help="Hub id, folder, starter-wav2vec2 or starter-whisper.")]
+MODEL = "Hub id, folder, starter-wav2vec2 or starter-whisper."
+Model = Annotated[str, typer.Option(help=MODEL)]
+Split = Annotated[str, typer.Option(help="Which split; a manifest without splits is scored whole.")]
+Normaliser = Annotated[
+    str | None,
+    typer.Option(help="none, basic, english, unspaced, or your own module:function; by default the language's."),
+]
 Language = Annotated[str | None, typer.Option(help="Language of the speech, e.g. en; by default the manifest's.")]
 BatchSeconds = Annotated[float | None, typer.Option(help="Padded seconds of audio decoded at once.")]
 
@@ -82,34 +88,40 @@ def adapt(
 
 @app.command()
 def evaluate(
-    model: Model,
-    data: Annotated[str, typer.Option(help="Manifest, or a folder that holds one.")],
-    split: Annotated[str, typer.Option(help="Which split; a manifest without splits is scored whole.")] = "test",
+    model: Annotated[str | None, typer.Option(help=MODEL)] = None,
+    data: Annotated[str | None, typer.Option(help="Manifest, or a folder that holds one; also .stm or .trn.")] = None,
+    hypotheses: Annotated[
+        Path | None,
+        typer.Option(help="Instead of --model: text from elsewhere (.csv, .tsv, .jsonl, .trn, .stm, .ctm)."),
+    ] = None,
+    split: Split = "test",
     by: By = None,
-    normaliser: Annotated[str | None, typer.Option(help="none, basic or english; by default the language's.")] = None,
+    normaliser: Normaliser = None,
     language: Language = None,
+    silence: Annotated[bool, typer.Option("--silence", help="Score clips without speech: which get text?")] = False,
     batch_seconds: BatchSeconds = None,
     out: Out = None,
 ) -> None:
-    """Score a model on a test set."""
-    from speech_tl.evaluation import evaluate as run
+    """Score a model on a test set, or text that another recogniser wrote."""
     from speech_tl.reporting.page import evaluation_table
-    from speech_tl.reporting.screen import Screen
+    from speech_tl.reporting.silence import silence_lines
 
+    _require_one_source(model, hypotheses, data, batch_seconds)
     console = _console()
-    with Screen(console).progress(f"decoding {data}") as update:
-        evaluation = run(
-            model,
-            data,
-            split=split,
-            by=by or [],
-            normaliser=normaliser,
-            language=language,
-            decoding=_decoding(batch_seconds),
-            out=out,
-            progress=update,
-        )
+    chosen = {"split": split, "by": by or [], "normaliser": normaliser, "language": language, "silence": silence}
+    if hypotheses is not None:
+        from speech_tl.scoring.elsewhere import evaluate_hypotheses
+
+        evaluation = evaluate_hypotheses(hypotheses, data, out=out, **chosen)
+    else:
+        from speech_tl.evaluation import evaluate as run
+        from speech_tl.reporting.screen import Screen
+
+        with Screen(console).progress(f"decoding {data}") as update:
+            evaluation = run(model, data, decoding=_decoding(batch_seconds), out=out, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
+    for line in silence_lines(evaluation.data["silence"]) if silence else []:
+        console.print(line, markup=False, highlight=False)
     left_out = evaluation.data.get("left_out", [])
     if left_out:
         raise PartlyDone(f"{len(left_out)} utterances could not be decoded and are in no figure", left_out)
@@ -117,18 +129,32 @@ def evaluate(
 
 @app.command()
 def compare(
-    before: Annotated[Path, typer.Argument(help="Folder of an evaluation, or a run's before/.")],
-    after: Annotated[Path, typer.Argument(help="Folder of another evaluation of the same test set.")],
+    evaluations: Annotated[
+        list[Path], typer.Argument(help="Two or more: an evaluation's folder, a run's before/ or after/, a text file.")
+    ],
     by: By = None,
+    data: Annotated[str | None, typer.Option(help="References of text files, where they hold none.")] = None,
+    split: Split = "test",
+    normaliser: Normaliser = None,
+    language: Language = None,
     out: Out = None,
 ) -> None:
-    """Compare two evaluations of the same test set."""
+    """Compare two evaluations of the same test set, or rank several of them."""
     from speech_tl.comparison import compare as run
+    from speech_tl.comparison import rank
     from speech_tl.reporting.page import terminal_table
+    from speech_tl.reporting.ranking import ranking_table
 
-    report = run(before, after, by=by or [], out=out)
+    if len(evaluations) < 2:
+        raise BadInput(f"compare needs two or more evaluations of one test set, got {evaluations[0]} alone")
+    scoring = {"data": data, "split": split, "normaliser": normaliser, "language": language}
     console = _console()
-    console.print(terminal_table(report))
+    if len(evaluations) == 2:
+        report = run(*evaluations, by=by or [], out=out, **scoring)
+        console.print(terminal_table(report))
+    else:
+        report = rank(evaluations, by=by or [], out=out, **scoring)
+        console.print(ranking_table(report))
     for line in report["conditions"]:
         console.print(f"differs: {line}", markup=False, highlight=False)
 
@@ -309,6 +335,16 @@ def _console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True)
+
+
+def _require_one_source(model: str | None, hypotheses: Path | None, data: str | None, seconds: float | None) -> None:
+    """Refuse options of `evaluate` that do not go together."""
+    if (model is None) == (hypotheses is None):
+        raise BadInput("evaluate needs one of --model (decodes audio) and --hypotheses (text from elsewhere)")
+    if model is not None and data is None:
+        raise BadInput("evaluate --model needs --data, a manifest of what is to be recognised")
+    if hypotheses is not None and seconds is not None:
+        raise BadInput("--batch-seconds is for --model: with --hypotheses nothing is decoded")
 
 
 def _decoding(batch_seconds: float | None) -> DecodingOptions:

@@ -1,10 +1,13 @@
-"""Two evaluations of one test set: what changed, and whether that may be luck."""
+"""Evaluations of one test set side by side: what changed between two, which of several is best, what may be luck."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from speech_tl.errors import BadInput
+from speech_tl.text import require_writable
 
 if TYPE_CHECKING:
     from speech_tl.scoring.wer import Evaluation
@@ -15,13 +18,16 @@ def compare(
     after: str | Path | Evaluation,
     by: Sequence[str] = (),
     out: str | Path | None = None,
+    **scoring: Any,
 ) -> dict[str, Any]:
     """Compare two evaluations of the same utterances.
 
     Args:
-        before, after: evaluations, or the folders that `speech-tl evaluate --out` or a run wrote.
+        before, after: evaluations, or the folders that `speech-tl evaluate --out` or a run wrote, or files of text
+            that another recogniser wrote.
         by: manifest columns to report by group.
         out: folder for report.json, report.md and report.html; nothing is written without it.
+        scoring: `data`, `split`, `normaliser`, `language` for files, as `evaluate_hypotheses` has them.
 
     Returns:
         A report as a run has it, with both models under `model`, no training, and under `conditions` one line for
@@ -32,23 +38,78 @@ def compare(
             the first offenders), or no utterance has a column of `by`.
     """
     from speech_tl.reporting.page import build_report, write_report
-    from speech_tl.scoring.pairing import differing_conditions, pair
+    from speech_tl.scoring.pairing import pair
 
-    first, second = _evaluation(before), _evaluation(after)
+    if out is not None:
+        require_writable(out)
+    first, second = _evaluations([before, after], **scoring)
     second = pair(first, second, (_name(before, "before"), _name(after, "after")))
     models = {"before": first.model, "after": second.model}
     report = build_report(_title(first, second), first, second, by=by, model=models)
-    report["conditions"] = differing_conditions(first, second)
     if out is not None:
         write_report(report, out, first, second)
     return report
 
 
-def _evaluation(given: str | Path | Evaluation) -> Evaluation:
-    """The evaluation itself, read if it is a folder."""
+def rank(
+    given: Sequence[str | Path | Evaluation], by: Sequence[str] = (), out: str | Path | None = None, **scoring: Any
+) -> dict[str, Any]:
+    """Rank evaluations of the same utterances, each pair of them tested.
+
+    Args:
+        given: two or more, each as `compare` takes it.
+        by: manifest columns to report by group.
+        out: folder for report.json and report.md; nothing is written without it.
+        scoring: as for `compare`.
+
+    Returns:
+        What report.json holds: `ranking` (best first), `pairs` (each with its tests, Holm-corrected), `groups`,
+        `rate` ("wer" or "cer", by which they are ranked), the normaliser, and `conditions` that differ from the first.
+
+    Raises:
+        BadInput: as `compare`; or one is given twice.
+    """
+    from speech_tl.reporting.ranking import build_ranking, write_ranking
+
+    if out is not None:
+        require_writable(out)
+    names = [_name(side, f"evaluation {number}") for number, side in enumerate(given, 1)]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise BadInput(f"{twice} is given twice; expected different evaluations of one test set")
+    report = build_ranking(dict(zip(names, _evaluations(given, **scoring), strict=True)), by)
+    if out is not None:
+        write_ranking(report, out)
+    return report
+
+
+def _evaluations(
+    given: Sequence[str | Path | Evaluation],
+    data: str | Path | None = None,
+    split: str | None = "test",
+    normaliser: str | None = None,
+    language: str | None = None,
+) -> list[Evaluation]:
+    """The evaluations themselves: folders are read; files scored, by the folders' normaliser unless one is named."""
+    from speech_tl.scoring.elsewhere import evaluate_hypotheses
     from speech_tl.scoring.wer import Evaluation
 
-    return given if isinstance(given, Evaluation) else Evaluation.read(given)
+    files = [side for side in given if not isinstance(side, Evaluation) and Path(side).is_file()]
+    if not files and (data or normaliser or language):
+        raise BadInput(
+            "--data, --normaliser and --language are for files of hypotheses; folders hold what was scored already: "
+            "evaluate again for other ones"
+        )
+    found = {
+        number: side if isinstance(side, Evaluation) else Evaluation.read(side)
+        for number, side in enumerate(given)
+        if side not in files
+    }
+    normaliser = normaliser or next((side.normaliser for side in found.values()), None)
+    for number, side in enumerate(given):
+        if number not in found:
+            found[number] = evaluate_hypotheses(side, data, split=split, normaliser=normaliser, language=language)
+    return [found[number] for number in range(len(given))]
 
 
 def _name(given: str | Path | Evaluation, otherwise: str) -> str:

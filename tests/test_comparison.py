@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from speech_tl.comparison import compare
+from speech_tl.comparison import compare, rank
 from speech_tl.errors import BadInput
 from speech_tl.scoring.wer import Evaluation, score
 from tests.scoring.made import Said, evaluation
@@ -69,3 +69,53 @@ def test_groups_by_an_unknown_column_are_refused() -> None:
     one = evaluation([("a", "a")], speakers=["s"])
     with pytest.raises(BadInput, match="did you mean 'speaker'"):
         compare(one, one, by=["speakr"])
+
+
+# ---- files of text from elsewhere, and more than two
+
+
+def hypotheses(folder: Path, **texts: str) -> list[Path]:
+    """A file for each keyword: two utterances of which it says the first, "c d" the second; and the references."""
+    (folder / "said.csv").write_text("audio,text,speaker\nu0.wav,A b!,ann\nu1.wav,c d,bob\n")
+    paths = []
+    for name, text in texts.items():
+        paths.append(folder / f"{name}.csv")
+        paths[-1].write_text(f"id,hypothesis\nu0,{text}\nu1,c d\n")
+    return paths
+
+
+def test_files_of_two_other_recognisers_are_compared(tmp_path: Path) -> None:
+    first, second = hypotheses(tmp_path, one="a x", two="a b")
+    report = compare(first, second, by=["speaker"], data=tmp_path / "said.csv", normaliser="basic")
+    assert (report["target"]["before"]["wer"], report["target"]["after"]["wer"]) == (0.25, 0)
+    assert report["conditions"] == ["decoding: unknown of before and after (text from elsewhere)"]
+
+
+def test_a_file_is_scored_as_the_folder_beside_it_was(tmp_path: Path) -> None:
+    one, _ = hypotheses(tmp_path, one="a x", two="a b")
+    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+
+    evaluate_hypotheses(one, tmp_path / "said.csv", normaliser="none", out=tmp_path / "folder")
+    report = compare(tmp_path / "folder", tmp_path / "two.csv", data=tmp_path / "said.csv")
+    assert report["normaliser"] == "none" and report["target"]["after"]["wer"] == 0.5
+
+
+def test_options_of_files_are_refused_for_folders() -> None:
+    one = evaluation([("a", "a")])
+    with pytest.raises(BadInput, match="--data, --normaliser and --language are for files of hypotheses"):
+        compare(one, one, normaliser="basic")
+
+
+def test_three_are_ranked_and_written(tmp_path: Path) -> None:
+    paths = hypotheses(tmp_path, one="a x", two="a b", three="x x x")
+    report = rank(paths, data=tmp_path / "said.csv", out=tmp_path / "out")
+    assert [Path(place["name"]).stem for place in report["ranking"]] == ["two", "one", "three"]
+    assert len(report["pairs"]) == 3
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
+    assert (tmp_path / "out" / "report.md").is_file()
+
+
+def test_the_same_evaluation_twice_is_refused(tmp_path: Path) -> None:
+    paths = hypotheses(tmp_path, one="a x", two="a b")
+    with pytest.raises(BadInput, match=r"one\.csv is given twice"):
+        rank([*paths, paths[0]], data=tmp_path / "said.csv")

@@ -1,0 +1,184 @@
+"""The report of several recognisers on one test set: report.json, report.md and a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speech_tl.reporting import words
+from speech_tl.reporting.markdown import escaped, table
+from speech_tl.scoring.files import plain, write_json
+from speech_tl.scoring.groups import SMALL_GROUP_WORDS, members
+from speech_tl.scoring.pairing import differing_conditions, pair
+from speech_tl.scoring.ranking import LEVEL, rank, rate_of
+from speech_tl.scoring.wer import Evaluation, Score
+from speech_tl.text import write_atomically
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEADINGS = ("", "", "WER", "CER", "95 % interval", "sub.", "del.", "ins.", "better than")
+
+
+def build_ranking(evaluations: Mapping[str, Evaluation], by: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
+    """Every figure of a ranking, as report.json holds it (all error rates are fractions).
+
+    Args:
+        evaluations: of one test set, by name; the first one's columns say who belongs to which group.
+        by: manifest columns to report by group.
+        seed: of the bootstrap.
+
+    Raises:
+        BadInput: they are not of the same words, or a group's column does not exist.
+    """
+    order, tests = rank(evaluations, seed)
+    names = list(evaluations)
+    first = evaluations[names[0]]
+    conditions = {
+        line: None for name in names[1:] for line in differing_conditions(first, evaluations[name], (names[0], name))
+    }
+    return plain(
+        {
+            "rate": rate_of(first),
+            "ranking": [
+                {"rank": place.rank, "name": place.name, **place.score.as_dict()}
+                | {"rate_ci95": place.ci95, "better_than": place.better_than}
+                for place in order
+            ],
+            "pairs": [test.as_dict() for test in tests],
+            "correction": f"Holm 1979, {len(tests)} pairs; beyond chance: corrected p below {LEVEL}",
+            "groups": {column: _groups(evaluations, column) for column in by},
+            "normaliser": first.normaliser,
+            "normaliser_hash": first.normaliser_hash,
+            "data": first.data,
+            "conditions": list(conditions),
+        }
+    )
+
+
+def write_ranking(report: Mapping[str, Any], folder: str | Path) -> Path:
+    """Write report.json and report.md into `folder` (made if need be); returns the folder."""
+    folder = Path(folder)
+    write_json(folder / "report.json", dict(report))
+    write_atomically(folder / "report.md", ranking_page(report))
+    return folder
+
+
+def ranking_page(report: Mapping[str, Any]) -> str:
+    """The ranking as Markdown: the order, every pair's test, the groups, the conditions."""
+    rows = [[escaped(cell) for cell in row] for row in _rows(report)]
+    parts = [
+        f"# {len(rows)} recognisers on one test set",
+        f"**{_winner(report, escaped)}** Ranked by {report['rate'].upper()}; normaliser `{report['normaliser']}` "
+        f"(rules `{report['normaliser_hash']}`).",
+        table(["rank", "recogniser", *HEADINGS[2:]], rows),
+        "## Every pair\n\n" + _pairs(report),
+        *(_group(report, column) for column in report["groups"]),
+        "\n".join(f"- differs: {escaped(line)}" for line in report["conditions"]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def ranking_table(report: Mapping[str, Any]) -> Table:
+    """The order, compact enough for a terminal."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    found = Table(
+        box=box.SIMPLE,
+        padding=(0, 0, 0, 1),
+        caption=f"{escape(_winner(report, str))}\n{report['correction']}\nnormaliser {report['normaliser']}",
+        caption_justify="left",
+    )
+    for heading in HEADINGS:
+        figures = heading not in ("", "better than")
+        found.add_column(heading, justify="right" if figures else "left", no_wrap=figures, overflow="fold")
+    for row in _rows(report):
+        found.add_row(*map(escape, row))
+    return found
+
+
+def _rows(report: Mapping[str, Any]) -> list[list[str]]:
+    """One line of figures for each recogniser; those that it beats are named by their ranks."""
+    ranks = {place["name"]: str(place["rank"]) for place in report["ranking"]}
+    return [
+        [
+            str(place["rank"]),
+            place["name"],
+            words.percent(place["wer"]),
+            words.percent(place["cer"]),
+            words.interval(place["rate_ci95"]),
+            *(words.count(place[name]) for name in ("substitutions", "deletions", "insertions")),
+            ", ".join(dict.fromkeys(ranks[name] for name in place["better_than"])) or words.NOTHING,
+        ]
+        for place in report["ranking"]
+    ]
+
+
+def _winner(report: Mapping[str, Any], written: Any) -> str:
+    """Who is best, and whether that is beyond chance, in one sentence."""
+    first, *others = report["ranking"]
+    beaten = len(first["better_than"])
+    if beaten == len(others):
+        return f"{written(first['name'])} is best, beyond chance."
+    which = "none" if not beaten else f"only {beaten}"
+    return f"{written(first['name'])} comes first, but beats {which} of the other {len(others)} beyond chance."
+
+
+def _pairs(report: Mapping[str, Any]) -> str:
+    """The table of all tests."""
+    rows = [
+        [
+            escaped(test["better"]),
+            escaped(test["worse"]),
+            words.points(test["absolute"]),
+            _points_interval(test["ci95"]),
+            _p(test["p_value"]),
+            _p(test["p_holm"]),
+            _p(test["mapsswe_p_holm"]),
+            "yes" if test["significant"] else "no",
+        ]
+        for test in report["pairs"]
+    ]
+    headings = ["better", "worse", "points", "95 % interval", "p", "p (Holm)", "MAPSSWE p (Holm)", "beyond chance"]
+    return f"{table(headings, rows)}\n\nCorrection: {report['correction']}. Tests: {report['pairs'][0]['method']}."
+
+
+def _group(report: Mapping[str, Any], column: str) -> str:
+    """One column's groups: the leading rate of each recogniser, in the order of the ranking."""
+    names = [place["name"] for place in report["ranking"]]
+    rows = [
+        [
+            escaped(value) + (" (too small to judge)" if found["small"] else ""),
+            *(words.percent(found["rates"][name]) for name in names),
+            words.count(found["words"]),
+        ]
+        for value, found in report["groups"][column].items()
+    ]
+    return f"## By {escaped(column)}\n\n" + table([escaped(column), *map(escaped, names), "words"], rows)
+
+
+def _groups(evaluations: Mapping[str, Evaluation], column: str) -> dict[str, Any]:
+    """The leading rate of each recogniser in each group."""
+    names = list(evaluations)
+    first = evaluations[names[0]]
+    sides = {name: pair(first, evaluations[name], (names[0], name)).utterances for name in names}
+    found = {}
+    for value, indices in members(first.utterances, column).items():
+        scores = {name: Score.of([side[index] for index in indices]) for name, side in sides.items()}
+        spoken = scores[names[0]].words
+        rates = {name: getattr(score, rate_of(first)) for name, score in scores.items()}
+        found[value] = {"words": spoken, "small": spoken < SMALL_GROUP_WORDS, "rates": rates}
+    return found
+
+
+def _points_interval(ci95: Sequence[float] | None) -> str:
+    """The interval of a difference, in percentage points."""
+    return words.NOTHING if not ci95 else f"{words.points(ci95[0])} to {words.points(ci95[1])}"
+
+
+def _p(value: float | None) -> str:
+    """A p-value."""
+    return words.NOTHING if value is None else f"{value:.4f}"

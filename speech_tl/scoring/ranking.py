@@ -1,0 +1,158 @@
+"""Several recognisers on one test set: in order, and which differences are beyond chance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+from speech_tl.errors import BadInput
+from speech_tl.scoring.pairing import pair
+from speech_tl.scoring.significance import Change, change_interval, wer_interval
+from speech_tl.scoring.wer import Evaluation, Score
+from speech_tl.text import leading_rate
+
+LEVEL = 0.05  # of corrected p-values: below it a difference is called beyond chance
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One recogniser's place.
+
+    Attributes:
+        rank: 1 is best; equal rates share a rank.
+        name: how it is called.
+        score: its figures.
+        ci95: 95 % interval of the leading rate.
+        better_than: names of those it beats beyond chance.
+    """
+
+    rank: int
+    name: str
+    score: Score
+    ci95: tuple[float, float] | None
+    better_than: list[str]
+
+
+@dataclass(frozen=True)
+class PairTest:
+    """Two recognisers, the better one first, tested against each other.
+
+    Attributes:
+        change: of the leading rate from `better` to `worse` (above 0), with its tests.
+        p_holm: the bootstrap's p-value, corrected for the number of pairs; None where it could not be drawn.
+        mapsswe_p_holm: the matched-pairs test's, corrected likewise.
+    """
+
+    better: str
+    worse: str
+    change: Change
+    p_holm: float | None
+    mapsswe_p_holm: float | None
+
+    @property
+    def significant(self) -> bool:
+        """Whether the difference is beyond chance, all pairs considered."""
+        return self.p_holm is not None and self.p_holm < LEVEL
+
+    def as_dict(self) -> dict[str, Any]:
+        """The test as it stands in report.json."""
+        return {
+            "better": self.better,
+            "worse": self.worse,
+            **self.change.as_dict(),
+            "p_holm": self.p_holm,
+            "mapsswe_p_holm": self.mapsswe_p_holm,
+            "significant": self.significant,
+        }
+
+
+def rank(evaluations: Mapping[str, Evaluation], seed: int = 0) -> tuple[list[Ranked], list[PairTest]]:
+    """Put recognisers in order of the leading rate, and test every pair of them.
+
+    Args:
+        evaluations: of one test set, by name.
+        seed: of the bootstrap; every pair is tested on the same resamples.
+
+    Returns:
+        The order, best first, and a test of each pair.
+
+    Raises:
+        BadInput: they are not of the same words, or the references hold no words.
+    """
+    names = list(evaluations)
+    first = evaluations[names[0]]
+    sides = {name: pair(first, evaluations[name], (names[0], name)) for name in names}
+    if not first.score.words:
+        raise BadInput(f"{names[0]}: the references hold no words: there is no error rate to rank by")
+    led = {name: _led(side) for name, side in sides.items()}
+    rates = {name: side.score.wer or 0.0 for name, side in led.items()}
+    order = sorted(names, key=lambda name: (rates[name], names.index(name)))
+    tests = _tests(led, order, seed, rate_of(first) == "wer")
+    return [
+        Ranked(
+            rank=1 + sum(rates[other] < rates[name] for other in names),
+            name=name,
+            score=sides[name].score,
+            ci95=wer_interval(led[name].utterances, seed),
+            better_than=[test.worse for test in tests if test.better == name and test.significant],
+        )
+        for name in order
+    ], tests
+
+
+def rate_of(evaluation: Evaluation) -> str:
+    """Which rate leads in an evaluation's language: "wer" or "cer"."""
+    language = evaluation.data.get("language") or evaluation.model.get("language")
+    return "cer" if evaluation.normaliser == "unspaced" and not language else leading_rate(language)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """P-values corrected for how many there are; None stays None and counts for nothing.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+
+    Source: Holm 1979, "A simple sequentially rejective multiple test procedure" (Scandinavian Journal of Statistics 6).
+    """
+    known = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for smaller, (p, place) in enumerate(known):
+        largest = max(largest, min(1.0, (len(known) - smaller) * p))
+        corrected[place] = largest
+    return corrected
+
+
+def _tests(led: Mapping[str, Evaluation], order: Sequence[str], seed: int, by_words: bool) -> list[PairTest]:
+    """Every pair, the better one first; the matched-pairs test is one of words."""
+    pairs = list(combinations(order, 2))
+    changes = [change_interval(led[better], led[worse], seed) for better, worse in pairs]
+    if not by_words:
+        changes = [replace(change, mapsswe=None) for change in changes]
+    bootstrap = holm([change.p_value for change in changes])
+    matched = holm([change.mapsswe.p_value if change.mapsswe else None for change in changes])
+    return [
+        PairTest(*names, change, p_holm, mapsswe_p_holm)
+        for names, change, p_holm, mapsswe_p_holm in zip(pairs, changes, bootstrap, matched, strict=True)
+    ]
+
+
+def _led(evaluation: Evaluation) -> Evaluation:
+    """The evaluation with the counts of its leading rate in the place of the words' counts."""
+    if rate_of(evaluation) == "wer":
+        return evaluation
+    return replace(
+        evaluation,
+        utterances=[
+            replace(
+                utterance,
+                words=utterance.characters,
+                substitutions=utterance.character_edits,
+                deletions=0,
+                insertions=0,
+            )
+            for utterance in evaluation.utterances
+        ],
+    )
