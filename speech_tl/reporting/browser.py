@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from speech_tl.reporting.clips import AudioMode, clip_addresses
-from speech_tl.scoring.alignment import Chunk, chunks_of
+from speech_tl.scoring.alignment import Chunk, chunks_of_all
 from speech_tl.scoring.wer import Evaluation, ScoredUtterance
 
 MOST_BYTES = 700_000  # of utterances in a page, sound aside; the rest stay in utterances.jsonl
@@ -52,8 +52,12 @@ def browser_of(
         unit: "word" or "character": what is aligned.
     """
     shown = [name for name in dict.fromkeys(columns) if name != "speaker"]
-    pairs = list(zip(before.utterances, after.utterances, strict=True))
-    rows = [_row(first, last, shown, unit) for first, last in pairs]
+    said = [_units(utterance.reference, unit) for utterance in before.utterances]
+    edits = [_all_edits(said, side, unit) for side in (before, after)]
+    rows = [
+        _row(utterance, text, shown, sides)
+        for utterance, text, *sides in zip(before.utterances, said, *edits, strict=True)
+    ]
     order = by_change([error_count(row[7]) - error_count(row[6]) for row in rows])
     kept = _fitting(rows, order)
     sound = clip_addresses(before.utterances, [index for index in order if index in kept], audio, folder)
@@ -96,13 +100,17 @@ def error_count(edits: Sequence[Edit]) -> int:
     return sum(len(heard) if isinstance(heard, list) else 1 for _, heard in edits)
 
 
-def _row(before: ScoredUtterance, after: ScoredUtterance, columns: Sequence[str], unit: str) -> list[Any]:
-    """One utterance as `Browser.rows` has it, still without sound."""
-    said = _units(before.reference, unit)
-    edits = [edits_of(chunks_of(said, _units(side.hypothesis, unit))) for side in (before, after)]
-    values = ["" if before.columns.get(name) is None else str(before.columns[name]) for name in columns]
-    seconds = None if before.duration is None else round(before.duration, 1)
-    return [before.id, before.speaker or "", values, seconds, said, len(said.split()), *edits, None]
+def _all_edits(said: Sequence[str], side: Evaluation, unit: str) -> list[list[Edit]]:
+    """The edits of every utterance of one side."""
+    heard = [_units(utterance.hypothesis, unit) for utterance in side.utterances]
+    return [edits_of(chunks) for chunks in chunks_of_all(said, heard)]
+
+
+def _row(utterance: ScoredUtterance, said: str, columns: Sequence[str], edits: Sequence[list[Edit]]) -> list[Any]:
+    """One utterance as `Browser.rows` has it, still without sound; `edits` are those before and those after."""
+    values = ["" if utterance.columns.get(name) is None else str(utterance.columns[name]) for name in columns]
+    seconds = None if utterance.duration is None else round(utterance.duration, 1)
+    return [utterance.id, utterance.speaker or "", values, seconds, said, len(said.split()), *edits, None]
 
 
 def _units(text: str, unit: str) -> str:

@@ -59,9 +59,7 @@ def opus(waveform: np.ndarray, sample_rate: int = RATE) -> bytes:
     lowest, highest = OPUS_BITS_A_SECOND
     level = (highest - BITS_A_SECOND) / (highest - lowest)
     stream = io.BytesIO()
-    with soundfile.SoundFile(
-        stream, "w", sample_rate, 1, "OPUS", format="OGG", compression_level=level, bitrate_mode="VARIABLE"
-    ) as file:
+    with soundfile.SoundFile(stream, "w", sample_rate, 1, "OPUS", format="OGG", compression_level=level) as file:
         file.write(waveform)
     return stream.getvalue()
 
@@ -73,9 +71,10 @@ def _embedded(utterance: ScoredUtterance) -> str | None:
     if length_s is None or length_s > LONGEST_S:
         return None
     try:
-        encoded = opus(load_audio(utterance.audio, RATE, start_s, end_s))
-    except (AudioError, OSError, RuntimeError):
+        waveform = load_audio(utterance.audio, RATE, start_s, end_s)
+    except AudioError:
         return None
+    encoded = opus(waveform)
     return f"data:audio/ogg;base64,{base64.b64encode(encoded).decode('ascii')}"
 
 

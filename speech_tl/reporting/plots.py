@@ -173,9 +173,7 @@ def _bar(name: str, parts: Sequence[float], place: svg.Place, y: float) -> list[
     for kind, css, value in zip(KINDS, ("sub", "del", "ins"), parts, strict=True):
         start, end = place(reached), place(reached + value)
         tip = f"{name}: {value:.1f} {kind} in 100 words"
-        marks.append(
-            mark("rect", f"part {css}", tip=tip, x=start, y=y, width=max(0.0, end - start), height=BAR_HEIGHT)
-        )
+        marks.append(mark("rect", f"part {css}", tip=tip, x=start, y=y, width=max(0.0, end - start), height=BAR_HEIGHT))
         if end - start > 30:
             middle = y + BAR_HEIGHT / 2 + 4
             marks.append(mark("text", f"on-{css}", f"{value:.1f}", x=(start + end) / 2, y=middle, text_anchor="middle"))
@@ -195,7 +193,8 @@ def curve_plot(title: str, unit: str, points: Sequence[Point], across: str = "st
     """
     drawn = _thinned(points)
     steps, values = [step for step, _ in drawn], [value for _, value in drawn]
-    span, across_span = svg.span_of([*values, 0.0]), svg.span_of(steps, margin=0.0)
+    floored = [*values, 0.0] if min(values) < max(values) / 2 else values  # a small change is to be seen too
+    span, across_span = svg.span_of(floored), svg.span_of(steps, margin=0.0)
     floor = CURVE_HEIGHT - BOTTOM
     x, y = svg.scale(across_span, LEFT, WIDTH - RIGHT), svg.scale(span, floor, TOP)
     path = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in drawn)
@@ -205,7 +204,14 @@ def curve_plot(title: str, unit: str, points: Sequence[Point], across: str = "st
         *svg.bottom_axis(x, across_span, floor, across),
         f'<polyline class="curve" points="{path}"/>',
         mark("circle", "after", cx=x(step), cy=y(value), r=4),
-        mark("text", "value", f"{value:.3g}", x=min(x(step), WIDTH - RIGHT - 12), y=y(value) - 9, text_anchor="middle"),
+        mark(
+            "text",
+            "value",
+            f"{value:.3g}" if value < 10 else f"{value:.1f}",
+            x=min(x(step), WIDTH - RIGHT - 12),
+            y=y(value) - 9,
+            text_anchor="middle",
+        ),
     ]
     ends = [f"{value:.3g} at {across} {step:g}" for step, value in (points[0], points[-1])]
     least = min(value for _, value in points)

@@ -9,13 +9,12 @@ from typing import Any
 
 from speech_tl.reporting import words
 from speech_tl.reporting.plots import KINDS, PairedRow, Point, curve_plot, kinds_plot, paired_plot, spread_plot
-from speech_tl.scoring.groups import UNKNOWN, split_by
+from speech_tl.scoring.groups import SMALL_GROUP_WORDS, UNKNOWN, split_by
+from speech_tl.scoring.kinds import MOST
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import leading_rate
 
-SMALL_GROUP_WORDS = 200
 MOST_ROWS = 24  # of a plot of groups; its table holds them all
-LISTED = 20  # report.json keeps so many of each list of errors
 ERROR_COUNTS = {
     "loops": "the same words over and over (loops)",
     "overlong": "more words than the time allows",
@@ -56,20 +55,15 @@ def effort_lines(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"{words.hours(training['seconds'])} of training")
     steps = [f"{words.count(training['steps'])} steps"] if training.get("steps") is not None else []
     moved, whole = training.get("trainable_parameters"), training.get("total_parameters")
-    share = [f"{words.percent(moved / whole)} of the parameters trained"] if moved and whole else []
+    share = [f"{words.percent(moved / whole)} of the parameters"] if moved and whole and moved < 0.995 * whole else []
     return lines + ([", ".join(steps + share)] if steps or share else [])
 
 
 def guard_plot(report: Mapping[str, Any]) -> Any:
-    """The test set and all guards as a paired dot plot; None without guards."""
+    """All guards as a paired dot plot; None where there is nothing to draw."""
     guards = report.get("guards") or {}
-    measured = {"test set": report["target"], **guards}
-    rows = [
-        PairedRow(name, found["before"], found["after"])
-        for name, found in measured.items()
-        if _has_words(found) and (name != "test set" or guards)
-    ]
-    return paired_plot("Test set and guards", rows) if guards and rows else None
+    rows = [PairedRow(name, found["before"], found["after"]) for name, found in guards.items() if _has_words(found)]
+    return paired_plot("WER of the guards", rows) if rows else None
 
 
 def group_sections(report: Mapping[str, Any]) -> list[Section]:
@@ -94,6 +88,7 @@ def _group_section(report: Mapping[str, Any], column: str, values: Mapping[str, 
         "small": small,
         "gap": words.gap_line((report.get("gaps") or {}).get(column)),
         "not_drawn": len(rows) - len(drawn),
+        "folded": len(values) > MOST_ROWS,
     }
 
 
@@ -148,7 +143,7 @@ def confusion_changes(confusions: Mapping[str, Sequence[Sequence[Any]]]) -> tupl
     not in a full one happened at most as often as its last, which is said as "≤ 3".
     """
     sides = {name: {(said, heard): number for said, heard, number in confusions[name]} for name in ("before", "after")}
-    most = {name: min(found.values()) if len(found) >= LISTED else 0 for name, found in sides.items()}
+    most = {name: min(found.values()) if len(found) >= MOST else 0 for name, found in sides.items()}
     fixed, new = [], []
     for key in dict.fromkeys([*sides["before"], *sides["after"]]):
         counts = {name: found.get(key, most[name]) for name, found in sides.items()}
@@ -166,7 +161,9 @@ def curves(log: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Loss and dev WER over the steps, as far as they were logged."""
     loss, dev = _series(log, "loss"), [(step, 100 * value) for step, value in _series(log, "dev_wer")]
     drawn = [curve_plot("Training loss", "loss", loss)] if loss else []
-    return [*drawn, curve_plot("WER on the dev split", "WER (%)", dev, lowest=True)] if dev else drawn
+    return (
+        [*drawn, curve_plot("WER on the dev split, its lowest marked", "WER (%)", dev, lowest=True)] if dev else drawn
+    )
 
 
 def _series(log: Sequence[Mapping[str, Any]], name: str) -> list[Point]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-WIDTH = 420
+WIDTH = 400
 LEFT, RIGHT, TOP, BOTTOM = 50, 14, 12, 44
-LETTER = 6.3  # about how wide a letter of a label is, in the drawing's units
+LETTER = 6.6  # about how wide a letter of a label is, in the drawing's units
 
 Place = Callable[[float], float]
 Span = tuple[float, float]
@@ -29,9 +29,7 @@ def figure(title: str, alternative: str, marks: Sequence[str], height: float) ->
     from markupsafe import Markup, escape
 
     head = f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(alternative)}">'
-    return Markup(
-        f'<figure class="plot"><figcaption>{escape(title)}</figcaption>{head}{"".join(marks)}</svg></figure>'
-    )
+    return Markup(f'<figure class="plot"><figcaption>{escape(title)}</figcaption>{head}{"".join(marks)}</svg></figure>')
 
 
 def mark(tag: str, css: str, text: str | None = None, tip: str | None = None, **places: Any) -> str:

@@ -28,6 +28,11 @@ def interval(ci95: list[float] | None) -> str:
     return NOTHING if not ci95 else f"{100 * ci95[0]:.1f} to {100 * ci95[1]:.1f} %"
 
 
+def ends(ci95: list[float] | None) -> str:
+    """[-0.04, 0.01] -> "−4.0 to +1.0": the ends of a change's interval, in points."""
+    return NOTHING if not ci95 else f"{points(ci95[0])} to {points(ci95[1])}"
+
+
 def _signed(value: float, form: str) -> str:
     """A number with a real minus sign, a plus sign, or neither for zero."""
     text = format(abs(value), form)
@@ -105,18 +110,18 @@ def p_value(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
-def tests_line(change: Mapping[str, Any]) -> str:
-    """What the two tests say: how often a redrawn test set was won, and the matched pairs; "" where unknown."""
-    said = []
+def tests_lines(change: Mapping[str, Any]) -> list[str]:
+    """What the tests of a change say: redrawn test sets won, the bootstrap's p, the matched pairs'; as far as known."""
+    lines = []
     won, p = change.get("won"), change.get("p_value")
     if won is not None:
-        said.append(f"after is better in {won_share(won)} of the redrawn test sets")
+        lines.append(f"After is better in {won_share(won)} of the redrawn test sets.")
     if p is not None:
-        said.append(f"bootstrap {p_value(p)}")
+        lines.append(f"Bootstrap: {p_value(p)}.")
     pairs = change.get("mapsswe")
     if pairs and pairs.get("p_value") is not None:
-        said.append(f"matched pairs (MAPSSWE) {p_value(pairs['p_value'])} over {count(pairs['segments'])} segments")
-    return "; ".join(said)
+        lines.append(f"Matched pairs (MAPSSWE): {p_value(pairs['p_value'])}, {count(pairs['segments'])} segments.")
+    return lines
 
 
 def won_share(fraction: float) -> str:

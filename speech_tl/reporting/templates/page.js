@@ -81,13 +81,14 @@
   const MARKS = { ok: "span", sub: "mark", del: "del", ins: "ins" };
   const cell = (side) => (side === null ? make("span", "none", "\u00a0") : make(MARKS[side[0]], side[0], side[1]));
   const aligned = (one) => {
-    const box = make("div", "aligned");
-    box.dir = "auto";
-    box.append(make("span", "column names", make("b", "", "said"), make("span", "", "before"), make("span", "", "after")));
+    const box = make("div", "flow");
     for (const [said, before, after] of columnsOf(one))
       box.append(make("span", "column", make("b", "", said ?? "\u00a0"), cell(before), cell(after)));
     if (!one.said.length) box.append(make("span", "soft", "(nothing was said)"));
-    return box;
+    const names = make("span", "column names", make("b", "", "said"), make("span", "", "before"), make("span", "", "after"));
+    const whole = make("div", "aligned", names, box);
+    box.dir = "auto";
+    return whole;
   };
 
   let playing = null;
