@@ -90,7 +90,7 @@ def _evaluations(
     normaliser: str | None = None,
     language: str | None = None,
 ) -> list[Evaluation]:
-    """The evaluations themselves: folders are read; files scored, by the folders' normaliser unless one is named."""
+    """The evaluations themselves: folders are read, files scored as the first folder was where not told otherwise."""
     from speech_tl.scoring.elsewhere import evaluate_hypotheses
     from speech_tl.scoring.wer import Evaluation
 
@@ -105,7 +105,8 @@ def _evaluations(
         for number, side in enumerate(given)
         if side not in files
     }
-    normaliser = normaliser or next((side.normaliser for side in found.values()), None)
+    for side in list(found.values())[:1]:
+        normaliser, language = normaliser or side.normaliser, language or side.data.get("language")
     for number, side in enumerate(given):
         if number not in found:
             found[number] = evaluate_hypotheses(side, data, split=split, normaliser=normaliser, language=language)

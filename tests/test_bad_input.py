@@ -126,6 +126,58 @@ def test_a_speaker_in_train_and_test(shop, refused, tmp_path):
     refused(*adapt(shop, f"data.root={manifest}"), names=("same.csv", "ann", "data.allow_speaker_overlap=true"))
 
 
+# ---- hypotheses of another recogniser
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "names"),
+    [
+        ("few.csv", "id,text\na,x\n", ("few.csv", "no hypothesis for 1 of 2 utterances", "b.wav")),
+        ("more.csv", "id,text\na,x\nb,x\nc,x\n", ("more.csv", "3 hypotheses, 2 utterances", "lack c")),
+        ("other.csv", "id,text\nx1,x\nx2,x\n", ("other.csv", "lack x1, x2")),
+        ("twice.csv", "id,text\na,x\nb,x\na,y\n", ("twice.csv", "line 4", "id a for the second time")),
+        ("empty.csv", "id,text\n", ("empty.csv", "holds no hypothesis")),
+        ("nothing.trn", "", ("nothing.trn", "holds no utterance")),
+        ("columns.csv", "file,words\na,x\n", ("columns.csv", "no column", "file, words")),
+        ("latin.csv", b"id,text\na,caf\xe9\n", ("latin.csv", "line 2", "UTF-8")),
+        ("wide.jsonl", '{"id": "a"}'.encode("utf-16"), ("wide.jsonl", "line 1", "UTF-8")),
+        ("notes.docx", "x", ("notes.docx", "'.docx'", ".jsonl")),
+        ("missing.csv", None, ("missing.csv", "no such file")),
+        ("words.ctm", "a 1 0 1 hi\n", ("words.ctm", "no word of recording b")),
+    ],
+)
+def test_a_hypotheses_file_that_cannot_be_used(refused, tmp_path, name, content, names):
+    (tmp_path / "said.csv").write_text("audio,text\na.wav,hello\nb.wav,you\n")
+    if content is not None:
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    refused("evaluate", "--hypotheses", name, "--data", "said.csv", "--out", "out", names=names)
+
+
+def test_hypotheses_without_references_and_references_without_text(refused, tmp_path):
+    (tmp_path / "h.csv").write_text("id,text\na,x\n")
+    (tmp_path / "noise.csv").write_text("audio,label\na.wav,rain\n")
+    refused("evaluate", "--hypotheses", "h.csv", names=("h.csv holds no references", "--data"))
+    refused("evaluate", "--hypotheses", "h.csv", "--data", "noise.csv", names=("noise.csv", "no column 'text'"))
+    (tmp_path / "said.csv").write_text("audio,text\na.wav,hello\n")
+    silence = ("evaluate", "--hypotheses", "h.csv", "--data", "said.csv", "--silence")
+    refused(*silence, names=("--silence", "said.csv", "have text"))
+
+
+def test_a_normaliser_of_ones_own_that_is_not_there(shop, refused, tmp_path):
+    refused(*adapt(shop, "scoring.normaliser=my_rules:clean"), names=("my_rules:clean", "no module my_rules"))
+    evaluate = ("evaluate", "--model", shop.model, "--data", shop.manifest)
+    refused(*evaluate, "--normaliser", "textwrap:indentt", names=("textwrap has no indentt", "did you mean indent"))
+
+
+def test_evaluations_that_are_not_of_one_test_set(refused, tmp_path):
+    for name, ids in (("one", "ab"), ("two", "ab"), ("three", "ac")):
+        rows = [f"{letter},x,{letter}" for letter in ids]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["id,hypothesis,reference", *rows]) + "\n")
+    refused("compare", "one.csv", "three.csv", names=("one.csv and three.csv are not of the same test set", "c"))
+    refused("compare", "one.csv", "two.csv", "three.csv", names=("one.csv and three.csv", "only three.csv has c"))
+    refused("compare", "one.csv", "two.csv", "one.csv", names=("one.csv is given twice",))
+
+
 # ---- audio
 
 
@@ -324,6 +376,10 @@ def test_a_disk_that_fills_up_while_training(shop, refused, small_disk, monkeypa
         (["recipes", "burn"], ("burn", "list, show or copy")),
         (["recipes", "copy"], ("copy needs a name",)),
         (["compare", "here", "there"], ("here",)),
+        (["compare", "here"], ("two or more", "here")),
+        (["evaluate", "--model", "m"], ("--data",)),
+        (["evaluate", "--model", "m", "--hypotheses", "h.csv"], ("--model", "--hypotheses")),
+        (["evaluate", "--hypotheses", "h.csv", "--batch-seconds", "9"], ("--batch-seconds",)),
         (["evaluate", "--model", "m", "--data", "d", "--batch-seconds", "0"], ("--batch-seconds",)),
     ],
     ids=lambda value: " ".join(value),

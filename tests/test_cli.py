@@ -274,6 +274,34 @@ def test_compare_gives_the_runs_own_figures(run, speech_tl, tmp_path):
     assert again["target"] == own["target"] and again["groups"] == own["groups"]
 
 
+def test_evaluate_and_compare_take_text_from_elsewhere(speech_tl, tmp_path):
+    (tmp_path / "said.csv").write_text("audio,text,speaker\na.wav,Hello you,ann\nb.wav,Good day,bob\n")
+    for name, text in (("one", "hello"), ("two", "hello you"), ("three", "yellow shoe")):
+        (tmp_path / f"{name}.csv").write_text(f"id,hypothesis\na,{text}\nb,good day\n")
+    data = ("--data", "said.csv", "--language", "en")
+    code, out, err = speech_tl("evaluate", "--hypotheses", "one.csv", *data, "--by", "speaker", "--out", "one")
+    assert (code, out) == (0, "") and "25.0 %" in err and "speaker bob" in err
+    assert (tmp_path / "one" / "summary.json").is_file()
+    code, out, err = speech_tl("compare", "one", "two.csv", "--data", "said.csv", "--out", "both")
+    assert (code, out) == (0, "") and err.count("differs:") == 1
+    assert "differs: decoding: unknown of before and after (text from elsewhere)" in err
+    assert json.loads((tmp_path / "both" / "report.json").read_text())["target"]["after"]["wer"] == 0
+    code, out, err = speech_tl("compare", "one.csv", "two.csv", "three.csv", *data, "--out", "all")
+    assert (code, out) == (0, "") and "two.csv comes first" in err
+    ranking = json.loads((tmp_path / "all" / "report.json").read_text())["ranking"]
+    assert [place["name"] for place in ranking] == ["two.csv", "one.csv", "three.csv"]
+
+
+def test_silence_says_how_many_clips_get_text(model, manifest, speech_tl, tmp_path):
+    silent = written(
+        tmp_path / "noise.csv", [{"audio": row["audio"], "split": "test"} for row in rows_of(manifest)[:3]]
+    )
+    code, out, err = speech_tl("evaluate", "--model", model, "--data", silent, "--silence", "--out", "out")
+    figures = json.loads((tmp_path / "out" / "summary.json").read_text())["data"]["silence"]
+    assert (code, out) == (0, "") and figures["clips"] == 3
+    assert f"{figures['with_text']} of 3 clips without speech got text" in err
+
+
 # ---- transcribe
 
 

@@ -53,11 +53,16 @@ def differing_conditions(
         first, second = (_flat(getattr(side, area)) for side in sides)
         for name in sorted({*first, *second}):
             if _matters(area, name, bool(elsewhere)) and first.get(name) != second.get(name):
-                values = (
-                    f"{side.get(name, 'unknown')} {which}" for side, which in zip((first, second), names, strict=True)
-                )
+                values = [
+                    f"{_said(side.get(name))} {which}" for side, which in zip((first, second), names, strict=True)
+                ]
                 found.append(f"{area}.{name}: {', '.join(values)}")
     return found
+
+
+def _said(value: Any) -> Any:
+    """A condition's value, or that nobody knows it."""
+    return "unknown" if value is None else value
 
 
 def _matters(area: str, name: str, elsewhere: bool) -> bool:
