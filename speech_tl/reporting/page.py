@@ -11,10 +11,12 @@ from speech_tl.reporting.clips import AudioMode
 from speech_tl.reporting.guards import LIMIT, guard_warnings, judged
 from speech_tl.reporting.html import html_page
 from speech_tl.reporting.markdown import markdown_page
+from speech_tl.reporting.sections import rate_of as leading_rate_of
 from speech_tl.scoring.files import plain, write_json
 from speech_tl.scoring.groups import compare_groups, gap, group
 from speech_tl.scoring.kinds import error_kinds
 from speech_tl.scoring.pairing import differing_conditions, pair
+from speech_tl.scoring.ranking import rate_of
 from speech_tl.scoring.significance import change_interval
 from speech_tl.scoring.wer import Evaluation, Score
 from speech_tl.text import write_atomically
@@ -140,7 +142,7 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
     )
     for heading in ("", "before", "after", "change"):
         table.add_column(heading, justify="left" if heading == "" else "right")
-    for cells in _rows(target["before"], target["after"]):
+    for cells in _rows(target["before"], target["after"], leading_rate_of(report)):
         table.add_row(*cells)
     for name, guard in report["guards"].items():
         rates = [words.percent(guard[side]["wer"]) for side in ("before", "after")]
@@ -166,33 +168,36 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
         caption_justify="left",
     )
     table.add_column("", max_width=24, overflow="fold")  # a long value folds; figures are never cut
-    for heading in ("WER", "95 % interval", "CER", "sub.", "del.", "ins.", "words"):
+    rate = rate_of(evaluation)
+    rates = ("WER", "95 % interval", "CER") if rate == "wer" else ("CER", "WER", "95 % interval")
+    for heading in (*rates, "sub.", "del.", "ins.", "words"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_row("all", *_cells(evaluation.score))
+    table.add_row("all", *_cells(evaluation.score, rate))
     for column in by:
         groups = group(evaluation, column)
         table.add_section()
         for value, figures in groups.items():
-            table.add_row(escape(f"{column} {value}"), *_cells(figures))
+            table.add_row(escape(f"{column} {value}"), *_cells(figures, rate))
     return table
 
 
-def _cells(figures: Score) -> list[str]:
-    """One line of figures: rates in per cent, counts as they are."""
-    rates = [words.percent(figures.wer), words.interval(figures.ci95), words.percent(figures.cer)]
+def _cells(figures: Score, rate: str) -> list[str]:
+    """One line of figures, the leading rate first: rates in per cent, counts as they are."""
+    rates = [words.percent(figures.wer), words.interval(figures.ci95)]
+    rates.insert(0 if rate == "cer" else 2, words.percent(figures.cer))
     edits = (figures.substitutions, figures.deletions, figures.insertions, figures.words)
     return rates + [words.count(number) for number in edits]
 
 
-def _rows(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """The table's lines: rates in per cent, counts as they are."""
+def _rows(before: Mapping[str, Any], after: Mapping[str, Any], rate: str) -> list[tuple[str, str, str, str]]:
+    """The table's lines, the leading rate first: rates in per cent, counts as they are."""
     sides = (before, after)
     rates = {name: [words.percent(side[name]) for side in sides] for name in ("wer", "cer")}
     rows = [
         ("WER", *rates["wer"], words.change_of(before, after, "wer")),
         ("  95 % interval", *(words.interval(side["ci95"]) for side in sides), ""),
-        ("CER", *rates["cer"], words.change_of(before, after, "cer")),
     ]
+    rows.insert(0 if rate == "cer" else 2, ("CER", *rates["cer"], words.change_of(before, after, "cer")))
     for name in ("substitutions", "deletions", "insertions"):
         rows.append((name, *(words.count(side[name]) for side in sides), words.count_change(before, after, name)))
     return [*rows, ("words", *(words.count(side["words"]) for side in sides), "")]

@@ -104,8 +104,7 @@ def rank(evaluations: Mapping[str, Evaluation], seed: int = 0) -> tuple[list[Ran
 
 def rate_of(evaluation: Evaluation) -> str:
     """Which rate leads in an evaluation's language: "wer" or "cer"."""
-    language = evaluation.data.get("language") or evaluation.model.get("language")
-    return "cer" if evaluation.normaliser == "unspaced" and not language else leading_rate(language)
+    return leading_rate(evaluation.data.get("language") or evaluation.model.get("language"))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
