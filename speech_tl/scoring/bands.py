@@ -23,7 +23,7 @@ def banded(values: Sequence[float | None]) -> list[str | None]:
         return [None] * len(values)
     borders = round_borders(known)
     if not len(borders):
-        return [None if value is None else f"{value:g}" for value in values]
+        return [None if value is None else _written(value) for value in values]
     names = _names(borders, whole=bool(np.all(known == np.round(known))))
     return [None if value is None else names[int(np.searchsorted(borders, value, side="right"))] for value in values]
 
@@ -40,9 +40,9 @@ def band_order(label: str) -> float | None:
 def round_borders(values: np.ndarray) -> np.ndarray:
     """Borders between bands of `values`: multiples of a round step over their middle nine tenths."""
     low, high = np.quantile(values, [0.05, 0.95])
-    if low == high:
+    if high - low <= _noise(low, high):
         low, high = values.min(), values.max()
-    if low == high:
+    if high - low <= _noise(low, high):
         return np.array([])  # one value: nothing to part
     finest = 10.0 ** math.floor(math.log10((high - low) / MOST_BANDS))
     step = next(finest * factor for factor in ROUND_STEPS if finest * factor * MOST_BANDS >= (high - low) * (1 - 1e-9))
@@ -52,8 +52,18 @@ def round_borders(values: np.ndarray) -> np.ndarray:
 
 def _names(borders: np.ndarray, whole: bool) -> list[str]:
     """A name for the band below each border and for the one above all; whole numbers are named by first and last."""
-    written = [f"{border:g}" for border in borders]
+    written = [_written(border) for border in borders]
     whole = whole and bool(np.all(borders == np.round(borders)))
-    uppers = [f"{border - 1:g}" if whole else f"under {border:g}" for border in borders]
+    uppers = [_written(border - 1) if whole else f"under {_written(border)}" for border in borders]
     inner = [low if low == high else f"{low} to {high}" for low, high in zip(written[:-1], uppers[1:], strict=True)]
     return [f"under {written[0]}", *inner, f"{written[-1]} and over"]
+
+
+def _written(number: float) -> str:
+    """A number without the noise of its last digits."""
+    return f"{number:.12g}"
+
+
+def _noise(low: float, high: float) -> float:
+    """Differences no larger than this are no differences."""
+    return 1e-8 * max(1.0, abs(low), abs(high))

@@ -115,6 +115,51 @@ def test_figures_equal_jiwers(texts: list[tuple[str, str]]) -> None:
         assert found.cer == jiwer.cer(references, hypotheses)
 
 
+def test_figures_equal_jiwers_on_10_000_random_pairs() -> None:
+    chance = random.Random(0)
+    letters = "abcde"
+
+    def text() -> str:
+        sizes = [chance.randint(1, 3) for _ in range(chance.randint(0, 12))]
+        return " ".join("".join(chance.choices(letters, k=size)) for size in sizes)
+
+    texts = [(text(), text()) for _ in range(10_000)]
+    theirs = jiwer.process_words([said for said, _ in texts], [heard for _, heard in texts])
+    found = evaluation(texts)
+    assert found.score.wer == theirs.wer and found.score.words == theirs.hits + theirs.substitutions + theirs.deletions
+    assert (found.score.substitutions, found.score.deletions, found.score.insertions) == (
+        theirs.substitutions,
+        theirs.deletions,
+        theirs.insertions,
+    )
+    for utterance in found.utterances[::20]:  # one by one, as jiwer counts a pair alone
+        alone = jiwer.process_words(utterance.reference, utterance.hypothesis)
+        assert (utterance.substitutions, utterance.deletions, utterance.insertions) == (
+            alone.substitutions,
+            alone.deletions,
+            alone.insertions,
+        )
+
+
+def test_raw_figures_tell_formatting_from_recognition(tmp_path: Path) -> None:
+    said = "Hello, Anna! How are you?"
+    plain = evaluation([(said, "hello anna how are you")], "basic")
+    formatted = evaluation([(said, said)], "basic")
+    assert plain.score.wer == formatted.score.wer == 0
+    assert plain.score.raw["wer"] == jiwer.wer(said, "hello anna how are you") == 4 / 5
+    assert plain.score.raw["cer"] == jiwer.cer(said, "hello anna how are you")
+    assert formatted.score.raw == {"wer": 0, "cer": 0}
+    plain.write(tmp_path)
+    assert json.loads((tmp_path / "summary.json").read_text())["score"]["raw"]["wer"] == 4 / 5
+    assert Evaluation.read(tmp_path).score.raw == plain.score.raw
+
+
+def test_raw_figures_ignore_white_space_alone() -> None:
+    found = evaluation([("a  b\tc\n", " a b c")], "basic").score
+    assert found.raw == {"wer": 0, "cer": 0} and found.wer == 0
+    assert evaluation([("", "x")]).score.raw == {"wer": None, "cer": None}
+
+
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=4), st.sampled_from(["none", "basic", "english"]))
 @settings(max_examples=60, deadline=None)
 def test_any_text_survives_the_files_and_jiwer_alone_finds_the_same(
