@@ -11,6 +11,7 @@ from speech_tl.adaptation.preparation import Data, prepare
 from speech_tl.data.check import write_excluded
 from speech_tl.data.manifest import Excluded
 from speech_tl.recipe import Recipe
+from speech_tl.reporting.model_card import write_model_card
 from speech_tl.reporting.page import build_report, write_report
 from speech_tl.reporting.plan import plan_text
 from speech_tl.reporting.screen import Screen
@@ -85,7 +86,8 @@ def adapt(
         notes=[*data.notes, *trained.notes],
         seed=recipe.seed,
     )
-    write_report(report, run.path, before.test, after.test, run.log())
+    write_report(report, run.path, before.test, after.test, run.log(), recipe.report.audio)
+    write_model_card(report, run.model_folder)
     return AdaptationResult(report, before.test, after.test, guards, run.path, model)
 
 
