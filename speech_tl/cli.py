@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speech_tl.errors import BadInput, Interrupted, PartlyDone
+from speech_tl.errors import BadInput, Interrupted, PartlyDone, disk_trouble
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,9 +36,6 @@ Normaliser = Annotated[
 ]
 Language = Annotated[str | None, typer.Option(help="Language of the speech, e.g. en; by default the manifest's.")]
 BatchSeconds = Annotated[float | None, typer.Option(help="Padded seconds of audio decoded at once.")]
-
-FULL_DISK = ("No space left", "os error 28", "PytorchStreamWriter failed", "unexpected pos")
-"""What safetensors and torch say when a disk is full."""
 
 DONE, IN_PART, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -293,22 +289,12 @@ def _run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except Exception as error:
-        if reason := _disk_trouble(error):
+        if reason := disk_trouble(error):
             return _say(reason, BAD_INPUT)
         raise
     if code == INTERRUPTED:  # Typer itself turns Ctrl-C inside a command into this code
         return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else DONE
-
-
-def _disk_trouble(error: Exception) -> str | None:
-    """What is wrong with the disk, when that is what stopped a command; torch and safetensors only say it in words."""
-    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{error.filename or 'output folder'}: {error.strerror}; check its permissions"
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    if full or any(words in str(error) for words in FULL_DISK):
-        return "no space left on the disk: make room (an adaptation then goes on with --resume)"
-    return None
 
 
 def _what_next(run: Path) -> list[str]:

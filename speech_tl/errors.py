@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
+
+FULL_DISK = ("No space left", "os error 28", "PytorchStreamWriter failed", "unexpected pos")
+"""What safetensors and torch say when a disk is full."""
 
 
 class BadInput(ValueError):
@@ -37,3 +41,13 @@ class PartlyDone(Exception):
         """Keep the summary line and one line for each failure."""
         super().__init__(message)
         self.failures = list(failures)
+
+
+def disk_trouble(error: Exception) -> str | None:
+    """What is wrong with the disk, when that is what stopped a command; torch and safetensors only say it in words."""
+    if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{error.filename or 'output folder'}: {error.strerror}; check its permissions"
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    if full or any(words in str(error) for words in FULL_DISK):
+        return "no space left on the disk: make room (an adaptation then goes on with --resume)"
+    return None

@@ -58,11 +58,7 @@ def evaluate(
     """
     if out is not None:
         require_writable(out)
-    manifest = data if isinstance(data, Manifest) else Manifest.read(data)
-    manifest = with_texts(manifest, silence)
-    manifest = manifest.select(
-        rows_to_score(manifest.texts("split"), manifest.texts("text"), split, silence, manifest.source)
-    )
+    manifest = _to_score(data if isinstance(data, Manifest) else Manifest.read(data), split, silence)
     require_columns(manifest, by, "--by")
     language = language or the_language(manifest)
     rules = get_normaliser(normaliser).name if normaliser else None
@@ -76,6 +72,13 @@ def evaluate(
     if out is not None:
         evaluation.write(out)
     return evaluation
+
+
+def _to_score(manifest: Manifest, split: str | None, silence: bool) -> Manifest:
+    """The rows of the split, or its clips without speech."""
+    manifest = with_texts(manifest, silence)
+    rows = rows_to_score(manifest.texts("split"), manifest.texts("text"), split, silence, manifest.source)
+    return manifest.select(rows)
 
 
 def evaluate_utterances(
