@@ -8,16 +8,14 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 import numpy as np
 
 from speech_tl.audio import load_audio
 from speech_tl.errors import AudioError
+from speech_tl.reporting.options import AudioMode
 from speech_tl.scoring.wer import ScoredUtterance
-
-AudioMode = Literal["embed", "link", "none"]
 
 MOST_EMBEDDED = 40
 LONGEST_S = 60.0  # a longer recording would weigh as much as all else in the page

@@ -175,5 +175,4 @@ def _with_interval(change: Mapping[str, Any]) -> str:
     """A change in points with its 95 % interval."""
     if not change.get("ci95"):
         return words.points(change["absolute"])
-    low, high = (words.points(bound) for bound in change["ci95"])
-    return f"{words.points(change['absolute'])} ({low} to {high})"
+    return f"{words.points(change['absolute'])} ({words.ends(change['ci95'])})"

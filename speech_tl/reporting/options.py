@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+AudioMode = Literal["embed", "link", "none"]
+"""How a page plays utterances."""
+
 
 class ReportOptions(BaseModel):
     """What a report holds and what it is strict about.
@@ -20,7 +23,7 @@ class ReportOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    audio: Literal["embed", "link", "none"] = "embed"
+    audio: AudioMode = "embed"
     strict_guards: bool = False
     licence: str | None = None
     data_licence: str | None = None
