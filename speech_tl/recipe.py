@@ -42,7 +42,7 @@ class ScoringOptions(BaseModel):
     """How hypotheses are scored.
 
     Attributes:
-        normaliser: `none`, `basic` or `english`; None takes the language's default.
+        normaliser: `none`, `basic`, `english`, `unspaced` or "module:function"; None takes the language's default.
         by: manifest columns whose values get a WER of their own.
     """
 

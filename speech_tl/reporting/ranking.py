@@ -89,7 +89,14 @@ def ranking_table(report: Mapping[str, Any]) -> Table:
     found = Table(
         box=box.SIMPLE,
         padding=(0, 0, 0, 1),
-        caption=f"{escape(_winner(report, str))}\n{report['correction']}\nnormaliser {report['normaliser']}",
+        caption="\n".join(
+            [
+                escape(_winner(report, str)),
+                report["pairs"][0]["method"],
+                report["correction"],
+                f"normaliser {report['normaliser']}",
+            ]
+        ),
         caption_justify="left",
     )
     for heading in HEADINGS:
@@ -121,10 +128,11 @@ def _winner(report: Mapping[str, Any], written: Any) -> str:
     """Who is best, and whether that is beyond chance, in one sentence."""
     first, *others = report["ranking"]
     beaten = len(first["better_than"])
+    caution = " (descriptive only: few speakers)" if "descriptive" in report["pairs"][0]["method"] else ""
     if beaten == len(others):
-        return f"{written(first['name'])} is best, beyond chance."
+        return f"{written(first['name'])} is best, beyond chance{caution}."
     which = "none" if not beaten else f"only {beaten}"
-    return f"{written(first['name'])} comes first, but beats {which} of the other {len(others)} beyond chance."
+    return f"{written(first['name'])} comes first, but beats {which} of the other {len(others)} beyond chance{caution}."
 
 
 def _pairs(report: Mapping[str, Any]) -> str:

@@ -65,7 +65,15 @@ def test_the_table_says_what_is_not_beyond_chance() -> None:
     console.print(ranking_table(found))
     shown = console.export_text()
     assert "one comes first, but beats only 1 of the other 2 beyond chance." in shown
-    assert "20.0 %" in shown and "Holm 1979, 3 pairs" in shown
+    assert "20.0 %" in shown and "Holm 1979, 3 pairs" in shown and "paired bootstrap over 12 speakers" in shown
+
+
+def test_few_speakers_are_said_to_describe_only_themselves() -> None:
+    def few(wrong: str) -> Evaluation:
+        return score([Said(f"u{n}", "a b", columns={"speaker": f"s{n}"}) for n in range(4)], [wrong] * 4, "none")
+
+    page = ranking_page(build_ranking({"right": few("a b"), "wrong": few("x x")}))
+    assert "right is best, beyond chance (descriptive only: few speakers)." in page
 
 
 def test_a_column_that_is_not_there_is_refused() -> None:
