@@ -196,8 +196,13 @@ def _rows(before: Mapping[str, Any], after: Mapping[str, Any], rate: str) -> lis
     rows = [
         ("WER", *rates["wer"], words.change_of(before, after, "wer")),
         ("  95 % interval", *(words.interval(side["ci95"]) for side in sides), ""),
+        (
+            "  as written",
+            *(words.percent(side["raw"]["wer"]) for side in sides),
+            words.change_of(before["raw"], after["raw"]),
+        ),
     ]
-    rows.insert(0 if rate == "cer" else 2, ("CER", *rates["cer"], words.change_of(before, after, "cer")))
+    rows.insert(0 if rate == "cer" else 3, ("CER", *rates["cer"], words.change_of(before, after, "cer")))
     for name in ("substitutions", "deletions", "insertions"):
         rows.append((name, *(words.count(side[name]) for side in sides), words.count_change(before, after, name)))
     return [*rows, ("words", *(words.count(side["words"]) for side in sides), "")]

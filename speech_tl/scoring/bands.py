@@ -12,8 +12,10 @@ MOST_BANDS = 6  # in the middle nine tenths of the values; one more below and on
 ROUND_STEPS = (1, 2, 5, 10)
 
 
-def banded(values: Sequence[float | None]) -> list[str | None]:
+def banded(values: Sequence[float | None], unit: str = "") -> list[str | None]:
     """The band of each of `values`, such as "20 to 29" or "2.5 to under 3"; None stays None.
+
+    Whole numbers are taken to be counted, unless they have a `unit`, which is then written behind them.
 
     >>> banded([7, 12, 18, None, 33.0, 61])
     ['under 10', '10 to 19', '10 to 19', None, '30 to 39', '50 and over']
@@ -21,10 +23,10 @@ def banded(values: Sequence[float | None]) -> list[str | None]:
     known = np.array([value for value in values if value is not None], dtype=float)
     if not len(known):
         return [None] * len(values)
-    borders = round_borders(known)
+    borders, suffix = round_borders(known), f" {unit}" if unit else ""
     if not len(borders):
-        return [None if value is None else _written(value) for value in values]
-    names = _names(borders, whole=bool(np.all(known == np.round(known))))
+        return [None if value is None else _written(value) + suffix for value in values]
+    names = _names(borders, suffix, whole=not unit and bool(np.all(known == np.round(known))))
     return [None if value is None else names[int(np.searchsorted(borders, value, side="right"))] for value in values]
 
 
@@ -50,13 +52,13 @@ def round_borders(values: np.ndarray) -> np.ndarray:
     return np.array([step * number for number in range(first, last + 1)]).round(12)
 
 
-def _names(borders: np.ndarray, whole: bool) -> list[str]:
+def _names(borders: np.ndarray, suffix: str, whole: bool) -> list[str]:
     """A name for the band below each border and for the one above all; whole numbers are named by first and last."""
     written = [_written(border) for border in borders]
     whole = whole and bool(np.all(borders == np.round(borders)))
     uppers = [_written(border - 1) if whole else f"under {_written(border)}" for border in borders]
     inner = [low if low == high else f"{low} to {high}" for low, high in zip(written[:-1], uppers[1:], strict=True)]
-    return [f"under {written[0]}", *inner, f"{written[-1]} and over"]
+    return [*(name + suffix for name in (f"under {written[0]}", *inner)), f"{written[-1]}{suffix} and over"]
 
 
 def _written(number: float) -> str:

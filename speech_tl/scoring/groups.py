@@ -108,8 +108,7 @@ def _labels(utterances: Sequence[ScoredUtterance], column: str) -> list[str]:
     columns = dict.fromkeys(name for utterance in utterances for name in utterance.columns)
     if column not in columns:
         if column == DURATION_BAND:
-            bands = banded([utterance.duration for utterance in utterances])
-            return [f"{band} s" if band else UNKNOWN for band in bands]
+            return [band or UNKNOWN for band in banded([utterance.duration for utterance in utterances], "s")]
         close = nearest(column, [*columns, *DERIVED])
         hint = f"; did you mean {close!r}?" if close else ""
         raise BadInput(f"cannot group by {column!r}: the test set has {', '.join(columns) or 'no columns'}{hint}")

@@ -24,6 +24,15 @@ def test_seconds_are_banded_by_half_open_bands() -> None:
     assert found == ["under 2", "2 to under 3", "2 to under 3", "3 to under 4", "6 to under 7", "7 and over"]
 
 
+def test_a_unit_makes_whole_numbers_measures() -> None:
+    assert banded([1, 2, 5, 9, 4, 6, 7, 8], "s")[:4] == [
+        "under 2 s",
+        "2 to under 4 s",
+        "4 to under 6 s",
+        "8 s and over",
+    ]
+
+
 def test_one_value_is_no_band() -> None:
     assert banded([2.5, None, 2.5]) == ["2.5", None, "2.5"]
     assert banded([None]) == [None] and banded([]) == []

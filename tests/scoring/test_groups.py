@@ -103,4 +103,4 @@ def test_codes_are_never_banded() -> None:
 def test_lengths_are_banded_without_a_column() -> None:
     said = [Said(f"u{row}", "a", duration_s=length) for row, length in enumerate([0.5, 1.5, 2.5, 6.0, None])]
     found = members(score(said, ["a"] * 5, "none").utterances, "duration_band")
-    assert list(found) == ["under 1 s", "1 to under 2 s", "2 to under 3 s", "5 and over s", "unknown"]
+    assert list(found) == ["under 1 s", "1 to under 2 s", "2 to under 3 s", "5 s and over", "unknown"]
