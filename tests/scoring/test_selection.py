@@ -26,6 +26,6 @@ def test_nothing_to_score_is_refused_with_what_there_is() -> None:
 
 
 def test_a_column_that_is_not_there_is_refused_with_the_nearest() -> None:
-    require_known(["gender"], "m.csv", ["gender"], "--by")
+    require_known(["gender"], "m.csv", ["gender", "duration_band"], "--by")
     with pytest.raises(BadInput, match=r"--by gendre: m\.csv has no such column to group by; did you mean gender\?"):
         require_known(["speaker", "gender"], "m.csv", ["gendre"], "--by")
