@@ -10,6 +10,7 @@ from speech_tl.reporting.sections import rate_of
 
 GROUPS_SHOWN = 12
 WORDS_SHOWN = 6
+LONGEST_WORD = 24  # a looping model writes words of hundreds of letters
 SIDES = ("before", "after")
 
 
@@ -93,13 +94,14 @@ def guards_table(guards: Mapping[str, Any]) -> str:
             *(words.percent(guard[side]["wer"]) for side in SIDES),
             _with_interval(guard["wer_change"]),
             words.points(guard.get("limit")),
+            f"`{guard['normaliser']}`" if guard.get("normaliser") else words.NOTHING,
             f"**beyond its limit**, {words.verdict(guard['wer_change'])}"
             if guard.get("exceeded")
             else words.verdict(guard["wer_change"]),
         ]
         for name, guard in guards.items()
     ]
-    return table(["test set", "WER before", "after", "points (95 % interval)", "limit", ""], rows)
+    return table(["test set", "WER before", "after", "points (95 % interval)", "limit", "normaliser", ""], rows)
 
 
 def _guards(guards: Mapping[str, Any]) -> str:
@@ -135,10 +137,10 @@ def _errors(errors: Mapping[str, Any]) -> str:
     lines = []
     for name, told in (("fixed", "words fixed"), ("broken", "words broken")):
         if counted := errors.get(name):
-            lines.append(f"- {told}: " + ", ".join(f"{escaped(word)} {n}" for word, n in counted[:WORDS_SHOWN]))
+            lines.append(f"- {told}: " + ", ".join(f"{_cut(word)} {n}" for word, n in counted[:WORDS_SHOWN]))
     for side in SIDES:
         if confused := (errors.get("confusions") or {}).get(side):
-            pairs = [f"{escaped(said)} → {escaped(heard)} {n}" for said, heard, n in confused[:WORDS_SHOWN]]
+            pairs = [f"{_cut(said)} → {_cut(heard)} {n}" for said, heard, n in confused[:WORDS_SHOWN]]
             lines.append(f"- confusions {side}: " + ", ".join(pairs))
     strange = {"loops": "loops", "overlong": "longer than speech allows", "on_silence": "text where nothing is said"}
     counts = [(told, errors[name]) for name, told in strange.items() if errors.get(name)]
@@ -146,6 +148,11 @@ def _errors(errors: Mapping[str, Any]) -> str:
     if counted:
         lines.append(f"- utterances: {', '.join(counted)}")
     return "## Errors\n\n" + "\n".join(lines) if lines else ""
+
+
+def _cut(word: str) -> str:
+    """A word that fits a line."""
+    return escaped(word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 3]}...")
 
 
 def _training(training: Mapping[str, Any]) -> str:

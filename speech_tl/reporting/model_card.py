@@ -81,19 +81,21 @@ def _results(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     arguments = {"normaliser": report["normaliser"], "rules": report.get("normaliser_hash")}
     name = place_name(data.get("source"))
     results = [_result(name, str(data.get("split") or "test"), report["target"]["after"], arguments)]
-    return results + [_result(guard, None, sides["after"], None) for guard, sides in report["guards"].items()]
+    for guard, sides in report["guards"].items():
+        arguments = {"normaliser": sides.get("normaliser"), "rules": sides.get("normaliser_hash")}
+        results.append(_result(guard, None, sides["after"], arguments))
+    return results
 
 
-def _result(name: str, split: str | None, score: Mapping[str, Any], arguments: dict[str, Any] | None) -> dict[str, Any]:
+def _result(name: str, split: str | None, score: Mapping[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
     """One test set's WER and CER, in per cent."""
     dataset = {"name": name, "type": re.sub(r"[^\w./-]+", "_", name.lower())} | ({"split": split} if split else {})
     metrics = [
-        {"type": rate, "value": round(100 * score[rate], 2), "name": rate.upper()}
-        | ({"args": arguments} if arguments else {})
+        {"type": rate, "value": round(100 * score[rate], 2), "name": rate.upper(), "args": dict(arguments)}
         for rate in ("wer", "cer")
         if score[rate] is not None
     ]
-    return {"task": TASK, "dataset": dataset, "metrics": metrics}
+    return {"task": dict(TASK), "dataset": dataset, "metrics": metrics}
 
 
 def _language(report: Mapping[str, Any]) -> str | None:
@@ -108,10 +110,13 @@ def _body(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
     change = target["wer_change"]
     source = place_name(report["model"].get("source"))
     revision = report["model"].get("revision")
+    begun = f"adapted from `{source}`{f' (revision `{revision}`)' if revision else ''}"
+    if source.startswith("new:"):
+        begun = "trained from nothing"
     return [
         f"# {escaped(words.recipe_name(report))}",
         escaped(recipe.get("description") or ""),
-        f"A speech recogniser adapted from `{source}`{f' (revision `{revision}`)' if revision else ''} with speech_tl. "
+        f"A speech recogniser {begun} with speech_tl. "
         f"**{headline(report)}** on its test set, before and after, measured in the same run in the same way: "
         f"{words.verdict(change)}.",
         "## Results",

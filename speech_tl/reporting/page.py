@@ -78,7 +78,8 @@ def build_report(
     after = pair(before, after)
     limits = guard_limits or {}
     price = {
-        name: judged(_before_after(*sides, seed), limits.get(name, LIMIT)) for name, sides in (guards or {}).items()
+        name: judged(_before_after(*sides, seed), limits.get(name, LIMIT)) | _rules(sides[1])
+        for name, sides in (guards or {}).items()
     }
     groups = {column: compare_groups(before.utterances, after.utterances, column, seed) for column in by}
     known = dict.fromkeys(TRAINING) if training else {}
@@ -93,8 +94,7 @@ def build_report(
             "training": {**known, **(training or {})},
             "model": dict(model) if model is not None else after.model,
             "decoding": after.decoding,
-            "normaliser": after.normaliser,
-            "normaliser_hash": after.normaliser_hash,
+            **_rules(after),
             "data": {**after.data, **(data or {})},
             "leaks": None if leaks is None else dict(leaks),
             "conditions": _conditions({"": (before, after), **(guards or {})}),
@@ -213,6 +213,11 @@ def _before_after(before: Evaluation, after: Evaluation, seed: int) -> dict[str,
     after = pair(before, after)
     change = change_interval(before, after, seed)
     return {"before": before.score.as_dict(), "after": after.score.as_dict(), "wer_change": change.as_dict()}
+
+
+def _rules(evaluation: Evaluation) -> dict[str, str]:
+    """What both sides of a comparison were normalised with."""
+    return {"normaliser": evaluation.normaliser, "normaliser_hash": evaluation.normaliser_hash}
 
 
 def _conditions(pairs: Mapping[str, Pair]) -> list[str]:
