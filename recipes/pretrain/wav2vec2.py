@@ -11,8 +11,9 @@ The learning rate stays high to the end, so that a run can be prolonged; this se
     speech-tl adapt pretrain/wav2vec2 data.root=synthetic model=runs/pretrain-wav2vec2/model model.shape={} \
         training.schedule=linear training.warmup_share=0.01 training.max_steps=4000 --out runs/pretrain-wav2vec2-end
 
-The front end differs from the published ones to be cheap on a CPU: 25 ms kernels that start as mel filters, one frame
-each 40 ms. What it reached stands in the model card, `speech_tl/starters/wav2vec2/README.md`.
+The front end differs from the published ones to be cheap on a CPU: its first two convolutions are a fixed log-mel
+filterbank (`speech_tl.models.filterbank`), and it makes one frame each 40 ms. What it reached stands in the model card,
+`speech_tl/starters/wav2vec2/README.md`.
 """
 
 from speech_tl.cli import run_recipe
@@ -20,12 +21,13 @@ from speech_tl.data.augment import AugmentOptions, SpecAugment
 from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ScoringOptions, TrainingOptions
 
 SHAPE = {
-    "mel_filters": 80,
-    "conv_dim": [320, 256, 256],
-    "conv_kernel": [400, 3, 4],
-    "conv_stride": [160, 2, 2],
+    "log_mel_filters": 80,
+    "conv_dim": [163, 323, 256, 256],
+    "conv_kernel": [240, 10, 3, 4],
+    "conv_stride": [40, 4, 2, 2],
     "conv_bias": True,
-    "num_feat_extract_layers": 3,
+    "num_feat_extract_layers": 4,
+    "feat_extract_activation": "relu6",
     "feat_extract_norm": "layer",
     "do_stable_layer_norm": True,
     "hidden_size": 256,

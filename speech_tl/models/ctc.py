@@ -16,6 +16,7 @@ from transformers import PreTrainedModel, Wav2Vec2CTCTokenizer
 
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions
+from speech_tl.models.filterbank import fix_filterbank
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import ctc_characters, fit_case, get_normaliser
 
@@ -69,6 +70,7 @@ class CTCModel(AcousticModel):
         self.strides = list(zip(network.config.conv_kernel, network.config.conv_stride, strict=True))
         self.exact_in_batches = network.config.model_type in EXACT_IN_BATCHES
         self._first_norms = _mask_first_norm(network)
+        self._trainable_convolutions = fix_filterbank(network)
         self._middle: tuple[float, list[torch.Tensor]] | None = None
 
     # ---- text <-> labels
@@ -221,7 +223,7 @@ class CTCModel(AcousticModel):
     def parts(self) -> dict[str, list[nn.Module]]:
         """The convolutional front end, the transformer over it, the linear head."""
         base = self.network.base_model
-        front = [base.feature_extractor]
+        front = self._trainable_convolutions
         encoder = [m for name, m in base.named_children() if name != "feature_extractor"]
         return {"feature_encoder": front, "encoder": encoder, "head": [self.network.lm_head]}
 

@@ -5,14 +5,10 @@ For pre-training small models of one's own (`recipes/pretrain`) and for tests.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-
-import torch
-from torch import nn
 
 from speech_tl.errors import BadInput
 from speech_tl.text import nearest
@@ -56,7 +52,7 @@ def _refuse_unknown(source: str, shape: dict[str, Any]) -> None:
     from transformers import Wav2Vec2Config, WhisperConfig
 
     known = {
-        "new:wav2vec2": {*Wav2Vec2Config().to_dict(), "attn_implementation", "mel_filters"},
+        "new:wav2vec2": {*Wav2Vec2Config().to_dict(), "attn_implementation", "log_mel_filters"},
         "new:whisper": {*WhisperConfig().to_dict(), "attn_implementation", "merges", "multilingual", "hop_length"},
     }[source]
     for name in shape:
@@ -65,14 +61,15 @@ def _refuse_unknown(source: str, shape: dict[str, Any]) -> None:
             raise ValueError(f"no field {name}" + (f"; did you mean {hint}?" if hint else ""))
 
 
-def new_wav2vec2(texts: Iterable[str], *, mel_filters: int = 0, **shape: Any) -> CTCModel:
+def new_wav2vec2(texts: Iterable[str], *, log_mel_filters: int = 0, **shape: Any) -> CTCModel:
     """A `Wav2Vec2ForCTC` whose characters are those of `texts`; `shape` are fields of `Wav2Vec2Config`.
 
-    `mel_filters` > 0 starts the first convolution, which needs four times as many channels, as a mel filterbank.
+    `log_mel_filters` > 0 makes the first two convolutions a fixed filterbank (see `speech_tl.models.filterbank`).
     """
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
     from speech_tl.models.ctc import CTCModel, vocabulary_for
+    from speech_tl.models.filterbank import start_as_log_mel
     from speech_tl.models.load import grown_tokenizer
 
     tokenizer = grown_tokenizer(None, vocabulary_for(texts, {}))
@@ -81,8 +78,9 @@ def new_wav2vec2(texts: Iterable[str], *, mel_filters: int = 0, **shape: Any) ->
     )
     config.ctc_zero_infinity, config.ctc_loss_reduction = True, "mean"
     network = Wav2Vec2ForCTC(config)
-    if mel_filters:
-        start_as_mel_filters(network.wav2vec2.feature_extractor.conv_layers[0].conv, mel_filters)
+    if log_mel_filters:
+        network.config.log_mel_filters = log_mel_filters
+        start_as_log_mel(network)
     return CTCModel(network, tokenizer, "new:wav2vec2", None, 16000, normalise_waveform=True)
 
 
@@ -131,36 +129,6 @@ def new_whisper(
         settings.task_to_id = {name: token(f"<|{name}|>") for name in ("translate", "transcribe")}
     network.generation_config = settings
     return WhisperModel(network, tokenizer, extractor, "new:whisper", "en" if multilingual else None)
-
-
-def start_as_mel_filters(conv: nn.Conv1d, filters: int, sample_rate: int = 16000) -> None:
-    """Set a first convolution's kernels to Gabor filters on the mel scale, in place.
-
-    Each of the `filters` centre frequencies from 60 to 7800 Hz gets four phases (cosine, sine and their negatives):
-    after a rectifier their sum is close to the band's magnitude, whatever the phase of the sound. A learnable
-    filterbank of this start: Zeghidour et al. 2018 (arXiv 1711.01161); the mel scale: O'Shaughnessy 1987.
-
-    Raises:
-        ValueError: the convolution does not have four channels a filter.
-    """
-    if conv.out_channels != 4 * filters:
-        raise ValueError(f"mel_filters={filters} needs conv_dim[0]={4 * filters}, not {conv.out_channels}")
-    width = conv.kernel_size[0]
-    lowest, highest = (2595 * math.log10(1 + hertz / 700) for hertz in (60, 7800))
-    mels = torch.linspace(lowest, highest, filters + 2)
-    edges = 700 * (10 ** (mels / 2595) - 1)
-    time_s = (torch.arange(width) - (width - 1) / 2) / sample_rate
-    centre, bandwidth = edges[1:-1, None], (edges[2:] - edges[1:-1]).clamp(min=80)[:, None]
-    envelope = torch.exp(-0.5 * (time_s * bandwidth * math.pi / 1.2) ** 2) * torch.hamming_window(width, periodic=False)
-    envelope = envelope / envelope.norm(dim=1, keepdim=True) * (centre / 1000 + 0.1)
-    phase = 2 * math.pi * centre * time_s
-    waves = torch.stack([envelope * phase.cos(), envelope * phase.sin()], dim=1)
-    waves = waves - waves.mean(-1, keepdim=True)
-    kernels = torch.stack([waves, -waves], dim=2).flatten(0, 2)
-    with torch.no_grad():
-        conv.weight.copy_((kernels / kernels.norm(dim=1).mean())[:, None])
-        if conv.bias is not None:
-            conv.bias.zero_()
 
 
 def language_tokens() -> list[str]:

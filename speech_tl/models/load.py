@@ -230,10 +230,15 @@ def _ctc_network(
     """The network, and whether its head is fresh."""
     from transformers import AutoModelForCTC
 
+    from speech_tl.models.filterbank import start_as_log_mel
+
     if tokenizer is None:
         config.vocab_size = len(SPECIAL_TOKENS)
     if from_scratch:
-        return AutoModelForCTC.from_config(config), False
+        network = AutoModelForCTC.from_config(config)
+        if getattr(config, "log_mel_filters", 0):
+            start_as_log_mel(network)  # signal processing, as Whisper's mel frames are: nothing that was learnt
+        return network, False
     options: dict[str, Any] = {}
     if getattr(config, "adapter_attn_dim", None) and language:
         options = {"target_lang": language}
