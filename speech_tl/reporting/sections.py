@@ -86,7 +86,7 @@ def _group_section(report: Mapping[str, Any], column: str, values: Mapping[str, 
         "plot": paired_plot(f"WER by {column}", drawn) if drawn else None,
         "values": values,
         "small": small,
-        "gap": words.gap_line((report.get("gaps") or {}).get(column)),
+        "gap": (report.get("gaps") or {}).get(column),
         "not_drawn": len(rows) - len(drawn),
         "folded": len(values) > MOST_ROWS,
     }
@@ -108,7 +108,7 @@ def speaker_section(before: Evaluation | None, after: Evaluation | None) -> Sect
         return None
     values = [change for _, change in changes]
     return {
-        "plot": spread_plot("Each dot is one speaker", changes),
+        "plot": spread_plot("Change of each speaker: one dot each", changes),
         "better": sum(value < 0 for value in values),
         "worse": sum(value > 0 for value in values),
         "same": sum(value == 0 for value in values),
@@ -152,8 +152,11 @@ def confusion_changes(confusions: Mapping[str, Sequence[Sequence[Any]]]) -> tupl
             for name, found in sides.items()
         }
         row = {"said": key[0], "heard": key[1], "by": counts["after"] - counts["before"], **shown}
-        if row["by"]:
-            (fixed if row["by"] < 0 else new).append(row)
+        # A bound on one side tells the direction only where the other side lies above it.
+        if row["by"] < 0 and key in sides["before"]:
+            fixed.append(row)
+        elif row["by"] > 0 and key in sides["after"]:
+            new.append(row)
     return sorted(fixed, key=lambda row: row["by"]), sorted(new, key=lambda row: -row["by"])
 
 

@@ -163,6 +163,12 @@ def gap_line(gap: Mapping[str, Any] | None) -> str:
     return f"Between the best and the worst group: {', '.join(sides)}."
 
 
+def gap_points(gap: Mapping[str, Any]) -> str:
+    """How far apart the groups are, in few words: "17.8 → 14.9 points"."""
+    before, after = (f"{100 * gap[side]['gap']:.1f}" for side in ("before", "after"))
+    return f"{before} → {after} points"
+
+
 def leak_lines(leaks: Mapping[str, Any] | None) -> list[str]:
     """What train and test share, one sentence a kind; what is not known is said too."""
     names = {"speakers": "speakers", "sentences": "sentences", "audio": "recordings"}
@@ -173,7 +179,8 @@ def leak_lines(leaks: Mapping[str, Any] | None) -> list[str]:
             lines.append(f"Shared {name}: not known.")
             continue
         some = ", ".join(map(str, found.get("first") or []))
-        named = f": {some}{' ...' if found['count'] > len(found.get('first') or []) else ''}" if some else ""
+        more = ", ..." if found["count"] > len(found.get("first") or []) else ""
+        named = f" ({some}{more})" if some else ""
         lines.append(f"Shared {name}: {count(found['count']) if found['count'] else 'none'}{named}.")
     return lines
 

@@ -3,30 +3,122 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from typing import Any
 
 import pytest
 
-from speech_tl.reporting.plots import curve_plot, interval_plot
+from speech_tl.reporting.plots import PairedRow, curve_plot, interval_plot, kinds_plot, paired_plot, spread_plot
+from speech_tl.reporting.svg import WIDTH, cut, round_step, ticks
+
+HOSTILE = '<script>"&'
+
+
+def parsed(plot: Any) -> tuple[str, ElementTree.Element]:
+    """A plot's title and its drawing; both must be there."""
+    figure = ElementTree.fromstring(str(plot))
+    title, drawing = figure.find("figcaption").text, figure.find("svg")
+    assert title and len(drawing.get("aria-label")) > 20 and drawing.get("role") == "img"
+    return title, drawing
+
+
+def texts(drawing: ElementTree.Element, css: str) -> list[str]:
+    """The texts of one class."""
+    return [text.text or "" for text in drawing.iter("text") if text.get("class") == css]
+
+
+def inside(drawing: ElementTree.Element) -> None:
+    """Every dot, bar and line lies in the drawing."""
+    height = float(drawing.get("viewBox").split()[3])
+    for mark in drawing.iter():
+        for name in ("x", "x1", "x2", "cx"):
+            assert -0.1 <= float(mark.get(name, 0)) <= WIDTH + 0.1, (mark.tag, mark.attrib)
+        for name in ("y", "y1", "y2", "cy"):
+            assert -0.1 <= float(mark.get(name, 0)) <= height + 0.1, (mark.tag, mark.attrib)
 
 
 @pytest.mark.parametrize("ends", [(-0.2, -0.1), (-0.01, 0.02), (0.0, 0.0), (0.3, 0.9)])
 def test_interval_holds_its_dot_and_zero(ends: tuple[float, float]) -> None:
-    drawing = ElementTree.fromstring(str(interval_plot({"ci95": list(ends), "absolute": sum(ends) / 2})))
+    title, drawing = parsed(interval_plot({"ci95": list(ends), "absolute": sum(ends) / 2}))
     line = next(mark for mark in drawing.iter("line") if mark.get("class") == "interval")
     dot = next(drawing.iter("circle"))
     assert float(line.get("x1")) - 0.1 <= float(dot.get("cx")) <= float(line.get("x2")) + 0.1
     zero = next(mark for mark in drawing.iter("line") if mark.get("class") == "zero")
-    assert 0 < float(zero.get("x1")) < 420
-    assert "95 % interval" in drawing.get("aria-label")
-    assert any("percentage points" in (text.text or "") for text in drawing.iter("text"))
+    assert 0 < float(zero.get("x1")) < WIDTH
+    assert "95 % interval" in title and "95 % interval" in drawing.get("aria-label")
+    assert texts(drawing, "name") == ["change of the WER (percentage points)"]
+    inside(drawing)
 
 
 @pytest.mark.parametrize("points", [[(1, 2.0)], [(0, 0.0), (10, 0.0)], [(1, 5.0), (50, 0.001), (100, 1e6)]])
 def test_curve_stays_inside(points: list[tuple[float, float]]) -> None:
-    drawing = ElementTree.fromstring(str(curve_plot("Loss <&>", "loss", points)))
+    title, drawing = parsed(curve_plot("Loss <&>", "loss", points))
     places = next(drawing.iter("polyline")).get("points").split()
-    assert len(places) == len(points)
+    assert len(places) == len(points) and title == "Loss <&>"
     for place in places:
         x, y = map(float, place.split(","))
-        assert 0 <= x <= 420 and 0 <= y <= 220
-    assert len([mark for mark in drawing.iter("text") if mark.get("class") == "tick"]) >= 4
+        assert 0 <= x <= WIDTH and 0 <= y <= 210
+    assert len(texts(drawing, "tick")) >= 4 and texts(drawing, "name") == ["loss", "step"]
+
+
+def test_long_curves_are_thinned_and_marked_at_their_lowest() -> None:
+    points = [(step, abs(step - 3000) / 100 + 20) for step in range(5000)]
+    _, drawing = parsed(curve_plot("WER", "WER (%)", points, lowest=True))
+    assert 100 <= len(next(drawing.iter("polyline")).get("points").split()) <= 240
+    dot = next(drawing.iter("circle"))
+    assert 0.5 < float(dot.get("cx")) / WIDTH < 0.75 and texts(drawing, "value") == ["20.1"]
+    assert "lowest 20" in drawing.get("aria-label")
+
+
+def scored(wer: float, ci95: tuple[float, float] | None = None) -> dict[str, Any]:
+    return {"wer": wer, "ci95": list(ci95) if ci95 else None}
+
+
+def test_paired_plot_has_a_row_for_each_group_with_its_intervals() -> None:
+    rows = [
+        PairedRow("female", scored(0.3, (0.25, 0.35)), scored(0.2, (0.15, 0.25))),
+        PairedRow(HOSTILE, scored(1.2), scored(0.0), faint=True),
+        PairedRow("a name that is far too long for its place", scored(0.3), scored(0.3)),
+    ]
+    _, drawing = parsed(paired_plot(f"WER by {HOSTILE}", rows))
+    groups = list(drawing.iter("g"))
+    assert [group.get("class") for group in groups] == ["row", "row faint", "row"]
+    lines = [mark.get("class") for mark in groups[0].iter("line")]
+    assert lines == ["way", "before ci", "after ci"]
+    before, after = groups[0].findall("circle")
+    assert float(before.get("cx")) > float(after.get("cx"))
+    assert [len(name) <= 18 for name in texts(drawing, "label")] == [True] * 3
+    assert groups[2].find("title").text.startswith("a name that is far too long for its place: before 30.0 %")
+    assert "female: 30.0 before, 20.0 after" in drawing.get("aria-label")
+    inside(drawing)
+
+
+@pytest.mark.parametrize("speakers", [2, 41, 3000])
+def test_every_speaker_is_in_the_spread(speakers: int) -> None:
+    changes = [(f"s{n}", (n * 37 % 101) / 5 - 15) for n in range(speakers)]
+    _, drawing = parsed(spread_plot("Speakers", changes))
+    dots, bars = list(drawing.iter("circle")), list(drawing.iter("rect"))
+    if bars:
+        assert sum(int(bar.find("title").text.split()[0]) for bar in bars) == speakers
+    else:
+        assert len(dots) == speakers
+        zero = float(next(m for m in drawing.iter("line") if m.get("class") == "zero").get("x1"))
+        assert all((float(dot.get("cx")) < zero) == (dot.get("class") == "better") for dot in dots)
+    assert bool(bars) == (speakers == 3000)
+    inside(drawing)
+
+
+def test_bars_of_kinds_add_up_to_the_wer() -> None:
+    before = {"words": 200, "substitutions": 60, "deletions": 20, "insertions": 120}
+    after = {"words": 200, "substitutions": 0, "deletions": 0, "insertions": 0}
+    _, drawing = parsed(kinds_plot(before, after))
+    bars = [mark for mark in drawing.iter("rect") if mark.find("title") is not None]
+    widths = [float(bar.get("width")) for bar in bars]
+    assert widths[0] == pytest.approx(3 * widths[1], abs=0.2) and widths[2] == pytest.approx(2 * widths[0], abs=0.2)
+    assert widths[3:] == [0, 0, 0]
+    inside(drawing)
+
+
+def test_ticks_are_round_and_names_are_cut() -> None:
+    assert ticks(0, 10) == [0, 2, 4, 6, 8, 10] and ticks(-0.012, 0.031) == [-0.01, 0, 0.01, 0.02, 0.03]
+    assert (round_step(0.3), round_step(2), round_step(21)) == (0.5, 2, 25)
+    assert cut("abcdef", 4) == "abc…" and cut("abcd", 4) == "abcd"

@@ -29,3 +29,56 @@ def test_figures_as_text() -> None:
     assert (words.hours(4000), words.hours(70), words.hours(9)) == ("1 h 06 min", "1 min 10 s", "9 s")
     assert words.count(1234567) == "1 234 567"
     assert words.short({"beam": 1, "lm": None, "bounds": (0.5, 2)}) == "beam 1, bounds 0.5, 2"
+
+
+def test_tests_are_said_in_plain_words() -> None:
+    change = {"won": 0.9996, "p_value": 0.0002, "mapsswe": {"z": -3.1, "p_value": 0.0019, "segments": 1260}}
+    assert words.tests_lines(change) == [
+        "After is better in over 99.9 % of the redrawn test sets.",
+        "Bootstrap: p < 0.001.",
+        "Matched pairs (MAPSSWE): p = 0.002, 1 260 segments.",
+    ]
+    assert words.tests_lines({"p_value": None}) == []
+    assert [words.won_share(share) for share in (1.0, 0.0, 0.0004, 0.98)] == ["100 %", "0 %", "under 0.1 %", "98 %"]
+
+
+@pytest.mark.parametrize(
+    ("ci95", "expected"), [([-0.2, -0.1], "better"), ([0.1, 0.2], "worse"), ([-0.1, 0.1], "open"), (None, "open")]
+)
+def test_tone(ci95: list[float] | None, expected: str) -> None:
+    assert words.tone({"ci95": ci95}) == expected
+
+
+def test_guards_are_judged_in_one_sentence() -> None:
+    fine = {"wer_change": {"absolute": 0.004}, "limit": 0.02, "exceeded": False}
+    beyond = {"wer_change": {"absolute": 0.031}, "limit": 0.02, "exceeded": True}
+    assert words.guards_verdict({}).startswith("No guard was measured")
+    assert words.guards_verdict({"a": fine}) == "The guard stayed within the limit."
+    assert words.guards_verdict({"a": fine, "b": fine}) == "All 2 guards stayed within the limit."
+    assert words.guards_verdict({"a": fine, "b": beyond}) == "Warning: b worsened beyond its limit."
+    assert words.guards_verdict({"a": {"wer_change": {"absolute": 0.1}}}).endswith("no limit was set.")
+    assert words.guard_line("b", beyond) == "b: +3.1 points (limit +2.0)"
+    assert words.guard_line("b", {"wer_change": {"absolute": None}}) == "b: no words to score"
+
+
+def test_gaps_and_leaks() -> None:
+    gap = {
+        "before": {"best": "female", "worst": "male", "gap": 0.031},
+        "after": {"best": "male", "worst": "female", "gap": 0.01},
+    }
+    assert words.gap_line(gap) == (
+        "Between the best and the worst group: 3.1 points before (female best, male worst), "
+        "1.0 points after (male best, female worst)."
+    )
+    assert words.gap_points(gap) == "3.1 → 1.0 points" and words.gap_line(None) == ""
+    leaks = {
+        "speakers": {"count": 0, "first": []},
+        "sentences": {"count": 7, "first": ["oh no", "yes"]},
+        "audio": None,
+    }
+    assert words.leak_lines(leaks) == [
+        "Shared speakers: none.",
+        "Shared sentences: 7 (oh no, yes, ...).",
+        "Shared recordings: not known.",
+    ]
+    assert words.leak_lines(None) == []
