@@ -55,10 +55,12 @@ def tone(hertz: float, level: float = 1.0) -> torch.Tensor:
 
 def test_each_band_hears_its_own_frequency_best_and_steadily(model: CTCModel) -> None:
     mels = torch.linspace(*(2595 * torch.tensor(1 + hertz / 700).log10() for hertz in (60.0, 7800.0)), FILTERS + 2)
+    ripples = []
     for band, mel in enumerate(mels[1:-1]):
         heard = bands(model, tone(float(700 * (10 ** (mel / 2595) - 1)), 0.2))
         assert abs(int(heard.mean(-1).argmax()) - band) <= 1
-        assert heard[band].std() < 0.3 * heard[band].mean(), "means over 25 ms see little of the phase"
+        ripples.append(float(heard[band].std() / heard[band].mean()))
+    assert sum(ripple < 0.05 for ripple in ripples) >= 0.7 * FILTERS, "means over 25 ms see little of the phase"
 
 
 def test_loudness_counts_as_a_logarithm_would(model: CTCModel) -> None:
