@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from transformers.models.wav2vec2.modeling_wav2vec2 import Wav2Vec2LayerNormConvLayer
 
 KERNELS, STRIDES = (240, 10), (40, 4)
-"""15 ms filters each 2.5 ms, then 25 ms windows each 10 ms, at 16 kHz; a steady tone near a multiple of 400 Hz beats."""
+"""15 ms filters each 2.5 ms, then 25 ms windows each 10 ms, at 16 kHz; a tone near a multiple of 400 Hz beats."""
 
 SPARE_CHANNELS = 3
 """Of each layer norm: two that hold a large constant and one that brings the sum to zero."""
