@@ -29,8 +29,15 @@
     const spoken = unit === "character" ? [text.replaceAll(" ", "")] : [];
     const texts = [id, speaker, ...values, text, ...spoken, written(said, before), written(said, after), ...pairs];
     return { number, id, speaker, values, seconds, said, size, before, after, sound,
-      wrongBefore: wrong(before), wrongAfter: wrong(after), haystack: texts.join("\n").toLocaleLowerCase() };
+      wrongBefore: wrong(before), wrongAfter: wrong(after), haystack: `\n${texts.map((line) => ` ${line.trim()} `).join("\n")}\n`.toLocaleLowerCase() };
   });
+
+  // "a → b" is a whole confusion, "a" in quotes a whole word, anything else a part of any text.
+  const needle = (typed) => {
+    const wanted = typed.trim().toLocaleLowerCase();
+    if (wanted.includes("→")) return `\n ${wanted} \n`;
+    return /^".+"$/.test(wanted) ? ` ${wanted.slice(1, -1)} ` : wanted;
+  };
 
   const orders = {
     improved: (a, b) => (a.wrongAfter - a.wrongBefore) - (b.wrongAfter - b.wrongBefore),
@@ -144,8 +151,8 @@
   };
   const update = () => {
     stop();
-    const wanted = search.value.trim().toLocaleLowerCase();
-    found = utterances.filter((one) => kinds[show.value](one) && (!wanted || one.haystack.includes(wanted)));
+    const wanted = needle(search.value);
+    found = utterances.filter((one) => kinds[show.value](one) && one.haystack.includes(wanted));
     found.sort((a, b) => orders[sort.value](a, b) || a.number - b.number);
     list.replaceChildren();
     shown = 0;
