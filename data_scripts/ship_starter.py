@@ -45,7 +45,7 @@ rooms, noise and band limits. It has heard no corpus that a recipe adapts to.
 
 ## Training
 
-`recipes/pretrain/{name}.py`: {training}
+`recipes/pretrain/{name}.py` {training}
 
 ## Word error rates
 
@@ -60,8 +60,8 @@ Measured by `python -m data_scripts.ship_starter`, which wrote this card.
 
 ## Limits
 
-It spells what it hears, has no language model, and is far from usable on real speech before it is adapted. Its only use
-is to be adapted, quickly and anywhere.
+It is small, has heard machines only, and is far from usable on real speech before it is adapted. Its only use is to be
+adapted, quickly and anywhere.
 """
 
 
@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", required=True, help="folder of the pre-trained model")
     parser.add_argument("--out", required=True, type=Path, help="the starter's folder")
     parser.add_argument("--test", action="append", default=[], metavar="NAME=MANIFEST", help="a row of the card")
-    parser.add_argument("--training", default="see the recipe", help="a sentence on how long it was trained")
+    parser.add_argument("--training", default="as the recipe says.", help="how it was trained, after the recipe's name")
     options = parser.parse_args(arguments)
     try:
         ship(options.model, options.out, options.test, options.training)
