@@ -13,11 +13,11 @@ and is resampled to other vocal-tract lengths in the test; the sentences are our
 Measured:
 
             before   after   change
-    WER     94.1 %   76.0 %  -18.2 points, 95 % interval -21.3 to -12.7 (8 voices: it describes these)
-    CER     52.3 %   36.6 %  -15.6 points
+    WER     87.1 %   68.7 %  -18.4 points, 95 % interval -22.2 to -11.4 (8 voices: it describes these)
+    CER     45.6 %   30.8 %  -14.9 points
 
-by `python recipes/quickstart.py` on two CPU cores with bf16, in 2 min 31 s. The goal is 40 % fewer errors; these are
-19 %, because the pre-training of the starter is not finished.
+by `python recipes/quickstart.py` on one busy CPU core with bf16, in 4 min 45 s. The goal is 40 % fewer errors; these
+are 21 %, because the pre-training of the starter is not finished.
 
 This shows that everything works, not what adaptation is worth: the voices are machines. For people see
 `accent/mandarin_english`, for yourself `speaker/my_voice`.

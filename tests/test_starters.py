@@ -42,11 +42,18 @@ def test_plain_transformers_loads_the_whisper_starter() -> None:
     assert {"<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>", "<|0.00|>"} <= set(vocabulary)
 
 
-def test_the_wav2vec2_starter_hears_words_in_an_accent_it_never_met() -> None:
-    test = Manifest.read(STARTERS_FOLDER / "quickstart", split="test").sample(30, seed=0)
-    score = evaluate(load_model("starter-wav2vec2"), test, split=None).score
-    assert score.cer < 0.6
-    assert score.wer < 0.97
+@pytest.mark.parametrize("name", STARTERS)
+def test_a_starter_hears_words_in_an_accent_it_never_met(name: str) -> None:
+    test = Manifest.read(STARTERS_FOLDER / "quickstart", split="test").sample(20, seed=0)
+    score = evaluate(load_model(name), test, split=None).score
+    assert score.cer < 0.55
+    assert score.wer < 0.92
+
+
+@pytest.mark.parametrize("name", STARTERS)
+def test_a_starter_from_scratch_learns_in_full_precision(name: str) -> None:
+    network = load_model(name, from_scratch=True, language="en").network
+    assert {str(p.dtype) for p in network.parameters()} == {"torch.float32"}, "the file's float16 is for its size"
 
 
 def test_the_quickstart_set_keeps_voices_and_sentences_apart() -> None:

@@ -14,9 +14,14 @@ Then, with a starter or, for serious work, with a checkpoint from the Hub (a GPU
     speech-tl adapt accent/mandarin_english data.root=speechocean762 model=facebook/wav2vec2-base-960h
     speech-tl adapt accent/mandarin_english data.root=speechocean762 model=openai/whisper-small
 
-and, to see what the pre-training is worth, the same network from random weights with the same steps:
+to see what the pre-training is worth, the same network from random weights with the same steps:
 
     speech-tl adapt accent/mandarin_english data.root=speechocean762 model.from_scratch=true
+
+and to see what was forgotten, guards: any other manifests (here what the starter learnt, and other people's speech):
+
+    speech-tl adapt accent/mandarin_english data.root=speechocean762 \
+        guards.synthetic=synthetic/heldout guards.librispeech=librispeech.csv guards.librispeech.split=null
 
 Not measured yet with the starters as they ship; a run prints its table and writes runs/mandarin_english/report.md.
 
@@ -25,7 +30,7 @@ with random weights is fair; a checkpoint that has heard people can keep its own
 """
 
 from speech_tl.cli import run_recipe
-from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ScoringOptions, TrainingOptions
+from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ReportOptions, ScoringOptions, TrainingOptions
 
 recipe = Recipe(
     name="mandarin_english",
@@ -33,8 +38,9 @@ recipe = Recipe(
     model=ModelOptions(source="starter-wav2vec2"),
     data=DataOptions(language="en"),
     strategy=Full(freeze_feature_encoder=False),
-    training=TrainingOptions(epochs=10, max_minutes=30),
+    training=TrainingOptions(epochs=3),
     scoring=ScoringOptions(by=["gender", "age"]),
+    report=ReportOptions(data_licence="speechocean762, CC BY 4.0"),
 )
 
 if __name__ == "__main__":

@@ -235,7 +235,7 @@ def _ctc_network(
     if tokenizer is None:
         config.vocab_size = len(SPECIAL_TOKENS)
     if from_scratch:
-        network = AutoModelForCTC.from_config(config)
+        network = AutoModelForCTC.from_config(config, dtype="float32")
         if getattr(config, "log_mel_filters", 0):
             start_as_log_mel(network)  # signal processing, as Whisper's mel frames are: nothing that was learnt
         return network, False
