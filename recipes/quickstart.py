@@ -13,11 +13,11 @@ and is resampled to other vocal-tract lengths in the test; the sentences are our
 Measured:
 
             before   after   change
-    WER     87.1 %   68.7 %  -18.4 points, 95 % interval -22.2 to -11.4 (8 voices: it describes these)
-    CER     45.6 %   30.8 %  -14.9 points
+    WER     87.1 %   67.7 %  -19.4 points, 95 % interval -22.2 to -13.3 (8 voices: it describes these)
+    CER     45.6 %   29.6 %  -16.1 points
 
-by `python recipes/quickstart.py` on one busy CPU core with bf16, in 4 min 45 s. The goal is 40 % fewer errors; these
-are 21 %, because the pre-training of the starter is not finished.
+by `python recipes/quickstart.py` on two CPU cores with bf16, in 3 min. The goal is 40 % fewer errors; these are 22 %,
+because the pre-training of the starter is not finished.
 
 This shows that everything works, not what adaptation is worth: the voices are machines. For people see
 `accent/mandarin_english`, for yourself `speaker/my_voice`.
