@@ -3,16 +3,18 @@
 Data: what `python -m data_scripts.synthesize` speaks (espeak-ng, GPL-3.0-or-later, and flite, a BSD-like licence; the
 sentences are LJ Speech's transcripts, public domain, and made-up everyday ones). No corpus that a recipe adapts to.
 
-    python -m data_scripts.synthesize --out synthetic --set all --text sentences.txt
-    speech-tl adapt pretrain/whisper data.root=synthetic --out runs/pretrain-whisper
+    python -m data_scripts.synthesize --out synthetic --set all --text sentences.txt --hours 36
+    speech-tl adapt pretrain/whisper data.root=synthetic training.max_minutes=20 --out runs/pretrain-whisper
 
 It trains on the frames that a batch needs and some batches of full 30 s windows, with an auxiliary CTC loss on the
 encoder that teaches the attention to align and is gone from the saved model. The learning rate stays high to the end,
 so that a run can be prolonged; this second command brings it down:
 
     speech-tl adapt pretrain/whisper data.root=synthetic model=runs/pretrain-whisper/model model.shape={} \
-        training.schedule=linear training.warmup_share=0.01 training.max_steps=4000 --out runs/pretrain-whisper-end
+        training.schedule=linear training.warmup_share=0.01 training.max_steps=4800 --out runs/pretrain-whisper-end
 
+The starter that ships is these two, the second stopped at step 4 000; it heard train sentences of `--seed 1` (40 000
+clips, the first command the first 25 000 of them).
 What it reached stands in the model card, `speech_tl/starters/whisper/README.md`.
 """
 
@@ -45,7 +47,7 @@ recipe = Recipe(
         warmup_share=0.005,
         batch_seconds=40,
         optimizer="muon",
-        eval_steps=2000,
+        eval_steps=800,
         dev_limit=60,
         auxiliary_ctc=0.3,
         weight_decay=0.01,

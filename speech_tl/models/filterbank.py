@@ -1,8 +1,7 @@
 """A wav2vec2 front end whose first two convolutions are a fixed log-mel filterbank, as Whisper's input is.
 
-Learning to hear from nothing costs a small network most of its training: with this start a CTC loss that learnt
-filters reach after 2.4 hours of speech is reached after 1.5. It stays within `Wav2Vec2ForCTC`, so plain
-`from_pretrained` loads it; `config.log_mel_filters` says that it is there.
+Learning to hear from nothing costs a small network much of its training; this start spares it that. It stays within
+`Wav2Vec2ForCTC`, so plain `from_pretrained` loads it; `config.log_mel_filters` says that it is there.
 """
 
 from __future__ import annotations

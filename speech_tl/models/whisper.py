@@ -240,7 +240,7 @@ class WhisperModel(AcousticModel):
         config.mask_feature_prob, config.mask_feature_length = feature_share, feature_width
 
     def training_attention(self) -> str | None:
-        """On a CPU and short contexts the plain code: a fifth faster. Over 30 s windows it would take much memory."""
+        """On a CPU and short contexts the plain code is faster; over 30 s windows it would take much memory."""
         return "eager" if self.device.type == "cpu" and self.audio_context == "trimmed" else None
 
     def attach_auxiliary_ctc(self, weight: float) -> None:

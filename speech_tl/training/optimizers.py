@@ -13,7 +13,7 @@ MUON_RATE = 1.5
 """Learning rate of the matrices, times AdamW's; their updates are scaled to the size that AdamW's have."""
 
 NEWTON_SCHULZ_STEPS = 3
-"""Iterations that make an update nearly orthogonal; the published 5 cost a third of a small model's step on a CPU."""
+"""Iterations that make an update nearly orthogonal; fewer than the published 5, which weigh on a small model's step."""
 
 
 class MuonWithAdamW(Optimizer):
