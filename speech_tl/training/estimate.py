@@ -14,6 +14,7 @@ from speech_tl.data.batching import Collator, SimilarLengthBatches, SpeechDatase
 from speech_tl.decoding import decode, loader_workers
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
+from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions, peak_learning_rate, resolved_precision
 from speech_tl.training.train import peak_memory_bytes, steps_of_epochs
 
@@ -129,8 +130,7 @@ def _micro_batch_seconds(
     augment: AugmentOptions,
 ) -> float:
     """Seconds for a usual batch, loading (as far as workers do not hide it) and learning."""
-    masks = augment.spec_augment
-    model.set_spec_augment(masks.time_share, masks.time_width, masks.feature_share, masks.feature_width)
+    model.set_spec_augment(**augment.spec_augment.model_dump())
     if options.auxiliary_ctc:
         model.attach_auxiliary_ctc(options.auxiliary_ctc)
     if options.gradient_checkpointing:
@@ -157,12 +157,12 @@ def _padded_seconds(batch: list[Key], train: Manifest) -> float:
 
 
 class _Step:
-    """One optimiser step as the trainer takes it: loss in the run's precision, backward, clip, AdamW."""
+    """One optimiser step as the trainer takes it: loss in the run's precision, backward, clip, the run's optimiser."""
 
     def __init__(self, model: AcousticModel, options: TrainingOptions) -> None:
         self.model, self.options = model, options
         self.parameters = [p for p in model.network.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(self.parameters, lr=1e-7)
+        self.optimiser = new_optimizer(model.network, options, learning_rate=1e-7)
         half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(resolved_precision(options, model.device.type))
         self.autocast: dict[str, Any] = {"dtype": half, "enabled": half is not None}
 

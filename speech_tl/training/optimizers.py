@@ -1,19 +1,48 @@
-"""The optimiser that pre-training uses beside the Trainer's AdamW: Muon for a transformer's matrices."""
+"""What training steps with: AdamW, or Muon for a transformer's matrices where a network starts from nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.optim import AdamW, Muon, Optimizer
+from transformers.trainer_pt_utils import get_parameter_names
+
+if TYPE_CHECKING:
+    from speech_tl.training.options import TrainingOptions
+
+BETAS = (0.9, 0.98)
+"""Of AdamW's moments."""
+
+NOT_DECAYED = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
+"""Names of weights that AdamW does not shrink, as the Trainer has them; `torch.nn.LayerNorm` is none either."""
 
 MUON_RATE = 1.5
 """Learning rate of the matrices, times AdamW's; their updates are scaled to the size that AdamW's have."""
 
 NEWTON_SCHULZ_STEPS = 3
 """Iterations that make an update nearly orthogonal; fewer than the published 5, which weigh on a small model's step."""
+
+
+def new_optimizer(network: nn.Module, options: TrainingOptions, learning_rate: float) -> Optimizer:
+    """The optimiser of a run, over every parameter of `network` that is trained; the dry run measures the same one.
+
+    Args:
+        network: what a strategy has prepared, on its device.
+        options: `optimizer` picks it, `weight_decay` is how much weights shrink.
+        learning_rate: peak.
+    """
+    if options.optimizer == "muon":
+        return MuonWithAdamW(network, learning_rate, options.weight_decay)
+    decayed = set(get_parameter_names(network, [nn.LayerNorm], NOT_DECAYED))
+    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for name, p in trained if name in decayed], "weight_decay": options.weight_decay},
+        {"params": [p for name, p in trained if name not in decayed], "weight_decay": 0.0},
+    ]
+    return AdamW(groups, lr=learning_rate, betas=BETAS, fused=True)
 
 
 class MuonWithAdamW(Optimizer):
@@ -25,7 +54,7 @@ class MuonWithAdamW(Optimizer):
     checkpoints were trained with AdamW.
     """
 
-    def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float, beta2: float) -> None:
+    def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float) -> None:
         """Take every parameter of `network` that is trained; biases, norms and embeddings do not decay."""
         matrices = {name: p for name, p in network.named_parameters() if p.requires_grad and _in_a_layer(name, p)}
         others = [p for name, p in network.named_parameters() if p.requires_grad and name not in matrices]
@@ -36,7 +65,7 @@ class MuonWithAdamW(Optimizer):
         self._parts: list[Optimizer] = []
         if any(group["params"] for group in groups):
             kept = [group for group in groups if group["params"]]
-            self._parts.append(AdamW(kept, lr=learning_rate, betas=(0.9, beta2)))
+            self._parts.append(AdamW(kept, lr=learning_rate, betas=BETAS))
         if matrices:
             muon = Muon(
                 list(matrices.values()),

@@ -87,31 +87,34 @@ def train(
         BadInput: nothing to train on, or losses that stay non-finite.
     """
     transformers.set_seed(seed)
-    masks = augment.spec_augment
-    model.set_spec_augment(masks.time_share, masks.time_width, masks.feature_share, masks.feature_width)
+    model.set_spec_augment(**augment.spec_augment.model_dump())
     facts, interruption = TrainingFacts(), Interruption()
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed)
-    dataset = SpeechDataset(utterances, model, with_labels=True, seed=seed)
-    durations_s = utterances.durations_s().tolist()
-    steps_hint = options.max_steps or steps_of_epochs(durations_s, options)
+    callbacks = [interruption, *_callbacks(options, folder, facts, progress, bool(dev))]
+    scorer = scorer and interruption.at_once(scorer)
+    trainer = _trainer(model, utterances, scorer, options, folder, seed, facts, callbacks)
     checkpoint = _last_checkpoint(folder) if resume else None
-    arguments = _arguments(model, options, folder, seed, steps_hint, bool(dev), len(utterances))
-    arguments.eval_on_start = bool(dev) and checkpoint is None
-    trainer = AdaptationTrainer(
-        model,
-        arguments,
-        dataset,
-        durations_s,
-        options.batch_seconds,
-        facts,
-        scorer and interruption.at_once(scorer),
-        options.bad_losses,
-        [interruption, *_callbacks(options, folder, facts, progress, bool(dev))],
-        muon=options.optimizer == "muon",
-    )
+    trainer.args.eval_on_start = bool(dev) and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
         trainer.train(resume_from_checkpoint=checkpoint)
     return TrainingResult(_figures(trainer, model, facts), facts.problems, _notes(folder, trainer, facts))
+
+
+def _trainer(
+    model: AcousticModel,
+    utterances: Manifest,
+    scorer: DevScorer | None,
+    options: TrainingOptions,
+    folder: Path,
+    seed: int,
+    facts: TrainingFacts,
+    callbacks: list[TrainerCallback],
+) -> AdaptationTrainer:
+    """The trainer, ready to start; without a scorer of dev it keeps the last weights."""
+    durations_s = utterances.durations_s().tolist()
+    arguments = _arguments(model, options, folder, seed, durations_s, scorer is not None)
+    dataset = SpeechDataset(utterances, model, with_labels=True, seed=seed)
+    return AdaptationTrainer(model, arguments, dataset, durations_s, options, facts, scorer, callbacks)
 
 
 @contextmanager
@@ -172,17 +175,12 @@ def _arguments(
     options: TrainingOptions,
     folder: Path,
     seed: int,
-    steps: int,
+    durations_s: Sequence[float],
     has_dev: bool,
-    examples: int,
 ) -> TrainingArguments:
-    """Our options in the Trainer's words."""
-    eval_steps = options.eval_steps or max(1, steps // 10)
+    """Our options in the Trainer's words; the optimiser's own are in `optimizers.py`."""
+    steps = options.max_steps or steps_of_epochs(durations_s, options)
     precision = resolved_precision(options, model.device.type)
-    workers = loader_workers(options.workers, examples)
-    schedule = {}
-    if options.schedule == "warmup_stable_decay":
-        schedule = {"num_decay_steps": max(1, steps // 10)}
     return TrainingArguments(
         output_dir=str(folder),
         max_steps=options.max_steps or -1,
@@ -191,33 +189,43 @@ def _arguments(
         gradient_accumulation_steps=options.gradient_accumulation_steps,
         learning_rate=peak_learning_rate(options, model),
         lr_scheduler_type=options.schedule,
-        lr_scheduler_kwargs=schedule,
+        lr_scheduler_kwargs=_decay(options, steps),
         warmup_steps=round(options.warmup_share * steps),
-        weight_decay=options.weight_decay,
-        adam_beta2=0.98,
         max_grad_norm=options.max_grad_norm,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         **_checkpointing(options),
-        logging_steps=max(1, min(25, eval_steps)),
-        logging_nan_inf_filter=False,
-        eval_strategy="steps" if has_dev else "no",
-        eval_steps=eval_steps,
-        save_strategy="steps",
-        save_steps=eval_steps,
-        save_total_limit=2,
-        restore_callback_states_from_checkpoint=True,
-        load_best_model_at_end=has_dev,
-        metric_for_best_model="wer" if has_dev else None,
-        greater_is_better=False if has_dev else None,
+        **_looks(options.eval_steps or max(1, steps // 10), has_dev),
         seed=seed,
-        dataloader_num_workers=workers,
+        dataloader_num_workers=loader_workers(options.workers, len(durations_s)),
         dataloader_pin_memory=model.device.type == "cuda",
         remove_unused_columns=False,
         use_cpu=model.device.type == "cpu",
         disable_tqdm=True,
         report_to=[],
     )
+
+
+def _decay(options: TrainingOptions, steps: int) -> dict[str, Any]:
+    """What the schedule must be told: of those on offer only one asks when to fall."""
+    return {"num_decay_steps": max(1, steps // 10)} if options.schedule == "warmup_stable_decay" else {}
+
+
+def _looks(eval_steps: int, has_dev: bool) -> dict[str, Any]:
+    """When to log, to look at dev and to save; the weights with the best dev WER are taken at the end."""
+    return {
+        "logging_steps": max(1, min(25, eval_steps)),
+        "logging_nan_inf_filter": False,
+        "eval_strategy": "steps" if has_dev else "no",
+        "eval_steps": eval_steps,
+        "save_strategy": "steps",
+        "save_steps": eval_steps,
+        "save_total_limit": 2,
+        "restore_callback_states_from_checkpoint": True,
+        "load_best_model_at_end": has_dev,
+        "metric_for_best_model": "wer" if has_dev else None,
+        "greater_is_better": False if has_dev else None,
+    }
 
 
 def _checkpointing(options: TrainingOptions) -> dict[str, Any]:

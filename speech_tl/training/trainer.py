@@ -12,7 +12,8 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from speech_tl.data.batching import Collator, SimilarLengthBatches, SpeechDataset
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
-from speech_tl.training.optimizers import MuonWithAdamW
+from speech_tl.training.optimizers import new_optimizer
+from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import TrainingFacts
 
 DevScorer = Callable[[], dict[str, float]]
@@ -33,17 +34,14 @@ class AdaptationTrainer(Trainer):
         args: TrainingArguments,
         dataset: SpeechDataset,
         durations_s: list[float],
-        batch_seconds: float,
+        options: TrainingOptions,
         facts: TrainingFacts,
         dev_scorer: DevScorer | None,
-        bad_losses: int,
         callbacks: list | None = None,
-        muon: bool = False,
     ) -> None:
-        """`durations_s` are the dataset's, in order; `facts` collects what the run did; `muon` picks the optimiser."""
-        self.muon = muon
-        self.acoustic, self.facts, self.dev_scorer, self.bad_losses = acoustic, facts, dev_scorer, bad_losses
-        self.durations_s, self.batch_seconds = durations_s, batch_seconds
+        """`durations_s` are the dataset's, in order; `facts` collects what the run did."""
+        self.acoustic, self.facts, self.dev_scorer = acoustic, facts, dev_scorer
+        self.durations_s, self.options = durations_s, options
         self._has_gradient = False
         super().__init__(
             model=acoustic.network,
@@ -57,15 +55,15 @@ class AdaptationTrainer(Trainer):
         self.loss_is_scaled_for_ga = True
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """Muon where it was asked for, else the Trainer's own AdamW."""
-        if self.optimizer is None and self.muon:
-            args = self.args
-            self.optimizer = MuonWithAdamW(self.model, args.learning_rate, args.weight_decay, args.adam_beta2)
+        """The run's own, made once."""
+        if self.optimizer is None:
+            network = self.model if model is None else model
+            self.optimizer = new_optimizer(network, self.options, self.args.learning_rate)
         return super().create_optimizer(model)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SimilarLengthBatches:
         return SimilarLengthBatches(
-            self.durations_s, self.batch_seconds, self.args.seed, self.args.world_size, self.args.process_index
+            self.durations_s, self.options.batch_seconds, self.args.seed, self.args.world_size, self.args.process_index
         )
 
     def get_batch_samples(
@@ -143,7 +141,7 @@ class AdaptationTrainer(Trainer):
         """Count a step that taught nothing; too many in a row end the run."""
         self.facts.skipped_losses += 1
         self.facts.bad_in_a_row += 1
-        if self.facts.bad_in_a_row >= self.bad_losses:
+        if self.facts.bad_in_a_row >= self.options.bad_losses:
             raise BadInput(
                 f"the {what} was not finite {self.facts.bad_in_a_row} times in a row at step {self.state.global_step}: "
                 "lower training.learning_rate, or run `speech-tl check` on the data"

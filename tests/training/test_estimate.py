@@ -11,8 +11,9 @@ from speech_tl.data.augment import AugmentOptions
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
-from speech_tl.strategies.trained import HeadOnly
+from speech_tl.strategies.trained import Full, HeadOnly
 from speech_tl.training.estimate import Estimate, estimate
+from speech_tl.training.optimizers import MuonWithAdamW, new_optimizer
 from speech_tl.training.options import TrainingOptions
 from tests.small import made_corpus, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper
@@ -66,3 +67,25 @@ def test_fixed_weights_stay_as_they_are(corpus, tmp_path):
         name for name, value in model.network.state_dict().items() if not torch.equal(value, before.get(name, value))
     }
     assert {name.partition(".")[0] for name in moved} == {"lm_head"}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_the_dry_run_steps_with_the_optimiser_of_the_run(optimizer, corpus, tmp_path, monkeypatch):
+    """Three steps of the very kind that training takes: Muon's cost is not AdamW's."""
+    stepped = []
+    for kind in (torch.optim.AdamW, MuonWithAdamW):
+        step = kind.step
+
+        def counted(self, *given, _step=step):
+            stepped.append(type(self))
+            return _step(self, *given)
+
+        monkeypatch.setattr(kind, "step", counted)
+    model = load_model(tiny_ctc(tmp_path / "model"), device="cpu")
+    Full(freeze_feature_encoder=False).prepare(model)
+    options = TrainingOptions(optimizer=optimizer, workers=0, batch_seconds=4.0, precision="float32", max_steps=2)
+    splits = [corpus.split(name) for name in ("train", "dev", "test")]
+    estimate(model, *splits, options, DecodingOptions(), AugmentOptions(), seed=0)
+    measured, trained = list(stepped), new_optimizer(model.network, options, 1e-4)
+    assert measured.count(type(trained)) == 3
+    assert (MuonWithAdamW in measured) == (optimizer == "muon")
