@@ -50,11 +50,16 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def main(rows: int = 1_000_000) -> None:
+    """Write a manifest and measure it in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "manifest.csv")
+        write_rows(made, rows)
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.manifest_rows", "--measure", str(made)], check=True)
+
+
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--measure"]:
         measure(sys.argv[2])
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            made = Path(folder, "manifest.csv")
-            write_rows(made, int(sys.argv[1]) if sys.argv[1:] else 1_000_000)
-            subprocess.run([sys.executable, "-m", "tests.benchmarks.manifest_rows", "--measure", str(made)], check=True)
+        main(*map(int, sys.argv[1:2]))
