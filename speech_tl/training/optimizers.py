@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 from transformers.trainer_pt_utils import get_parameter_names
+
+from speech_tl.training.muon import Muon
 
 if TYPE_CHECKING:
     from speech_tl.training.options import TrainingOptions
@@ -48,9 +50,7 @@ def new_optimizer(network: nn.Module, options: TrainingOptions, learning_rate: f
 class MuonWithAdamW(Optimizer):
     """Muon for the linear weights inside the transformer's layers, AdamW for everything else.
 
-    Muon makes the momentum of a matrix nearly orthogonal before it is added, so that rare directions are learnt as
-    fast as common ones: Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon); scaled to the size of AdamW's
-    updates as in Liu et al. 2025 (arXiv 2502.16982, section 2.2). For networks that start from nothing; published
+    Muon learns rare directions of a matrix as fast as common ones. For networks that start from nothing; published
     checkpoints were trained with AdamW.
     """
 
@@ -67,14 +67,8 @@ class MuonWithAdamW(Optimizer):
             kept = [group for group in groups if group["params"]]
             self._parts.append(AdamW(kept, lr=learning_rate, betas=BETAS))
         if matrices:
-            muon = Muon(
-                list(matrices.values()),
-                lr=MUON_RATE * learning_rate,
-                weight_decay=weight_decay,
-                ns_steps=NEWTON_SCHULZ_STEPS,
-                adjust_lr_fn="match_rms_adamw",
-            )
-            self._parts.append(muon)
+            rate = MUON_RATE * learning_rate
+            self._parts.append(Muon(matrices.values(), rate, weight_decay, NEWTON_SCHULZ_STEPS))
         self._sizes = [len(part.param_groups) for part in self._parts]
         super().__init__([group for part in self._parts for group in part.param_groups], {})
         self._share()

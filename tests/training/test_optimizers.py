@@ -14,6 +14,7 @@ from transformers import Trainer, TrainingArguments
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.load import load_model
 from speech_tl.strategies.trained import HeadOnly
+from speech_tl.training import muon
 from speech_tl.training.optimizers import MUON_RATE, MuonWithAdamW, new_optimizer
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import read_log
@@ -25,19 +26,19 @@ def parts(network: nn.Module) -> tuple[set[str], set[str]]:
     """Names of the parameters that Muon has, and of those that AdamW has."""
     optimiser = MuonWithAdamW(network, 1e-3, 0.01)
     names = {id(p): name for name, p in network.named_parameters()}
-    muon = {names[id(p)] for g in optimiser.param_groups if "ns_steps" in g for p in g["params"]}
+    matrices = {names[id(p)] for g in optimiser.param_groups if "ns_steps" in g for p in g["params"]}
     adam = [names[id(p)] for g in optimiser.param_groups if "betas" in g for p in g["params"]]
-    assert len(adam) == len(set(adam)) and not muon & set(adam)
-    return muon, set(adam)
+    assert len(adam) == len(set(adam)) and not matrices & set(adam)
+    return matrices, set(adam)
 
 
 @pytest.mark.parametrize("family", ["ctc", "whisper"])
 def test_muon_has_the_matrices_of_the_layers_and_adamw_the_rest(family: str, folders: dict[str, Path]) -> None:
     network = load_model(folders[family], language="en").network
-    muon, adam = parts(network)
-    assert muon | adam == {name for name, p in network.named_parameters() if p.requires_grad}
-    assert all(name.endswith(".weight") and ".layers." in name for name in muon)
-    assert any("q_proj" in name for name in muon)
+    matrices, adam = parts(network)
+    assert matrices | adam == {name for name, p in network.named_parameters() if p.requires_grad}
+    assert all(name.endswith(".weight") and ".layers." in name for name in matrices)
+    assert any("q_proj" in name for name in matrices)
     assert any("conv" in name for name in adam)
     assert any("embed_tokens" in name or "lm_head" in name for name in adam)
 
@@ -61,6 +62,27 @@ def test_one_schedule_moves_both() -> None:
     assert all(not torch.equal(before[name], p) for name, p in network.named_parameters())
     rates = {"ns_steps" in group: group["lr"] for group in optimiser.param_groups}
     assert rates == {True: pytest.approx(MUON_RATE * 0.5e-3), False: pytest.approx(0.5e-3)}
+
+
+@pytest.mark.parametrize("shape", [(24, 16), (16, 24)])
+def test_muon_is_torch_s_but_for_the_precision(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(muon, "cpu_multiplies_bf16", lambda: True)  # the reference always uses bf16
+    torch.manual_seed(0)
+    ours, theirs = nn.Parameter(torch.randn(shape)), nn.Parameter(torch.empty(shape))
+    theirs.data.copy_(ours.data)
+    one = muon.Muon([ours], 0.02, 0.1, 3)
+    other = torch.optim.Muon([theirs], lr=0.02, weight_decay=0.1, ns_steps=3, adjust_lr_fn="match_rms_adamw")
+    for _ in range(4):
+        ours.grad = torch.randn(shape)
+        theirs.grad = ours.grad.clone()
+        one.step()
+        other.step()
+    assert torch.allclose(ours, theirs, atol=1e-3)
+    monkeypatch.setattr(muon, "cpu_multiplies_bf16", lambda: False)
+    gradient = torch.randn(shape)
+    assert muon.orthogonal(gradient, 3).dtype == torch.float32
+    monkeypatch.setattr(muon, "cpu_multiplies_bf16", lambda: True)
+    assert muon.orthogonal(gradient, 3).dtype == torch.bfloat16
 
 
 def test_an_update_is_nearly_orthogonal() -> None:
