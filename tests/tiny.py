@@ -54,7 +54,9 @@ def tiny_ctc(
     return folder
 
 
-def tiny_whisper(folder: Path, *, mels: int = 80, multilingual: bool = True, seed: int = 0, tokens: int = 24) -> Path:
+def tiny_whisper(
+    folder: Path, *, mels: int = 80, multilingual: bool = True, seed: int = 0, tokens: int = 24, layers: int = 1
+) -> Path:
     """A Whisper with byte-level tokens, Whisper's special tokens and room for `tokens` target tokens."""
     import torch
 
@@ -67,8 +69,8 @@ def tiny_whisper(folder: Path, *, mels: int = 80, multilingual: bool = True, see
         multilingual=multilingual,
         num_mel_bins=mels,
         d_model=32,
-        encoder_layers=1,
-        decoder_layers=1,
+        encoder_layers=layers,
+        decoder_layers=layers,
         encoder_attention_heads=2,
         decoder_attention_heads=2,
         encoder_ffn_dim=64,

@@ -102,11 +102,18 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     """
     screen = screen or Screen()
     model, data = prepare(recipe, screen)
-    recipe.strategy.prepare(model)
     trainable, total = model.parameter_counts()
     screen.line("three steps and one decoding batch, to measure ...")
     guess = estimate(
-        model, data.train, data.dev, data.test, recipe.training, recipe.decoding, recipe.augment, recipe.seed
+        model,
+        data.train,
+        data.dev,
+        data.test,
+        recipe.training,
+        recipe.decoding,
+        recipe.augment,
+        recipe.seed,
+        recipe.strategy,
     )
     described = model.describe() | {
         "source": recipe.model.source,
@@ -124,8 +131,7 @@ def run_path(recipe: Recipe, out: str | Path | None) -> Path:
 
 
 def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, screen: Screen) -> TrainingResult:
-    """Apply the strategy and train on what fits the model."""
-    recipe.strategy.prepare(model)
+    """Train on what fits the model."""
     with screen.progress("training") as update:
 
         def show(step: int, steps: int, latest: dict[str, float]) -> None:
@@ -141,6 +147,7 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
             augment=recipe.augment,
             decoding=recipe.decoding,
             normaliser=get_normaliser(data.normaliser),
+            strategy=recipe.strategy,
             resume=run.resumed,
             progress=show,
         )

@@ -17,6 +17,7 @@ from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.text import default_normaliser, get_normaliser
+from speech_tl.training.train import steps_of_epochs
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -56,11 +57,11 @@ class Data:
 
 
 def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
-    """Read, split and check what a recipe's `data` describes, and load the model that shall learn from it.
+    """Read, split and check what a recipe's `data` describes; load the model and have the strategy prepare it.
 
     Raises:
-        BadInput: no data, no text, no usable rows in a split or a guard, a speaker in both train and test, or no such
-            model.
+        BadInput: no data, no text, no usable rows in a split or a guard, a speaker in both train and test, no such
+            model, or a strategy that does not fit the model or the length of the training.
     """
     options = recipe.data
     split = open_data(options)
@@ -69,6 +70,11 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     normaliser = get_normaliser(recipe.scoring.normaliser or default_normaliser(language)).name
     guards = _guards(recipe, language, normaliser, screen)
     model = load_for(recipe, [text for text in split.manifest.split("train").column("text") if text], language)
+    recipe.strategy.prepare(model, recipe.seed)
+    if recipe.training.optimizer == "muon" and recipe.strategy.rates(model):
+        raise BadInput(
+            "training.optimizer=muon has one learning rate: leave the strategy's own rates at 1, or use adamw"
+        )
     with screen.progress("checking the data") as update:
         check = check_manifest(
             split.manifest,
@@ -80,6 +86,8 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         )
     _refuse_shared_speakers(recipe, check, split.basis)
     parts = _parts(split.manifest, check)
+    steps = recipe.training.max_steps or steps_of_epochs(parts["train"].durations_s().tolist(), recipe.training)
+    recipe.strategy.require_steps(model, steps)
     with screen.progress("comparing the audio of train and test") as update:
         leaks = find_leaks(parts["train"], parts["test"], check.shared_speakers, check.shared_sentences, update)
     notes = [*([split.note] if split.note else []), *leak_notes(leaks)]

@@ -99,6 +99,20 @@ class AcousticModel(ABC):
         """The network's modules by role: "feature_encoder", "encoder", "head"."""
 
     @abstractmethod
+    def stages(self) -> list[list[torch.nn.Module]]:
+        """The encoder from its input to its output, without the front end.
+
+        First what lies below its layers, then each layer, the topmost together with what lies above it.
+        """
+
+    @abstractmethod
+    def adaptable(self) -> dict[str, torch.nn.Linear]:
+        """Linear layers of the transformer by dotted name, those whose input and output alone matter.
+
+        An adapter in their place (LoRA and its kin) is heard; a layer whose weight is read by other code is left out.
+        """
+
+    @abstractmethod
     def set_spec_augment(self, time_share: float, time_width: int, feature_share: float, feature_width: int) -> None:
         """Set SpecAugment (Park et al. 2019, arXiv 1904.08779) for training; shares of 0 turn it off.
 
@@ -155,8 +169,11 @@ class AcousticModel(ABC):
         }
 
 
-def trainable(modules: Iterable[torch.nn.Module], flag: bool) -> None:
-    """Set whether the parameters of `modules` are trained."""
-    for module in modules:
-        for parameter in module.parameters():
-            parameter.requires_grad_(flag)
+def linear_layers(network: torch.nn.Module, within: Iterable[torch.nn.Module]) -> dict[str, torch.nn.Linear]:
+    """The linear layers inside the modules `within`, by their dotted name in `network`."""
+    inside = {id(module) for part in within for module in part.modules()}
+    return {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, torch.nn.Linear) and id(module) in inside
+    }

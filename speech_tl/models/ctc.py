@@ -15,7 +15,7 @@ from torch import nn
 from transformers import PreTrainedModel, Wav2Vec2CTCTokenizer
 
 from speech_tl.errors import BadInput
-from speech_tl.models.base import AcousticModel, Batch, DecodingOptions
+from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
 from speech_tl.models.filterbank import fix_filterbank
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import ctc_characters, fit_case, get_normaliser
@@ -226,6 +226,24 @@ class CTCModel(AcousticModel):
         front = self._trainable_convolutions
         encoder = [m for name, m in base.named_children() if name != "feature_extractor"]
         return {"feature_encoder": front, "encoder": encoder, "head": [self.network.lm_head]}
+
+    def stages(self) -> list[list[nn.Module]]:
+        """Projection and positions, then the layers; where the last norm stands depends on the architecture."""
+        base, encoder = self.network.base_model, self.network.base_model.encoder
+        ends_in_norm = any(name in type(encoder).__name__ for name in ("StableLayerNorm", "Conformer"))
+        beside = {name: module for name, module in encoder.named_children() if name != "layers"}
+        above = [beside.pop("layer_norm")] if ends_in_norm and "layer_norm" in beside else []
+        above += [module for name, module in base.named_children() if name == "adapter"]
+        below = [m for name, m in base.named_children() if name not in ("feature_extractor", "encoder", "adapter")]
+        stages: list[list[nn.Module]] = [[*below, *beside.values()], *([layer] for layer in encoder.layers)]
+        stages[-1] += above
+        return stages
+
+    def adaptable(self) -> dict[str, nn.Linear]:
+        """WavLM's attention hands its projections' weights to a function of torch: an adapter there would be deaf."""
+        found = linear_layers(self.network, [self.network.base_model.encoder.layers])
+        deaf = self.network.config.model_type == "wavlm"
+        return {name: module for name, module in found.items() if not (deaf and ".attention." in name)}
 
     def set_spec_augment(self, time_share: float, time_width: int, feature_share: float, feature_width: int) -> None:
         """Masks on the projected features; `masked_spec_embed` fills time masks."""

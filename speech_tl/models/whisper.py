@@ -17,7 +17,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from speech_tl.errors import BadInput
-from speech_tl.models.base import AcousticModel, Batch, DecodingOptions
+from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import nearest
 
@@ -231,6 +231,18 @@ class WhisperModel(AcousticModel):
             "encoder": [encoder.layers, encoder.layer_norm],
             "head": [self.network.model.decoder],
         }
+
+    def stages(self) -> list[list[nn.Module]]:
+        """Nothing lies below the layers: the positions are fixed sinusoids."""
+        encoder = self.network.model.encoder
+        stages: list[list[nn.Module]] = [[], *([layer] for layer in encoder.layers)]
+        stages[-1].append(encoder.layer_norm)
+        return stages
+
+    def adaptable(self) -> dict[str, nn.Linear]:
+        """Attention and feed-forward layers of encoder and decoder."""
+        model = self.network.model
+        return linear_layers(self.network, [model.encoder.layers, model.decoder.layers])
 
     def set_spec_augment(self, time_share: float, time_width: int, feature_share: float, feature_width: int) -> None:
         """Masks on the log-mel frames."""

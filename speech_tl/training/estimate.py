@@ -21,6 +21,7 @@ from speech_tl.training.train import peak_memory_bytes, steps_of_epochs
 if TYPE_CHECKING:
     from speech_tl.data.augment import AugmentOptions
     from speech_tl.data.manifest import Manifest
+    from speech_tl.strategies.base import BaseStrategy
 
 Key = tuple[int, int]
 """(index, epoch) of an utterance in a training batch."""
@@ -69,6 +70,7 @@ def estimate(
     decoding: DecodingOptions,
     augment: AugmentOptions,
     seed: int,
+    strategy: BaseStrategy | None = None,
 ) -> Estimate:
     """Decode one test batch, then take three steps: the one with most audio (for memory), two usual ones (for time).
 
@@ -98,7 +100,7 @@ def estimate(
         test_s=test_batches * test_batch_s,
         peak_memory_bytes=peak_memory_bytes(model.device.type),
         precision=resolved_precision(options, model.device.type),
-        learning_rate=peak_learning_rate(options, model),
+        learning_rate=peak_learning_rate(options, model, strategy),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from transformers.trainer_pt_utils import get_parameter_names
 from speech_tl.training.muon import Muon
 
 if TYPE_CHECKING:
+    from speech_tl.strategies.base import Rates
     from speech_tl.training.options import TrainingOptions
 
 BETAS = (0.9, 0.98)
@@ -28,23 +30,37 @@ NEWTON_SCHULZ_STEPS = 3
 """Iterations that make an update nearly orthogonal; fewer than the published 5, which weigh on a small model's step."""
 
 
-def new_optimizer(network: nn.Module, options: TrainingOptions, learning_rate: float) -> Optimizer:
+def new_optimizer(network: nn.Module, options: TrainingOptions, learning_rate: float, rates: Rates = ()) -> Optimizer:
     """The optimiser of a run, over every parameter of `network` that is trained; the dry run measures the same one.
 
     Args:
         network: what a strategy has prepared, on its device.
         options: `optimizer` picks it, `weight_decay` is how much weights shrink.
         learning_rate: peak.
+        rates: a strategy's modules with a rate of their own, over `learning_rate`; for AdamW.
     """
     if options.optimizer == "muon":
         return MuonWithAdamW(network, learning_rate, options.weight_decay)
+    return AdamW(
+        _groups(network, options.weight_decay, learning_rate, rates), lr=learning_rate, betas=BETAS, fused=True
+    )
+
+
+def _groups(network: nn.Module, weight_decay: float, learning_rate: float, rates: Rates) -> list[dict[str, Any]]:
+    """Trained parameters of one rate that all shrink or all do not; the rate that is logged, the first, is the run's.
+
+    Where no parameter has the run's rate, the one nearest to it comes first.
+    """
+    scale = {id(p): factor for modules, factor in rates for module in modules for p in module.parameters()}
     decayed = set(get_parameter_names(network, [nn.LayerNorm], NOT_DECAYED))
-    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for name, p in trained if name in decayed], "weight_decay": options.weight_decay},
-        {"params": [p for name, p in trained if name not in decayed], "weight_decay": 0.0},
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {(1.0, True): [], (1.0, False): []} if not scale else {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault((scale.get(id(parameter), 1.0), name in decayed), []).append(parameter)
+    return [
+        {"params": parameters, "lr": learning_rate * factor, "weight_decay": weight_decay if shrink else 0.0}
+        for (factor, shrink), parameters in sorted(groups.items(), key=lambda item: abs(math.log(item[0][0])))
     ]
-    return AdamW(groups, lr=learning_rate, betas=BETAS, fused=True)
 
 
 class MuonWithAdamW(Optimizer):

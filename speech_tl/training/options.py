@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
+    from speech_tl.strategies.base import BaseStrategy
 
 WHISPER_RATES = [(12e6, 5e-4), (50e6, 3.75e-5), (100e6, 2.5e-5), (300e6, 1.25e-5), (900e6, 6.25e-6)]
 """(parameters below, peak learning rate). From 50e6: pre-training's rate / 40 as vasistalodagala/whisper-finetune."""
@@ -65,13 +66,14 @@ class TrainingOptions(BaseModel):
     auxiliary_ctc: float = Field(0.0, ge=0)
 
 
-def peak_learning_rate(options: TrainingOptions, model: AcousticModel) -> float:
-    """The rate asked for, or the usual one for the model's family and size."""
+def peak_learning_rate(options: TrainingOptions, model: AcousticModel, strategy: BaseStrategy | None = None) -> float:
+    """The rate asked for, or the usual one for the model's family and size and for the strategy."""
     if options.learning_rate is not None:
         return options.learning_rate
     size = model.parameter_counts()[1]
     table, largest = (CTC_RATES, 3e-5) if model.family == "ctc" else (WHISPER_RATES, 4.375e-6)
-    return next((rate for limit, rate in table if size < limit), largest)
+    scale = strategy.rate_scale if strategy else 1.0
+    return scale * next((rate for limit, rate in table if size < limit), largest)
 
 
 def resolved_precision(options: TrainingOptions, device_type: str) -> str:

@@ -33,10 +33,12 @@ from speech_tl.training.progress import (
     TrainingFacts,
     read_log,
 )
+from speech_tl.training.schedule import StrategySchedule
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
+    from speech_tl.strategies.base import BaseStrategy
 
 
 @dataclass
@@ -65,6 +67,7 @@ def train(
     augment: AugmentOptions,
     decoding: DecodingOptions,
     normaliser: Normaliser,
+    strategy: BaseStrategy | None = None,
     resume: bool = False,
     progress: StepProgress | None = None,
 ) -> TrainingResult:
@@ -80,6 +83,7 @@ def train(
         augment: see `AugmentOptions`.
         decoding: how dev utterances are decoded.
         normaliser: applied to both sides of the dev WER.
+        strategy: what has prepared the model; None trains what requires gradients, all at one rate.
         resume: continue from the last whole checkpoint in `folder`.
         progress: hears of every step.
 
@@ -90,9 +94,9 @@ def train(
     model.set_spec_augment(**augment.spec_augment.model_dump())
     facts, interruption = TrainingFacts(), Interruption()
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed)
-    callbacks = [interruption, *_callbacks(options, folder, facts, progress, bool(dev))]
+    callbacks = [interruption, *_callbacks(options, folder, facts, progress, bool(dev)), *_schedule(strategy, model)]
     scorer = scorer and interruption.at_once(scorer)
-    trainer = _trainer(model, utterances, scorer, options, folder, seed, facts, callbacks)
+    trainer = _trainer(model, utterances, scorer, options, folder, seed, facts, callbacks, strategy)
     checkpoint = _last_checkpoint(folder) if resume else None
     trainer.args.eval_on_start = bool(dev) and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
@@ -109,12 +113,14 @@ def _trainer(
     seed: int,
     facts: TrainingFacts,
     callbacks: list[TrainerCallback],
+    strategy: BaseStrategy | None,
 ) -> AdaptationTrainer:
     """The trainer, ready to start; without a scorer of dev it keeps the last weights."""
     durations_s = utterances.durations_s().tolist()
-    arguments = _arguments(model, options, folder, seed, durations_s, scorer is not None)
+    arguments = _arguments(model, options, folder, seed, durations_s, scorer is not None, strategy)
     dataset = SpeechDataset(utterances, model, with_labels=True, seed=seed)
-    return AdaptationTrainer(model, arguments, dataset, durations_s, options, facts, scorer, callbacks)
+    rates = strategy.rates(model) if strategy else []
+    return AdaptationTrainer(model, arguments, dataset, durations_s, options, facts, scorer, callbacks, rates)
 
 
 @contextmanager
@@ -177,6 +183,7 @@ def _arguments(
     seed: int,
     durations_s: Sequence[float],
     has_dev: bool,
+    strategy: BaseStrategy | None,
 ) -> TrainingArguments:
     """Our options in the Trainer's words; the optimiser's own are in `optimizers.py`."""
     steps = options.max_steps or steps_of_epochs(durations_s, options)
@@ -187,7 +194,7 @@ def _arguments(
         num_train_epochs=options.epochs,
         per_device_train_batch_size=1,
         gradient_accumulation_steps=options.gradient_accumulation_steps,
-        learning_rate=peak_learning_rate(options, model),
+        learning_rate=peak_learning_rate(options, model, strategy),
         lr_scheduler_type=options.schedule,
         lr_scheduler_kwargs=_decay(options, steps),
         warmup_steps=round(options.warmup_share * steps),
@@ -247,6 +254,11 @@ def _callbacks(
     if options.max_minutes:
         callbacks.append(TimeLimit(options.max_minutes, facts))
     return callbacks
+
+
+def _schedule(strategy: BaseStrategy | None, model: AcousticModel) -> list[TrainerCallback]:
+    """What tells the strategy of every step."""
+    return [StrategySchedule(strategy, model)] if strategy else []
 
 
 def _last_checkpoint(folder: Path) -> str | None:

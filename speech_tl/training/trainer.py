@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -15,6 +15,9 @@ from speech_tl.models.base import AcousticModel
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import TrainingFacts
+
+if TYPE_CHECKING:
+    from speech_tl.strategies.base import Rates
 
 DevScorer = Callable[[], dict[str, float]]
 """Decodes the dev utterances and returns at least {"wer": ...}."""
@@ -38,10 +41,11 @@ class AdaptationTrainer(Trainer):
         facts: TrainingFacts,
         dev_scorer: DevScorer | None,
         callbacks: list | None = None,
+        rates: Rates = (),
     ) -> None:
-        """`durations_s` are the dataset's, in order; `facts` collects what the run did."""
+        """`durations_s` are the dataset's, in order; `facts` collects what the run did; `rates` are a strategy's."""
         self.acoustic, self.facts, self.dev_scorer = acoustic, facts, dev_scorer
-        self.durations_s, self.options = durations_s, options
+        self.durations_s, self.options, self.rates = durations_s, options, rates
         self._has_gradient = False
         super().__init__(
             model=acoustic.network,
@@ -58,7 +62,7 @@ class AdaptationTrainer(Trainer):
         """The run's own, made once."""
         if self.optimizer is None:
             network = self.model if model is None else model
-            self.optimizer = new_optimizer(network, self.options, self.args.learning_rate)
+            self.optimizer = new_optimizer(network, self.options, self.args.learning_rate, self.rates)
         return super().create_optimizer(model)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SimilarLengthBatches:

@@ -13,7 +13,8 @@ from speech_tl.audio import save_audio
 from speech_tl.data.augment import AugmentOptions, SpecAugment
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.base import AcousticModel, DecodingOptions
-from speech_tl.strategies.trained import Full, HeadOnly
+from speech_tl.strategies.base import BaseStrategy
+from speech_tl.strategies.trained import Full
 from speech_tl.text import get_normaliser
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import read_log
@@ -62,7 +63,7 @@ def learn(
     corpus: Manifest,
     folder: Path,
     *,
-    strategy: Full | HeadOnly | None = None,
+    strategy: BaseStrategy | None = None,
     masks: float = 0.0,
     seed: int = 1,
     resume: bool = False,
@@ -71,7 +72,8 @@ def learn(
     **options: Any,
 ) -> TrainingResult:
     """Train on the corpus' train split for a few steps; `masks` is the share of masked frames."""
-    (strategy or Full(freeze_feature_encoder=False)).prepare(model)
+    strategy = strategy or Full(freeze_feature_encoder=False)
+    strategy.prepare(model, seed)
     folder.mkdir(parents=True, exist_ok=True)
     return train(
         model,
@@ -83,6 +85,7 @@ def learn(
         augment=AugmentOptions(spec_augment=SpecAugment(time_share=masks, time_width=3)),
         decoding=DecodingOptions(workers=0),
         normaliser=get_normaliser("basic"),
+        strategy=strategy,
         resume=resume,
         progress=progress,
     )
