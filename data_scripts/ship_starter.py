@@ -85,7 +85,6 @@ def ship(source: str, out: Path, tests: list[str], training: str) -> None:
     """Write the starter's folder."""
     model = load_model(source)
     model.network.half()
-    model.network.config.audio_context = getattr(model, "audio_context", None)
     model.save(out)
     shipped = load_model(out)
     rows, normaliser = [], ""

@@ -100,7 +100,7 @@ def evaluate_utterances(
         [h.text for h in hypotheses],
         rules,
         model=model.describe(),
-        decoding=decoding.conditions(),
+        decoding=decoding.conditions() | model.decoding_conditions(decoding),
         data=data,
     )
 

@@ -37,7 +37,7 @@ SHAPE = {
 
 recipe = Recipe(
     name="pretrain-whisper",
-    model=ModelOptions(source="new:whisper", language="en", audio_context="trimmed", shape=SHAPE),
+    model=ModelOptions(source="new:whisper", language="en", shape=SHAPE),
     data=DataOptions(max_duration_s=12.0),
     strategy=Full(freeze_feature_encoder=False),
     training=TrainingOptions(

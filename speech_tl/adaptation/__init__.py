@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.adaptation.context import settle_context
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.preparation import Data, prepare
 from speech_tl.data.check import write_excluded
@@ -131,13 +132,14 @@ def run_path(recipe: Recipe, out: str | Path | None) -> Path:
 
 
 def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, screen: Screen) -> TrainingResult:
-    """Train on what fits the model."""
+    """Train on what fits the model, and settle how the result is decoded."""
+    normaliser = get_normaliser(data.normaliser)
     with screen.progress("training") as update:
 
         def show(step: int, steps: int, latest: dict[str, float]) -> None:
             update(step, steps, note=" ".join(f"{name} {value:.3f}" for name, value in latest.items()))
 
-        return train(
+        trained = train(
             model,
             data.train,
             data.dev,
@@ -146,11 +148,19 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
             seed=recipe.seed,
             augment=recipe.augment,
             decoding=recipe.decoding,
-            normaliser=get_normaliser(data.normaliser),
+            normaliser=normaliser,
             strategy=recipe.strategy,
             resume=run.resumed,
             progress=show,
         )
+    found = settle_context(
+        model, data.dev, recipe.model.audio_context, recipe.decoding, normaliser, recipe.seed, screen
+    )
+    if found is not None:
+        trained.figures["audio_context"] = found
+        trained.notes.append(found["finding"])
+        run.add_to_log({"step": trained.figures["steps"], "audio_context": found})
+    return trained
 
 
 def _lost_while_training(data: Data, trained: TrainingResult) -> list[Excluded]:

@@ -12,6 +12,7 @@ from speech_tl.data.guards import Guard
 from speech_tl.data.manifest import Manifest
 from speech_tl.evaluation import evaluate_utterances
 from speech_tl.models.load import load_model
+from speech_tl.models.options import DecodingOptions
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
@@ -42,10 +43,12 @@ class Bench:
     def before(self, model: AcousticModel) -> Measured:
         """By the checkpoint as published, without the characters that were added to `model`.
 
-        A model that could not write before is measured as it is.
+        A model that could not write before is measured as it is. Whatever windows it gets afterwards, here it gets all
+        30 s: a handicapped before would sell itself as a gain.
         """
         anew = starts_anew(self.recipe, model)
-        return self._measured("before", lambda set_to: model if anew else self._published(set_to), {})
+        whole = self.recipe.decoding.model_copy(update={"audio_context": "full"})
+        return self._measured("before", lambda set_to: model if anew else self._published(set_to), whole, {})
 
     def after(self, model: AcousticModel, before: Measured) -> Measured:
         """By the adapted model; its summaries say what it was adapted from."""
@@ -54,28 +57,29 @@ class Bench:
         def load(set_to: str | None) -> AcousticModel:
             return model if set_to is None else load_model(self.run.model_folder, language=set_to)
 
-        return self._measured("after", load, {"revision": None, "adapted_from": source})
+        return self._measured("after", load, self.recipe.decoding, {"revision": None, "adapted_from": source})
 
     def _published(self, set_to: str | None) -> AcousticModel:
         options = self.recipe.model
         language = set_to or self.data.language
         return load_model(options.source, language=language, task=options.task, revision=options.revision)
 
-    def _measured(self, stage: str, load: Load, described: dict[str, Any]) -> Measured:
+    def _measured(self, stage: str, load: Load, decoding: DecodingOptions, described: dict[str, Any]) -> Measured:
         """All test sets by one model; what the run's folder holds is not decoded again.
 
         Args:
             stage: "before" or "after", the name of folders.
             load: called only when there is something to decode, and once for each language.
+            decoding: how.
             described: what the summaries say of the model beside its own description.
         """
         load, data = cache(load), self.data
 
         def test() -> Evaluation:
-            return self._decoded(stage, load(None), data.test, data.normaliser, data.facts, described)
+            return self._decoded(stage, load(None), data.test, data.normaliser, decoding, data.facts, described)
 
         def guarded(guard: Guard) -> Evaluation:
-            sought = (guard.utterances, guard.normaliser, guard.facts)
+            sought = (guard.utterances, guard.normaliser, decoding, guard.facts)
             return self._decoded(f"{stage}, guard {guard.name}", load(guard.set_to), *sought, described)
 
         measured = Measured(self.run.evaluation(stage, test))
@@ -90,12 +94,13 @@ class Bench:
         model: AcousticModel,
         utterances: Manifest,
         normaliser: str,
+        decoding: DecodingOptions,
         facts: dict[str, Any],
         described: dict[str, Any],
     ) -> Evaluation:
         """Decode and score one test set."""
         with self.screen.progress(f"{title}: decoding {len(utterances)} utterances") as update:
-            evaluation = evaluate_utterances(model, utterances, normaliser, self.recipe.decoding, facts, update)
+            evaluation = evaluate_utterances(model, utterances, normaliser, decoding, facts, update)
         evaluation.model |= described
         wer = evaluation.score.wer
         told = f"WER {wer:.1%} ({evaluation.normaliser})" if wer is not None else "no words"

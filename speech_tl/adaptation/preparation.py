@@ -200,8 +200,7 @@ def load_for(recipe: Recipe, texts: list[str], language: str | None) -> Acoustic
             from_scratch=options.from_scratch,
             revision=options.revision,
         )
-    if options.audio_context != "auto":
-        model.audio_context = options.audio_context
+    model.set_audio_context(options.audio_context, options.full_context_share)
     problem = model.training_problem()
     if problem:
         raise BadInput(problem)

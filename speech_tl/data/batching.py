@@ -33,8 +33,14 @@ class Featuriser(Protocol):
     def features(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
         """Model input of one waveform `(samples,)`."""
 
+    def training_features(self, waveform: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """The same for training."""
+
     def collate(self, features: Sequence[dict], labels: Sequence[Sequence[int]] | None) -> dict[str, torch.Tensor]:
         """Padded tensors of one batch."""
+
+    def padded_seconds(self, batch: dict[str, torch.Tensor]) -> float:
+        """Seconds of those tensors."""
 
 
 def batch_by_length(
@@ -190,7 +196,10 @@ class SpeechDataset(Dataset):
         if self.with_labels and not labels:
             return Example(index, problem=f"{utterance.audio}: no text that the model can write")
         seconds = len(waveform) / self.model.sample_rate
-        return Example(index, seconds, self.model.features(waveform), labels)
+        if not self.with_labels:
+            return Example(index, seconds, self.model.features(waveform))
+        rng = np.random.default_rng([self.seed, epoch, index, 1])  # not what the augmentation drew from
+        return Example(index, seconds, self.model.training_features(waveform, rng), labels)
 
 
 class Collator:
@@ -206,11 +215,11 @@ class Collator:
         facts = BatchFacts(
             indices=[e.index for e in good],
             seconds=sum(e.seconds for e in good),
-            padded_seconds=len(good) * max((e.seconds for e in good), default=0.0),
             problems=[(e.index, e.problem) for e in examples if e.problem is not None],
         )
         if not good:
             return {"facts": facts}
         labels = [e.labels for e in good]
         batch = self.model.collate([e.features for e in good], None if labels[0] is None else labels)
+        facts.padded_seconds = self.model.padded_seconds(batch)
         return {**batch, "facts": facts}

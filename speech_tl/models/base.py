@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from speech_tl.errors import BadInput
+from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.options import DecodingOptions
 
 if TYPE_CHECKING:
@@ -30,11 +32,15 @@ class AcousticModel(ABC):
         exact_in_batches: whether padding leaves an utterance's result unchanged; if not, `decoding` only
             batches utterances of equal length.
         head_is_new: whether the checkpoint came without a head that can write, so that this one is untrained.
+        trained_context, decoding_context: how much of a fixed window utterances get while training and decoding; only
+            Whisper has such a window.
     """
 
     family: str
     exact_in_batches: bool = True
     head_is_new: bool = False
+    trained_context: AudioContext = FULL
+    decoding_context: AudioContext = FULL
 
     def __init__(self, network: PreTrainedModel, source: str, language: str | None, sample_rate: int) -> None:
         """Keep the network and what is known about it."""
@@ -71,9 +77,17 @@ class AcousticModel(ABC):
     def features(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
         """One utterance's model input from its waveform `(samples,)`; runs in loader workers."""
 
+    def training_features(self, waveform: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """The same for training, where a model may decide at random; `rng` is this utterance's in this epoch."""
+        return self.features(waveform)
+
     @abstractmethod
     def collate(self, features: Sequence[dict[str, np.ndarray]], labels: Sequence[Sequence[int]] | None) -> Batch:
         """Pad features (and labels) of one batch into tensors with a leading batch dimension."""
+
+    @abstractmethod
+    def padded_seconds(self, batch: Batch) -> float:
+        """Seconds of sound and silence that the network computes on for a collated batch."""
 
     # ---- batch -> loss or text
 
@@ -91,6 +105,27 @@ class AcousticModel(ABC):
     @abstractmethod
     def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
         """Raw text of each utterance of a collated batch."""
+
+    def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:
+        """What of this model could change a transcript beside the options themselves, for the record."""
+        return {}
+
+    # ---- the window, of families that have one
+
+    def set_audio_context(self, option: str | float, full_share: float) -> None:
+        """Take `model.audio_context` and `model.full_context_share`, before training.
+
+        Raises:
+            BadInput: seconds, for a family without a window.
+        """
+        if not isinstance(option, str):
+            raise BadInput(
+                f"model.audio_context={option:g}: {self.source} hears any length as it is; only Whisper has a window"
+            )
+
+    def window_s(self, duration_s: float, context: AudioContext) -> float:
+        """Seconds that the network computes on for one utterance."""
+        return duration_s
 
     # ---- parts and files
 

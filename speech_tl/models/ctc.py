@@ -135,6 +135,10 @@ class CTCModel(AcousticModel):
             batch["labels"] = nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=-100)
         return batch
 
+    def padded_seconds(self, batch: Batch) -> float:
+        """Seconds of the batch as one rectangle."""
+        return batch["input_values"].numel() / self.sample_rate
+
     # ---- batch -> loss or text
 
     def logits(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

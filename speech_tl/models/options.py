@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from speech_tl.models.audio_context import WINDOW_S
 
 
 class ModelOptions(BaseModel):
@@ -17,8 +19,12 @@ class ModelOptions(BaseModel):
         task: Whisper's task.
         revision: branch, tag or commit of a Hub id.
         from_scratch: the same network with random weights, to see what transfer is worth.
-        audio_context: what Whisper trains on: "full" 30 s windows; "trimmed" to what a batch needs, many times faster
-            on short clips; "auto" trims where the checkpoint was pre-trained so. Scores always see 30 s.
+        audio_context: what Whisper's encoder is given. "full": 30 s, as published. "auto": what the utterances need,
+            many times faster on short ones; after training dev is scored both ways, and the adapted model is decoded
+            so only where that costs less than a point of WER, else with 30 s. A number: at least so many seconds, in
+            decoding too, whatever it costs; the cost is reported. The checkpoint itself is always scored with 30 s.
+        full_context_share: share of the training utterances that get 30 s all the same, so that the model goes on
+            working on 30 s; more is safer and slower.
         shape: configuration fields of a new model.
     """
 
@@ -29,8 +35,18 @@ class ModelOptions(BaseModel):
     task: str = "transcribe"
     revision: str | None = None
     from_scratch: bool = False
-    audio_context: Literal["auto", "full", "trimmed"] = "auto"
+    audio_context: Literal["auto", "full"] | float = "auto"
+    full_context_share: float = Field(1 / 32, ge=0, le=1)
     shape: dict[str, Any] = {}
+
+    @field_validator("audio_context", mode="before")
+    @classmethod
+    def _context(cls, value: Any) -> Any:
+        """One message instead of one for each kind of value."""
+        seconds = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= WINDOW_S
+        if not (seconds or value in ("auto", "full")):
+            raise ValueError(f"expected auto, full, or seconds up to {WINDOW_S:g}")
+        return value
 
 
 class DecodingOptions(BaseModel):
@@ -41,6 +57,8 @@ class DecodingOptions(BaseModel):
         max_batch: upper bound on the utterances of one batch.
         beam: beam width; 1 is greedy. CTC knows greedy only.
         precision: "float32", "bf16" or "fp16"; half precisions need a GPU.
+        audio_context: "auto" gives Whisper's encoder what the model's folder says (30 s where it says nothing); "full"
+            gives it 30 s.
         workers: processes that decode audio and compute features beside the model; None picks by machine.
     """
 
@@ -50,8 +68,12 @@ class DecodingOptions(BaseModel):
     max_batch: int = Field(32, ge=1)
     beam: int = Field(1, ge=1)
     precision: str = Field("float32", pattern="^(float32|bf16|fp16)$")
+    audio_context: Literal["auto", "full"] = "auto"
     workers: int | None = Field(None, ge=0)
 
     def conditions(self) -> dict[str, Any]:
-        """What could change a transcript, for the record beside every WER (worker counts cannot)."""
-        return self.model_dump(exclude={"workers"})
+        """What could change a transcript, for the record beside every WER (worker counts cannot).
+
+        The window is the model's to say: `AcousticModel.decoding_conditions`.
+        """
+        return self.model_dump(exclude={"workers", "audio_context"})

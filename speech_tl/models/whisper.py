@@ -13,54 +13,36 @@ from transformers import (
     WhisperForConditionalGeneration,
     WhisperTokenizer,
 )
-from transformers.modeling_outputs import BaseModelOutput
-from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from speech_tl.errors import BadInput
+from speech_tl.models.audio_context import FULL, AudioContext
+from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
 from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
 from speech_tl.text import nearest
 
 IGNORED = -100
 """Label of a position that has no loss."""
 
-SPARE_S = 1.28
-"""Seconds of silence kept after the speech when the context is trimmed."""
-
 TOKENS_WITHOUT_SPEECH, TOKENS_A_SECOND = 16, 25
 """An utterance may get 16 tokens and 25 more for each second of sound, above any speech even in characters: a decoder
 that loops would otherwise write on to its last position."""
 
-FULL_CONTEXT_EVERY = 32
-"""With a trimmed context, about one training batch in this many still has the full 30 s."""
+ROWS = ("input_features", "frames", "silence", "labels", "decoder_input_ids")
+"""What a training batch holds for each utterance."""
 
-
-class ShortContextEncoder(WhisperEncoder):
-    """Whisper's encoder on as many frames as it is given: it takes the first position embeddings.
-
-    The published forward refuses anything but 30 s. The weights and the result on 30 s are the same.
-    """
-
-    def forward(self, input_features: torch.Tensor, attention_mask: None = None, **kwargs: object) -> BaseModelOutput:
-        """`(batch, mels, frames)` -> last_hidden_state `(batch, frames / 2, width)`."""
-        if input_features.shape[-1] == 2 * self.max_source_positions:
-            return super().forward(input_features, attention_mask=attention_mask, **kwargs)
-        hidden = nn.functional.gelu(self.conv1(input_features))
-        hidden = nn.functional.gelu(self.conv2(hidden)).transpose(1, 2)
-        hidden = hidden + self.embed_positions.weight[: hidden.shape[1]]
-        hidden = nn.functional.dropout(hidden, p=self.dropout, training=self.training)
-        for layer in self.layers:
-            if not (self.training and self.layerdrop > 0.0 and torch.rand([]) < self.layerdrop):
-                hidden = layer(hidden, None)
-        return BaseModelOutput(last_hidden_state=self.layer_norm(hidden))
+SAVED_CONTEXT = "decoding_audio_context"
+"""Key of config.json that says how an adapted model is decoded; plain transformers carries it along and ignores it."""
 
 
 class WhisperModel(AcousticModel):
     """A Whisper checkpoint, multilingual or English-only, 80 or 128 mel bins.
 
     Attributes:
-        audio_context: "full" trains on 30 s windows as published; "trimmed" on the frames the batch needs plus
-            `SPARE_S`, with one batch in `FULL_CONTEXT_EVERY` at full length. Decoding always sees 30 s.
+        trained_context, decoding_context: see `AcousticModel`; a checkpoint is decoded as its folder says, and one that
+            says nothing with all 30 s.
+        full_share: share of the training utterances that get 30 s although the context is trimmed.
     """
 
     family = "whisper"
@@ -83,7 +65,8 @@ class WhisperModel(AcousticModel):
         self.longest_label = network.config.max_target_positions
         self.end = network.config.eos_token_id
         self._silence_samples = extractor.n_fft + 2 * extractor.hop_length
-        self.audio_context = getattr(network.config, "audio_context", "full")
+        self.decoding_context = AudioContext.read(getattr(network.config, SAVED_CONTEXT, None))
+        self.full_share = 0.0
         network.model.encoder.__class__ = ShortContextEncoder
         self._set_language(language)
 
@@ -153,38 +136,63 @@ class WhisperModel(AcousticModel):
         ).input_features[0]
         return {"mel": mel[:, : self.full_frames], "silence": mel[:, -1].max()}
 
+    def training_features(self, waveform: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """As `features`; `whole_window` says whether this utterance keeps its 30 s although the context is trimmed."""
+        return self.features(waveform) | {"whole_window": rng.random() < self.full_share}
+
     def collate(self, features: Sequence[dict[str, np.ndarray]], labels: Sequence[Sequence[int]] | None) -> Batch:
-        """`input_features` `(batch, mels, frames)`, `frames` `(batch,)` of each utterance's own, and with labels
-        `labels` and `decoder_input_ids` `(batch, tokens)`.
+        """`input_features` `(batch, mels, frames)` with `frames` `(batch,)` of each utterance's own and `silence`
+        `(batch,)`, what follows them; with labels also `labels` and `decoder_input_ids` `(batch, tokens)`, and
+        `whole_rows`, `trimmed_rows` (indices) where some rows are to get the 30 s.
 
         Prompt tokens are given to the decoder and have no loss.
         """
-        frames = self._context_frames([f["mel"].shape[1] for f in features], training=labels is not None)
-        mels = features[0]["mel"].shape[0]
-        inputs = np.empty((len(features), mels, frames), np.float32)
-        for row, feature in zip(inputs, features, strict=True):
-            own = min(feature["mel"].shape[1], frames)
-            row[:, :own], row[:, own:] = feature["mel"][:, :own], feature["silence"]
-        batch = {"input_features": torch.from_numpy(inputs)}
-        batch["frames"] = torch.tensor([min(f["mel"].shape[1], frames) for f in features])
+        own = [min(f["mel"].shape[1], self.full_frames) for f in features]
+        context = self.decoding_context if labels is None else self.trained_context
+        frames = max(self._window_frames(n, context) for n in own)
+        inputs = np.empty((len(features), features[0]["mel"].shape[0], frames), np.float32)
+        for row, feature, n in zip(inputs, features, own, strict=True):
+            row[:, :n], row[:, n:] = feature["mel"][:, :n], feature["silence"]
+        batch = {"input_features": torch.from_numpy(inputs), "frames": torch.tensor(own)}
+        batch["silence"] = torch.tensor([float(f["silence"]) for f in features])
         if labels is not None:
             targets = [[IGNORED] * (len(self.prompt) - 1) + list(ids) for ids in labels]
             given = [self.prompt + list(ids[:-1]) for ids in labels]
             batch["labels"] = _pad(targets, IGNORED)
             batch["decoder_input_ids"] = _pad(given, self.end)
+            whole = torch.tensor([bool(f.get("whole_window", False)) for f in features])
+            if whole.any() and frames < self.full_frames:
+                batch["whole_rows"], batch["trimmed_rows"] = (flag.nonzero()[:, 0] for flag in (whole, ~whole))
         return batch
 
-    def _context_frames(self, frames: list[int], training: bool) -> int:
-        """Mel frames of a batch; which batches stay at full length depends on the batch alone."""
-        if not training or self.audio_context == "full" or sum(frames) % FULL_CONTEXT_EVERY == 0:
-            return self.full_frames
-        needed = max(frames) + int(SPARE_S * self.frames_a_second)
-        return min(needed + needed % 2, self.full_frames)
+    def _window_frames(self, own_frames: int, context: AudioContext) -> int:
+        """Mel frames of the window that an utterance of `own_frames` gets."""
+        return 2 * context.positions(-(-own_frames // 2), self.full_frames // 2)
+
+    def window_s(self, duration_s: float, context: AudioContext) -> float:
+        """Seconds of the window that an utterance gets."""
+        own = int(duration_s * self.sample_rate + self._silence_samples) // self.extractor.hop_length
+        return self._window_frames(min(own, self.full_frames), context) / self.frames_a_second
+
+    def padded_seconds(self, batch: Batch) -> float:
+        """Seconds of the windows of a batch, 30 s ones among them."""
+        rows, _, frames = batch["input_features"].shape
+        whole = len(batch["whole_rows"]) if "whole_rows" in batch else 0
+        return ((rows - whole) * frames + whole * self.full_frames) / self.frames_a_second
 
     # ---- batch -> loss or text
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Sum of the cross entropy over target tokens, plus the auxiliary CTC loss where one is attached."""
+        if "whole_rows" not in batch:
+            return self._window_loss(network, batch)
+        parts = {name: {key: batch[key][batch[name]] for key in ROWS} for name in ("trimmed_rows", "whole_rows")}
+        whole = parts["whole_rows"]
+        whole["input_features"] = fitted(whole["input_features"], whole["silence"], self.full_frames)
+        return sum(self._window_loss(network, part) for part in parts.values() if len(part["frames"]))
+
+    def _window_loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
+        """The loss of rows whose windows are equally long."""
         outputs = network(
             input_features=batch["input_features"], decoder_input_ids=batch["decoder_input_ids"], use_cache=False
         )
@@ -194,7 +202,7 @@ class WhisperModel(AcousticModel):
         )
         auxiliary = getattr(self.network, "auxiliary_ctc", None)
         if auxiliary is not None:
-            loss = loss + auxiliary(outputs.encoder_last_hidden_state, batch["frames"] // 2, labels, self.end)
+            loss = loss + auxiliary(outputs.encoder_last_hidden_state, batch["frames"] // 2, labels, self.end, IGNORED)
         return loss
 
     def items(self, batch: Batch) -> int:
@@ -205,14 +213,26 @@ class WhisperModel(AcousticModel):
     def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
         """Generate without timestamps; one window of at most 30 s an utterance, and no more tokens than it allows.
 
-        Each utterance has its own limit, so that its text does not depend on its batch.
+        Each utterance has its own window and limit, so that its text does not depend on its batch.
         """
         allowed = TOKENS_WITHOUT_SPEECH + batch["frames"] * TOKENS_A_SECOND // self.frames_a_second
         allowed = allowed.clamp(max=self.longest_label - len(self.prompt))
+        context = self._context(options)
+        windows = torch.tensor([self._window_frames(n, context) for n in batch["frames"].tolist()])
+        texts = [""] * len(windows)
+        for frames in windows.unique().tolist():
+            rows = (windows == frames).nonzero()[:, 0].to(self.device)
+            inputs = fitted(batch["input_features"][rows], batch["silence"][rows], frames)
+            for row, text in zip(rows.tolist(), self._generate(inputs, allowed[rows], options.beam), strict=True):
+                texts[row] = text
+        return texts
+
+    def _generate(self, inputs: torch.Tensor, allowed: torch.Tensor, beam: int) -> list[str]:
+        """Texts of rows whose windows are equally long; `allowed` `(batch,)` tokens each."""
         with quiet_transformers():
             ids = self.network.generate(
-                batch["input_features"],
-                num_beams=options.beam,
+                encoder_outputs=self.network.model.encoder(inputs),  # generate would pad features to 30 s
+                num_beams=beam,
                 do_sample=False,
                 return_timestamps=False,
                 max_new_tokens=int(allowed.max()),
@@ -220,6 +240,14 @@ class WhisperModel(AcousticModel):
         beyond = torch.arange(ids.shape[1], device=ids.device)[None] >= allowed[:, None]
         ids = ids.masked_fill(beyond, self.end)
         return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+    def _context(self, options: DecodingOptions) -> AudioContext:
+        """The windows that utterances are decoded with."""
+        return FULL if options.audio_context == "full" else self.decoding_context
+
+    def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:
+        """Which windows the encoder is given."""
+        return {"audio_context": str(self._context(options))}
 
     # ---- parts and files
 
@@ -253,7 +281,12 @@ class WhisperModel(AcousticModel):
 
     def training_attention(self) -> str | None:
         """On a CPU and short contexts the plain code is faster; over 30 s windows it would take much memory."""
-        return "eager" if self.device.type == "cpu" and self.audio_context == "trimmed" else None
+        return "eager" if self.device.type == "cpu" and self.trained_context.trims else None
+
+    def set_audio_context(self, option: str | float, full_share: float) -> None:
+        """Trim the windows of training, as `model.audio_context` says; decoding has 30 s until that proved harmless."""
+        self.trained_context, self.full_share = AudioContext.wanted(option), full_share
+        self.decoding_context = FULL
 
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Put a CTC head on the encoder: for the tokens of text, which come before the end token, and that one."""
@@ -267,36 +300,11 @@ class WhisperModel(AcousticModel):
 
     def save(self, folder: str | Path) -> None:
         """Write config, generation config, safetensors, tokenizer and feature extractor."""
-        self.network.config.audio_context = self.audio_context
+        setattr(self.network.config, SAVED_CONTEXT, self.decoding_context.saved())
         with quiet_transformers():
             self.network.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         self.extractor.save_pretrained(folder)
-
-
-class AuxiliaryCTC(nn.Module):
-    """A CTC head on Whisper's encoder, for pre-training only: it teaches the attention to align.
-
-    Joint CTC and attention training: Kim, Hori & Watanabe 2017 (arXiv 1609.06773). Removed before a model is saved
-    for use.
-    """
-
-    def __init__(self, width: int, tokens: int, weight: float) -> None:
-        """`weight` scales the summed CTC loss against the summed cross entropy."""
-        super().__init__()
-        self.head, self.weight = nn.Linear(width, tokens), weight
-
-    def forward(self, hidden: torch.Tensor, frames: torch.Tensor, labels: torch.Tensor, blank: int) -> torch.Tensor:
-        """Weighted, summed CTC loss of `labels` without prompt and end, with the end token as blank.
-
-        Only each utterance's own `frames` `(batch,)` count: over 30 s of padding the loss would teach silence alone.
-        """
-        targets = labels.masked_fill(labels == blank, IGNORED)
-        scores = nn.functional.log_softmax(self.head(hidden), dim=-1, dtype=torch.float32).transpose(0, 1)
-        wanted = targets[targets != IGNORED]
-        lengths = (targets != IGNORED).sum(-1)
-        loss = nn.functional.ctc_loss(scores, wanted, frames, lengths, blank=blank, reduction="sum", zero_infinity=True)
-        return self.weight * loss
 
 
 def _pad(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:

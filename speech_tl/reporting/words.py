@@ -192,6 +192,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     audio_s, speed = training.get("audio_seconds"), training.get("audio_seconds_per_second")
     moved, whole = training.get("trainable_parameters"), training.get("total_parameters")
     epochs = training.get("epochs")
+    context = (training.get("audio_context") or {}).get("decoding")
     facts = [
         ("steps", count(training.get("steps"))),
         ("epochs", NOTHING if epochs is None else f"{epochs:.1f}"),
@@ -200,6 +201,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("speed", NOTHING if speed is None else f"{speed:.1f} s of audio a second"),
         ("trained parameters", NOTHING if moved is None else f"{count(moved)} of {count(whole)}"),
         ("padding", percent(share)),
+        ("decoded with audio context", context or NOTHING),
         ("peak memory", NOTHING if memory is None else f"{memory / 2**20:,.0f} MiB".replace(",", " ")),
     ]
     return [(name, value) for name, value in facts if value != NOTHING]

@@ -119,6 +119,12 @@ class RunFolder:
         """Entries of training/log.jsonl."""
         return read_log(self.path / "training" / "log.jsonl")
 
+    def add_to_log(self, entry: dict[str, Any]) -> None:
+        """One more entry at the end of training/log.jsonl; an earlier one of the same keys gives way to it."""
+        entries = [old for old in self.log() if set(old) != set(entry)]
+        lines = "".join(json.dumps(line) + "\n" for line in [*entries, entry])
+        write_atomically(self.path / "training" / "log.jsonl", lines)
+
     def _write_json(self, name: str, value: dict[str, Any]) -> None:
         write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 

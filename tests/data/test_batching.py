@@ -133,6 +133,12 @@ class Spectrum:
     def features(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
         return {"input": waveform}
 
+    def training_features(self, waveform: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        return self.features(waveform)
+
+    def padded_seconds(self, batch: dict[str, torch.Tensor]) -> float:
+        return batch["input"].numel() / self.sample_rate
+
     def collate(self, features: list[dict], labels: list[list[int]] | None) -> dict[str, torch.Tensor]:
         rows = [torch.from_numpy(np.array(f["input"])) for f in features]
         batch = {"input": torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)}

@@ -200,68 +200,6 @@ def test_audio_beyond_the_window_cannot_be_learnt(model: WhisperModel) -> None:
     assert "30 s window" in model.label_problem("hi", 30.5)
 
 
-# ---- short contexts
-
-
-def test_the_encoder_on_30_s_is_the_stock_one(whisper_folder: Path, model: WhisperModel) -> None:
-    from transformers import WhisperForConditionalGeneration
-
-    stock = WhisperForConditionalGeneration.from_pretrained(whisper_folder).eval()
-    inputs = model.collate([model.features(c) for c in CLIPS], None)["input_features"]
-    with torch.inference_mode():
-        assert torch.equal(
-            model.network.model.encoder(inputs).last_hidden_state, stock.model.encoder(inputs).last_hidden_state
-        )
-        with pytest.raises(ValueError, match="3000"):
-            stock.model.encoder(inputs[..., :400])
-        short = model.network.model.encoder(inputs[..., :400]).last_hidden_state
-    assert short.shape == (len(CLIPS), 200, 32)
-
-
-def test_the_encoder_on_a_short_context_is_the_stock_one_of_a_shorter_window(whisper_folder: Path) -> None:
-    from transformers import WhisperConfig
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-    model = load_model(whisper_folder)
-    config = WhisperConfig(**{**model.network.config.to_dict(), "max_source_positions": 200})
-    stock = WhisperEncoder(config).eval()
-    weights = model.network.model.encoder.state_dict()
-    weights["embed_positions.weight"] = weights["embed_positions.weight"][:200]
-    stock.load_state_dict(weights)
-    inputs = torch.randn(2, 80, 400)
-    with torch.inference_mode():
-        ours = model.network.model.encoder(inputs).last_hidden_state
-        torch.testing.assert_close(ours, stock(inputs).last_hidden_state)
-
-
-def test_a_trimmed_context_trains_on_what_the_batch_needs_and_decodes_30_s(model: WhisperModel) -> None:
-    model.audio_context = "trimmed"
-    contexts = [training_batch(model, slice(i, i + 2))["input_features"].shape[-1] for i in range(3)]
-    full = [frames for frames in contexts if frames == 3000]
-    assert len(full) < len(contexts)
-    longest = max(model.features(CLIPS[3])["mel"].shape[1], 0)
-    assert contexts[2] in (3000, longest + 128, longest + 129)
-    assert model.collate([model.features(CLIPS[0])], None)["input_features"].shape[-1] == 3000
-    loss = model.loss(model.network, training_batch(model))
-    loss.backward()
-    assert loss.isfinite()
-
-
-def test_about_one_trimmed_batch_in_16_sees_30_s(model: WhisperModel) -> None:
-    model.audio_context = "trimmed"
-    rng = np.random.default_rng(0)
-    batches = [rng.integers(100, 900, 6).tolist() for _ in range(800)]
-    full = sum(model._context_frames(frames, training=True) == 3000 for frames in batches)
-    assert 20 < full < 90
-
-
-def test_a_checkpoint_remembers_its_context(tmp_path: Path, model: WhisperModel) -> None:
-    assert model.audio_context == "full"
-    model.audio_context = "trimmed"
-    model.save(tmp_path / "saved")
-    assert load_model(tmp_path / "saved").audio_context == "trimmed"
-
-
 # ---- training extras
 
 

@@ -1,0 +1,108 @@
+"""Whether a model that learnt on short windows may be decoded on short windows: measured on dev, never assumed."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from speech_tl.decoding import decode
+from speech_tl.models.audio_context import FULL, WINDOW_S, AudioContext
+from speech_tl.models.options import DecodingOptions
+from speech_tl.reporting import words
+from speech_tl.reporting.screen import Screen
+from speech_tl.scoring.significance import change_interval
+from speech_tl.scoring.wer import score
+from speech_tl.text import Normaliser
+
+if TYPE_CHECKING:
+    from speech_tl.data.manifest import Manifest
+    from speech_tl.models.base import AcousticModel
+
+DEV_UTTERANCES = 500
+"""At most so many utterances decide, always the same ones."""
+
+LOSS_ALLOWED = 0.01
+"""Trimmed windows are kept where the 95 % interval of the WER they cost ends below one point."""
+
+
+def settle_context(
+    model: AcousticModel,
+    dev: Manifest,
+    option: str | float,
+    decoding: DecodingOptions,
+    normaliser: Normaliser,
+    seed: int,
+    screen: Screen,
+) -> dict[str, Any] | None:
+    """Score dev with 30 s and with trimmed windows, and set `model.decoding_context` to what that allows.
+
+    Args:
+        model: trained; how, says its `trained_context`.
+        dev: what its weights were selected on.
+        option: `model.audio_context`: seconds are obeyed whatever they cost, "auto" is not.
+        decoding: how both are decoded.
+        normaliser: of both sides of both WERs.
+        seed: of the choice of utterances and of the bootstrap.
+        screen: where to show progress, and what was found.
+
+    Returns:
+        The figures as report.json holds them under training.audio_context: both scores, the change, what was decided
+        and a sentence that says so; None where nothing was trimmed, or the decoding is to have 30 s anyway.
+    """
+    if not model.trained_context.trims or decoding.audio_context == "full":
+        return None
+    chosen = sorted(random.Random(seed).sample(range(len(dev)), min(DEV_UTTERANCES, len(dev))))
+    utterances = dev.select(chosen)
+    trimmed = candidate(model, utterances)
+
+    scores = {}
+    for name, context in (("full", FULL), ("trimmed", trimmed)):
+        model.decoding_context = context
+        with screen.progress(f"audio context {name}: decoding {len(utterances)} dev utterances") as update:
+            texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding, update)]
+        scores[name] = score(utterances, texts, normaliser)
+    change = change_interval(scores["full"], scores["trimmed"], seed)
+    harmless = change.ci95 is not None and change.ci95[1] < LOSS_ALLOWED
+    model.decoding_context = trimmed if harmless or not isinstance(option, str) else FULL
+    found = {
+        "decoding": str(model.decoding_context),
+        "full_context_share": model.full_share,
+        "dev_utterances": len(utterances),
+        **{name: {"wer": side.score.wer, "cer": side.score.cer} for name, side in scores.items()},
+        "wer_change": {name: getattr(change, name) for name in ("absolute", "ci95", "method")},
+        "harmless": harmless,
+        "saved_share": _saved_share(model, utterances, trimmed),
+    }
+    screen.line(finding(found))
+    return found | {"finding": finding(found)}
+
+
+def candidate(model: AcousticModel, utterances: Manifest) -> AudioContext:
+    """Trimmed windows, no longer than dev can vouch for: what needs a longer one keeps its 30 s."""
+    trained = model.trained_context
+    longest_s = float(utterances.durations_s().max())
+    return AudioContext(model.window_s(longest_s, trained), trained.at_least_s)
+
+
+def finding(found: dict[str, Any]) -> str:
+    """What the check found and what follows, in a sentence or two for a reader."""
+    rates = " and ".join(
+        f"{words.percent(found[name]['wer'])} with {what}"
+        for name, what in (("full", f"{WINDOW_S:g} s windows"), ("trimmed", "windows trimmed to the utterance"))
+    )
+    change = found["wer_change"]
+    ends = f", 95 % interval {words.ends(change['ci95'])}" if change["ci95"] else ""
+    told = f"audio context: WER on {found['dev_utterances']} dev utterances is {rates}"
+    told += f" ({words.points(change['absolute'])}{ends}); "
+    allowed = f"{100 * LOSS_ALLOWED:g} point"
+    if found["harmless"]:
+        return told + f"that is under {allowed}, so the adapted model is decoded {found['decoding']}"
+    if found["decoding"] == "full":
+        return told + f"a loss of {allowed} cannot be excluded, so the adapted model is decoded with {WINDOW_S:g} s"
+    return told + f"a loss of {allowed} cannot be excluded; decoded {found['decoding']} all the same, as asked"
+
+
+def _saved_share(model: AcousticModel, utterances: Manifest, context: AudioContext) -> float:
+    """Share of the encoder's positions that trimmed windows leave out on these utterances."""
+    windows_s = [model.window_s(duration_s, context) for duration_s in utterances.durations_s().tolist()]
+    return round(1 - sum(windows_s) / (WINDOW_S * len(windows_s)), 4)

@@ -1,0 +1,217 @@
+"""Whether an adapted model may be decoded on short windows: decided on dev, told everywhere, kept with the model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import speech_tl.adaptation.context as context
+from speech_tl.adaptation import adapt
+from speech_tl.adaptation.context import DEV_UTTERANCES, settle_context
+from speech_tl.data.manifest import Manifest
+from speech_tl.decoding import Hypothesis
+from speech_tl.errors import BadInput
+from speech_tl.evaluation import evaluate
+from speech_tl.models.audio_context import FULL, AudioContext
+from speech_tl.models.load import load_model
+from speech_tl.models.options import DecodingOptions
+from speech_tl.models.whisper import WhisperModel
+from speech_tl.recipe import Recipe
+from speech_tl.reporting.screen import Screen
+from speech_tl.text import get_normaliser
+from speech_tl.training.progress import read_log
+from tests.small import made_corpus, recipe_yaml, written
+from tests.tiny import tiny_ctc, tiny_whisper
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Whisper of random weights."""
+    return tiny_whisper(tmp_path_factory.mktemp("whisper") / "tiny", tokens=64)
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """Six hundred utterances of forty speakers, ten words each; none of them is ever decoded."""
+    rows = [
+        {"audio": f"{n}.wav", "text": "a b c d e f g h i j", "speaker": f"s{n % 40}", "duration": 1 + n / 200}
+        for n in range(600)
+    ]
+    return Manifest.read(written(tmp_path_factory.mktemp("dev") / "manifest.csv", rows))
+
+
+@pytest.fixture
+def errors(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], list[AudioContext]]:
+    """Decoding that gets so many of a hundred utterances' first word wrong, with 30 s and trimmed."""
+
+    def scripted(full: int, trimmed: int) -> list[AudioContext]:
+        seen: list[AudioContext] = []
+
+        def decode(model: WhisperModel, utterances: Sequence, *_: Any) -> list[Hypothesis]:
+            seen.append(model.decoding_context)
+            wrong = trimmed if model.decoding_context.trims else full
+            texts = ["x" + u.text[1:] if int(u.id[:-4]) % 100 < wrong else u.text for u in utterances]
+            return [Hypothesis(i, text) for i, text in enumerate(texts)]
+
+        monkeypatch.setattr(context, "decode", decode)
+        return seen
+
+    return scripted
+
+
+def trained(tiny: Path, option: str | float = "auto") -> WhisperModel:
+    """A model as it comes out of training."""
+    model = load_model(tiny, language="en")
+    model.set_audio_context(option, 0.1)
+    return model
+
+
+def settle(model: WhisperModel, dev: Manifest, option: str | float = "auto", **decoding: str) -> dict[str, Any] | None:
+    """The check with the defaults."""
+    options = DecodingOptions(workers=0, **decoding)
+    return settle_context(model, dev, option, options, get_normaliser("basic"), 1, Screen())
+
+
+# ---- the decision
+
+
+def test_trimmed_windows_are_kept_where_they_cost_nothing(tiny: Path, dev: Manifest, errors: Callable) -> None:
+    seen, model = errors(20, 21), trained(tiny)
+    found = settle(model, dev)
+    assert [c.trims for c in seen] == [False, True]
+    assert found["harmless"] and model.decoding_context.trims
+    assert found["full"]["wer"] == pytest.approx(0.02, abs=0.004)
+    assert found["wer_change"]["absolute"] == pytest.approx(found["trimmed"]["wer"] - found["full"]["wer"])
+    low, high = found["wer_change"]["ci95"]
+    assert low <= found["wer_change"]["absolute"] <= high < 0.01
+    assert found["dev_utterances"] == DEV_UTTERANCES == 500
+    assert found["saved_share"] > 0.7
+    assert "decoded trimmed" in found["finding"] and "500 dev utterances" in found["finding"]
+
+
+def test_a_loss_that_could_be_a_point_means_30_s(tiny: Path, dev: Manifest, errors: Callable) -> None:
+    errors(20, 29)  # 0.9 points lost, the interval ends beyond one
+    model = trained(tiny)
+    found = settle(model, dev)
+    assert found["wer_change"]["absolute"] < 0.01 < found["wer_change"]["ci95"][1]
+    assert not found["harmless"] and model.decoding_context == FULL
+    assert "decoded with 30 s" in found["finding"]
+
+
+def test_seconds_are_obeyed_and_their_cost_is_told(tiny: Path, dev: Manifest, errors: Callable) -> None:
+    errors(0, 50)
+    model = trained(tiny, 8.0)
+    found = settle(model, dev, 8.0)
+    assert model.decoding_context == AudioContext(at_most_s=8.32, at_least_s=8.0)
+    assert not found["harmless"]
+    assert "+5." in found["finding"] and "all the same, as asked" in found["finding"]
+
+
+def test_nothing_is_decided_where_nothing_was_trimmed(tiny: Path, dev: Manifest, errors: Callable) -> None:
+    seen = errors(0, 0)
+    assert settle(trained(tiny, "full"), dev, "full") is None
+    model = trained(tiny)
+    assert settle(model, dev, audio_context="full") is None
+    assert seen == [] and model.decoding_context == FULL
+
+
+def test_a_window_longer_than_any_on_dev_stays_30_s(tiny: Path, dev: Manifest, errors: Callable) -> None:
+    errors(0, 0)
+    model = trained(tiny)
+    settle(model, dev)
+    longest_s = 1 + 599 / 200
+    assert model.window_s(longest_s - 0.1, model.decoding_context) < 6
+    assert model.window_s(longest_s + 1, model.decoding_context) == 30
+
+
+def test_the_same_utterances_decide_each_time(tiny: Path, dev: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[str]] = []
+
+    def decode(model: WhisperModel, utterances: Sequence, *_: Any) -> list[Hypothesis]:
+        seen.append([u.id for u in utterances])
+        return [Hypothesis(i, u.text) for i, u in enumerate(utterances)]
+
+    monkeypatch.setattr(context, "decode", decode)
+    settle(trained(tiny), dev)
+    settle(trained(tiny), dev)
+    assert seen[0] == seen[1] == seen[2] == seen[3]
+
+
+# ---- a whole run
+
+
+@pytest.fixture(scope="module")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fourteen clips."""
+    return made_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def run(folder: Path, model: Path, manifest: Path, *overrides: str) -> tuple[Path, dict[str, Any]]:
+    """Adapt for a few steps; the run's folder and report.json."""
+    recipe = Recipe.model_validate(_values(recipe_yaml(folder / "recipe.yaml", model, manifest)))
+    adapt(recipe.with_overrides(list(overrides)), folder / "run")
+    return folder / "run", json.loads((folder / "run" / "report.json").read_text())
+
+
+def _values(path: Path) -> dict[str, Any]:
+    import yaml
+
+    return yaml.safe_load(path.read_text())
+
+
+def test_a_run_tells_what_it_found_and_its_model_remembers(tmp_path: Path, tiny: Path, manifest: Path) -> None:
+    folder, report = run(tmp_path, tiny, manifest, "model.full_context_share=0.3")
+    found = report["training"]["audio_context"]
+    # Two texts of random weights are equally wrong: nothing lost, so the short windows are kept.
+    assert found["harmless"] and found["decoding"].startswith("trimmed") and found["full_context_share"] == 0.3
+    assert found["finding"] in report["notes"]
+    assert "audio context: WER on 2 dev utterances" in (folder / "report.md").read_text()
+    assert "audio context: WER on 2 dev utterances" in (folder / "report.html").read_text()
+    logged = [
+        entry["audio_context"] for entry in read_log(folder / "training" / "log.jsonl") if "audio_context" in entry
+    ]
+    assert logged == [found]
+    sides = [json.loads((folder / side / "summary.json").read_text())["decoding"] for side in ("before", "after")]
+    assert [side["audio_context"] for side in sides] == ["full", found["decoding"]]
+    assert any("audio_context: full before, trimmed" in line for line in report["conditions"])
+    again = evaluate(str(folder / "model"), manifest, decoding=DecodingOptions(workers=0))
+    assert again.decoding["audio_context"] == found["decoding"]
+    assert again.score.wer == report["target"]["after"]["wer"]
+    whole = evaluate(str(folder / "model"), manifest, decoding=DecodingOptions(workers=0, audio_context="full"))
+    assert whole.decoding["audio_context"] == "full"
+
+
+def test_a_checkpoint_that_was_decoded_trimmed_is_scored_with_30_s_before(
+    tmp_path: Path, tiny: Path, manifest: Path
+) -> None:
+    adapted = load_model(tiny, language="en")
+    adapted.decoding_context = AudioContext(at_most_s=30.0)
+    adapted.save(tmp_path / "adapted")
+    folder, _ = run(tmp_path, tmp_path / "adapted", manifest, "model.audio_context=full", "training.max_steps=1")
+    sides = [json.loads((folder / side / "summary.json").read_text())["decoding"] for side in ("before", "after")]
+    assert [side["audio_context"] for side in sides] == ["full", "full"]
+    assert load_model(folder / "model").decoding_context == FULL
+
+
+def test_a_run_that_is_resumed_after_training_decodes_as_it_had_decided(
+    tmp_path: Path, tiny: Path, manifest: Path
+) -> None:
+    folder, report = run(tmp_path, tiny, manifest)
+    for name in ("report.json", "after/summary.json"):
+        (folder / name).unlink()
+    recipe = Recipe.model_validate(_values(folder / "recipe.yaml"))
+    again = adapt(recipe, folder, resume=True)
+    assert again.after.decoding["audio_context"] == report["training"]["audio_context"]["decoding"]
+    assert json.loads((folder / "report.json").read_text())["training"] == report["training"]
+
+
+def test_a_ctc_model_has_no_window_to_speak_of(tmp_path: Path, manifest: Path) -> None:
+    model = tiny_ctc(tmp_path / "ctc")
+    with pytest.raises(BadInput, match="only Whisper has a window"):
+        run(tmp_path / "a", model, manifest, "model.audio_context=10")
+    _, report = run(tmp_path / "b", model, manifest, "training.max_steps=1")
+    assert "audio_context" not in report["training"]
