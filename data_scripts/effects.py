@@ -1,16 +1,21 @@
-"""What happens to clean synthetic speech on its way to a recording: room, noise, narrow band, gain. numpy only."""
+"""What happens to clean synthetic speech on its way to a recording: room, noise, narrow band, gain.
+
+The effects are those of `speech_tl.data.augment`; what is chosen here, and in which order chance is asked, makes the
+synthesiser's clips what they are for a seed.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from speech_tl.data.augment.channel import band_passed
+from speech_tl.data.augment.levels import mixed, trim_silence
+from speech_tl.data.augment.noise import coloured_noise, own_babble
+from speech_tl.data.augment.rooms import convolved, decaying_response
+
+__all__ = ["SAMPLE_RATE", "add_noise", "record", "trim_silence"]
+
 SAMPLE_RATE = 16000
-
-
-def trim_silence(waveform: np.ndarray, below_peak_db: float = 45.0) -> np.ndarray:
-    """The waveform without what is more than `below_peak_db` under its peak at either end; (samples,) to (fewer,)."""
-    loud = np.flatnonzero(np.abs(waveform) > np.abs(waveform).max(initial=0.0) * 10 ** (-below_peak_db / 20))
-    return waveform[loud[0] : loud[-1] + 1] if len(loud) else waveform[:0]
 
 
 def pad_randomly(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -19,47 +24,21 @@ def pad_randomly(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.pad(waveform, (before, after))
 
 
-def in_room(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The waveform heard in a simulated room: a direct path, then exponentially decaying noise (RT60 0.1 to 0.6 s)."""
-    reverberation_s = rng.uniform(0.1, 0.6)
-    times_s = np.arange(int(reverberation_s * SAMPLE_RATE)) / SAMPLE_RATE
-    tail = rng.standard_normal(len(times_s)) * 10 ** (-3 * times_s / reverberation_s)
-    tail[: int(rng.uniform(0.001, 0.008) * SAMPLE_RATE)] = 0.0
-    direct_to_tail_db = rng.uniform(0.0, 12.0)
-    response = tail / np.sqrt(np.sum(tail**2)) * 10 ** (-direct_to_tail_db / 20)
-    response[0] = 1.0
-    size = 1 << (len(waveform) + len(response) - 1).bit_length()
-    heard = np.fft.irfft(np.fft.rfft(waveform, size) * np.fft.rfft(response, size), size)
-    return heard[: len(waveform)]
-
-
-def noise_like(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Noise as long as the waveform: white, pink, brown, or babble of the waveform's own reversed, shifted copies."""
-    kind = rng.choice(["white", "pink", "brown", "babble"])
-    if kind == "babble":
-        return sum(np.roll(waveform[::-1], rng.integers(len(waveform))) * rng.uniform(0.5, 1.0) for _ in range(5))
-    spectrum = np.fft.rfft(rng.standard_normal(len(waveform)))
-    slope = {"white": 0.0, "pink": 0.5, "brown": 1.0}[kind]
-    hertz = np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE)
-    return np.fft.irfft(spectrum / np.maximum(hertz, 50.0) ** slope, len(waveform))
-
-
 def add_noise(waveform: np.ndarray, rng: np.random.Generator, snr_db: float) -> np.ndarray:
     """The waveform with noise of a random kind at a signal-to-noise ratio (powers over the whole clip)."""
-    noise = noise_like(waveform, rng)
-    wanted = np.mean(waveform**2) / 10 ** (snr_db / 10)
-    return waveform + noise * np.sqrt(wanted / (np.mean(noise**2) + 1e-12))
+    kind = rng.choice(["white", "pink", "brown", "babble"])
+    if kind == "babble":
+        return mixed(waveform, own_babble(waveform, rng), snr_db)
+    return mixed(waveform, coloured_noise(len(waveform), kind, rng, SAMPLE_RATE), snr_db)
 
 
 def shape_band(waveform: np.ndarray, rng: np.random.Generator, telephone: bool) -> np.ndarray:
     """The waveform through a telephone (300 to 3400 Hz), or with a random spectral tilt of up to 6 dB per octave."""
-    spectrum = np.fft.rfft(waveform)
-    hertz = np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE)
     if telephone:
-        gain = 1 / np.sqrt(1 + (300 / np.maximum(hertz, 1.0)) ** 8) / np.sqrt(1 + (hertz / 3400) ** 16)
-    else:
-        gain = (np.maximum(hertz, 100.0) / 1000) ** rng.uniform(-0.6, 0.6)
-    return np.fft.irfft(spectrum * gain, len(waveform))
+        return band_passed(waveform, SAMPLE_RATE, 300, 3400)
+    hertz = np.fft.rfftfreq(len(waveform), 1 / SAMPLE_RATE)
+    tilt = (np.maximum(hertz, 100.0) / 1000) ** rng.uniform(-0.6, 0.6)
+    return np.fft.irfft(np.fft.rfft(waveform) * tilt, len(waveform))
 
 
 def record(waveform: np.ndarray, rng: np.random.Generator, clean_share: float) -> np.ndarray:
@@ -76,7 +55,7 @@ def record(waveform: np.ndarray, rng: np.random.Generator, clean_share: float) -
     waveform = pad_randomly(waveform.astype(np.float64), rng)
     if rng.random() >= clean_share:
         if rng.random() < 0.5:
-            waveform = in_room(waveform, rng)
+            waveform = convolved(waveform, decaying_response(rng, SAMPLE_RATE)[0])
         if rng.random() < 0.6:
             waveform = shape_band(waveform, rng, telephone=rng.random() < 0.25)
         if rng.random() < 0.7:

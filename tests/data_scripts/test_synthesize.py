@@ -12,8 +12,22 @@ import soundfile
 from data_scripts import synthesize
 from data_scripts.effects import SAMPLE_RATE, add_noise, record, trim_silence
 from data_scripts.voices import missing_engines
+from tests.sounds import voice
 
 needs_engines = pytest.mark.skipif(bool(missing_engines()), reason=f"not on PATH: {', '.join(missing_engines())}")
+
+
+RECORDED = [
+    (0, 21226, [0.001176, 0.080109, -0.013181, -0.041079, 0.029297]),
+    (1, 23448, [0.019755, 0.040992, -0.001203, -0.011496, 0.039743]),
+    (2, 19839, [-0.004761, -0.060189, -0.034507, -0.006252, 0.037138]),
+    (3, 18889, [0.007075, 0.034977, -0.024543, 0.004929, 0.046288]),
+    (4, 23417, [-0.000000, -0.006209, -0.072780, 0.033482, 0.000329]),
+    (5, 24051, [-0.000000, -0.012229, -0.031376, 0.159600, -0.056067]),
+    (6, 21125, [-0.004604, -0.005873, 0.041432, 0.035873, 0.018437]),
+    (7, 23688, [0.000159, 0.006196, 0.011370, 0.034283, -0.033981]),
+]
+"""Seed, samples and every 3000th sample of recordings of one voice: rooms, tilts, a telephone, all kinds of noise."""
 
 
 def rows_of(folder: Path) -> list[dict]:
@@ -85,6 +99,14 @@ def test_noise_has_the_ratio_asked_for():
     speech = np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)
     noise = add_noise(speech, rng, snr_db=10.0) - speech
     assert 10 * np.log10(np.mean(speech**2) / np.mean(noise**2)) == pytest.approx(10.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("seed", "samples", "wanted"), RECORDED)
+def test_a_seed_still_makes_the_clips_that_the_starters_heard(seed, samples, wanted):
+    """What the starters were trained on can be made again: neither the effects nor their order of chance may change."""
+    heard = record(trim_silence(voice(1.0, 5)), np.random.default_rng(seed), clean_share=0.0)
+    assert len(heard) == samples
+    np.testing.assert_allclose(heard[3000::3000][:5], wanted, atol=2e-6)
 
 
 def test_recording_never_clips_and_silence_is_trimmed():

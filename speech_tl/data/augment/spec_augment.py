@@ -1,4 +1,4 @@
-"""What is changed about training examples so that a model learns more from them."""
+"""SpecAugment: random masks over what the encoder sees."""
 
 from __future__ import annotations
 
@@ -21,11 +21,3 @@ class SpecAugment(BaseModel):
     time_width: int = Field(5, ge=1)
     feature_share: float = Field(0.0, ge=0, lt=1)
     feature_width: int = Field(10, ge=1)
-
-
-class AugmentOptions(BaseModel):
-    """The augmentations of a run."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    spec_augment: SpecAugment = SpecAugment()
