@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from speech_tl.audio import probe
 from speech_tl.data.batching import (
+    Augmentation,
     BatchFacts,
     Collator,
     Example,
@@ -54,6 +55,9 @@ def decode(
     utterances: Sequence[Utterance],
     options: DecodingOptions | None = None,
     progress: Progress | None = None,
+    *,
+    augment: Augmentation | None = None,
+    seed: int = 0,
 ) -> list[Hypothesis]:
     """Transcribe utterances in batches of similar length.
 
@@ -62,6 +66,8 @@ def decode(
         utterances: what to transcribe; text is not looked at.
         options: batch sizes, beam, precision.
         progress: told seconds of audio done and in all.
+        augment: what they are heard through, e.g. noise; it may not change their lengths.
+        seed: of that.
 
     Returns:
         One hypothesis an utterance, in input order. A file that cannot be read has a problem, not an exception.
@@ -73,7 +79,8 @@ def decode(
     batches = [[usable[i] for i in batch] for batch in batches]
     results = {i: Hypothesis(i, None, problem) for i, problem in unreadable.items()}
     total_s, done_s = sum(durations_s), 0.0
-    for batch in _load(model, utterances, batches, options):
+    dataset = SpeechDataset(utterances, model, with_labels=False, augment=augment, seed=seed)
+    for batch in _load(dataset, batches, options):
         facts: BatchFacts = batch.pop("facts")
         results.update({i: Hypothesis(i, None, problem) for i, problem in facts.problems})
         if facts.indices:
@@ -128,13 +135,10 @@ def _probed_seconds(utterance: Utterance) -> float:
     return max(end_s - utterance.start_s, 0.0)
 
 
-def _load(
-    model: AcousticModel, utterances: Sequence[Utterance], batches: list[list[int]], options: DecodingOptions
-) -> Iterator[Batch]:
+def _load(dataset: SpeechDataset, batches: list[list[int]], options: DecodingOptions) -> Iterator[Batch]:
     """Collated batches in order, prepared by worker processes where that pays."""
-    workers = loader_workers(options.workers, len(utterances))
-    dataset = SpeechDataset(utterances, model, with_labels=False)
-    yield from DataLoader(dataset, batch_sampler=batches, collate_fn=Collator(model), num_workers=workers)
+    workers = loader_workers(options.workers, len(dataset))
+    yield from DataLoader(dataset, batch_sampler=batches, collate_fn=Collator(dataset.model), num_workers=workers)
 
 
 def _transcribe(model: AcousticModel, batch: Batch, options: DecodingOptions) -> list[str]:

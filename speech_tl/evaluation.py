@@ -17,6 +17,7 @@ from speech_tl.scoring.wer import Evaluation, score
 from speech_tl.text import default_normaliser, get_normaliser, require_writable
 
 if TYPE_CHECKING:
+    from speech_tl.data.batching import Augmentation
     from speech_tl.models.base import AcousticModel
 
 NOT_GROUPS = ("id", "audio", "text", "duration")
@@ -88,10 +89,16 @@ def evaluate_utterances(
     decoding: DecodingOptions,
     data: dict[str, Any],
     progress: Progress | None = None,
+    *,
+    augment: Augmentation | None = None,
+    seed: int = 0,
 ) -> Evaluation:
-    """Decode and score utterances that are already chosen; what cannot be decoded is listed in `data["left_out"]`."""
+    """Decode and score utterances that are already chosen; what cannot be decoded is listed in `data["left_out"]`.
+
+    `augment` is what they are heard through, with all its chance from `seed`.
+    """
     rules = get_normaliser(normaliser)
-    hypotheses = decode(model, utterances, decoding, progress)
+    hypotheses = decode(model, utterances, decoding, progress, augment=augment, seed=seed)
     if not any(h.text is not None for h in hypotheses):
         why = next((h.problem for h in hypotheses if h.problem), "there are no rows")
         raise BadInput(f"{data.get('source')}: nothing could be decoded; first problem: {why}")

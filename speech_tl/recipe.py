@@ -7,7 +7,7 @@ import importlib.util
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -74,7 +74,8 @@ class Recipe(BaseModel):
         """A copy with `key=value` overrides, each a dotted path: "training.learning_rate=1e-4".
 
         "model=X" means "model.source=X"; "strategy=head_only" picks the strategy with its defaults; "data=X" means
-        "data.root=X"; "guards.NAME=X" begins a guard with its data, "guards.NAME=null" leaves one out.
+        "data.root=X"; "guards.NAME=X" begins a guard with its data, "guards.NAME=null" leaves one out. A key of an
+        effect that is off ("augment.noise.folders=noise") switches it on, "augment.noise=null" switches it off.
 
         >>> Recipe(name="demo").with_overrides(["training.max_steps=50", "model=starter-whisper"]).model.source
         'starter-whisper'
@@ -126,8 +127,11 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
     if key.startswith("guards."):
         key, value = _in_guards(values["guards"], key, value)
     *path, last = key.split(".")
-    place = values
+    place, table = values, Recipe
     for depth, part in enumerate(path):
+        table = _table(table, part)
+        if part in place and place[part] is None and table is not None:
+            place[part] = table.model_construct().model_dump()  # its first key switches an effect on
         if not isinstance(place.get(part), dict):
             raise unknown_key(key, values)
         place = place[part]
@@ -137,6 +141,13 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
     if last not in place:
         raise unknown_key(key, values)
     place[last] = value
+
+
+def _table(owner: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
+    """The class of a field that is a table of its own, such as `augment.noise`, which may be off; None for others."""
+    field = owner.model_fields.get(name) if owner else None
+    kinds = [field.annotation, *get_args(field.annotation)] if field else []
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _in_guards(guards: dict[str, Any], key: str, value: Any) -> tuple[str, Any]:
@@ -154,18 +165,21 @@ OPEN_TABLES = {"where", "shape"}
 
 def unknown_key(key: str, values: dict[str, Any]) -> BadInput:
     """The error for a key that does not exist, with the nearest that does."""
-    known = list(_keys(values))
+    known = list(_keys(values, owner=Recipe))
     hint = nearest(key, known) or nearest(key, [k.rpartition(".")[2] for k in known])
     whole = next((k for k in known if k == hint or k.endswith(f".{hint}")), None)
     return BadInput(f"unknown key {key}" + (f"; did you mean {whole}?" if whole else "; `--dry-run` shows all keys"))
 
 
-def _keys(values: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Every dotted key."""
+def _keys(values: dict[str, Any], prefix: str = "", owner: type[BaseModel] | None = None) -> Iterator[str]:
+    """Every dotted key, those of tables that are off among them."""
     for name, value in values.items():
         yield prefix + name
+        table = _table(owner, name)
+        if value is None and table is not None:
+            value = table.model_construct().model_dump()
         if isinstance(value, dict):
-            yield from _keys(value, f"{prefix}{name}.")
+            yield from _keys(value, f"{prefix}{name}.", table)
 
 
 def validated(values: dict[str, Any], origin: str) -> Recipe:
@@ -186,7 +200,8 @@ def first_mistake(error: ValidationError) -> str:
     first = mistakes[0]
     place = [str(part) for part in first["loc"] if part not in STRATEGIES]
     more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-    given = "" if first["type"] in ("missing", "extra_forbidden") else f", not {first['input']!r}"
+    untold = first["type"] in ("missing", "extra_forbidden") or isinstance(first["input"], dict)
+    given = "" if untold else f", not {first['input']!r}"
     return f"{'.'.join(place)}: {first['msg']}{given}{more}"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from speech_tl.data.augment import Gain, Noise, Room
 from speech_tl.data.guards import GuardOptions
 from speech_tl.errors import BadInput
 from speech_tl.recipe import Recipe, recipe_from_yaml, validated
@@ -45,6 +46,34 @@ def test_guards_and_report_survive_being_saved(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_names_the_key(override: str, told: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        DEMO.with_overrides([override])
+    assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_effects_are_switched_on_changed_and_off_by_override(tmp_path: Path) -> None:
+    keys = ["augment.noise.folders=street", "augment.noise.snr_db=[0, 10]", "augment.noise.where.label=rain"]
+    recipe = DEMO.with_overrides([*keys, "augment.room.method=decay", "augment.gain.gain_db=3"])
+    assert recipe.augment.noise == Noise(folders=["street"], snr_db=(0, 10), where={"label": "rain"})
+    assert recipe.augment.room == Room(method="decay") and recipe.augment.gain == Gain(gain_db=(3, 3))
+    assert recipe.with_overrides(["augment.noise=null"]).augment.noise is None
+    assert DEMO.augment.noise is None
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml(), encoding="utf-8")
+    assert recipe_from_yaml(tmp_path / "recipe.yaml") == recipe
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("augment.noise.snr=5", "unknown key augment.noise.snr; did you mean augment.noise.snr_db?"),
+        ("augment.nois.snr_db=5", "unknown key augment.nois.snr_db; did you mean augment.noise.snr_db?"),
+        ("augment.noise.snr_db=5", "augment.noise: Value error, noise needs a source"),
+        ("augment.speed.factors=[9]", "augment.speed.factors.0: "),
+        ("augment.room.rt60_s=[0.8, 0.2]", "0.8 is above 0.2"),
+        ("augment.telephone.band_hz=-1", "augment.telephone.band_hz.0: "),
+    ],
+)
+def test_a_mistake_in_an_effect_names_the_key(override: str, told: str) -> None:
     with pytest.raises(BadInput) as caught:
         DEMO.with_overrides([override])
     assert told in str(caught.value) and "\n" not in str(caught.value)

@@ -112,7 +112,7 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
         data.test,
         recipe.training,
         recipe.decoding,
-        recipe.augment,
+        data.augmenter,
         recipe.seed,
         recipe.strategy,
     )
@@ -146,7 +146,7 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
             recipe.training,
             run.path / "training",
             seed=recipe.seed,
-            augment=recipe.augment,
+            augmenter=data.augmenter,
             decoding=recipe.decoding,
             normaliser=normaliser,
             strategy=recipe.strategy,

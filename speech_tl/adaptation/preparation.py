@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.data.augment import Augmenter, Conditions
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
 from speech_tl.data.guards import Guard, checked_guard, read_guard
 from speech_tl.data.leaks import TRAIN_AND_TEST, find_leaks, leak_notes
@@ -34,6 +35,7 @@ class Data:
         check: what the check found.
         leaks: what train and test share, as the report has it.
         guards: other test sets that must not be spoilt.
+        augmenter: what training utterances are heard through, its recordings read.
         notes: sentences for the report.
         facts: for the report: source, fingerprint, counts.
     """
@@ -46,6 +48,7 @@ class Data:
     check: CheckResult
     leaks: dict[str, Any]
     guards: list[Guard]
+    augmenter: Augmenter
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -69,6 +72,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     language = recipe.model.language or options.language or the_language(split.manifest)
     normaliser = get_normaliser(recipe.scoring.normaliser or default_normaliser(language)).name
     guards = _guards(recipe, language, normaliser, screen)
+    augmenter = _augmenter(recipe.augment, "noise and rooms", screen)
     model = load_for(recipe, [text for text in split.manifest.split("train").column("text") if text], language)
     recipe.strategy.prepare(model, recipe.seed)
     if recipe.training.optimizer == "muon" and recipe.strategy.rates(model):
@@ -88,6 +92,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     parts = _parts(split.manifest, check)
     steps = recipe.training.max_steps or steps_of_epochs(parts["train"].durations_s().tolist(), recipe.training)
     recipe.strategy.require_steps(model, steps)
+    _open(augmenter, parts, model, recipe.seed)
     with screen.progress("comparing the audio of train and test") as update:
         leaks = find_leaks(parts["train"], parts["test"], check.shared_speakers, check.shared_sentences, update)
     notes = [*([split.note] if split.note else []), *leak_notes(leaks)]
@@ -99,10 +104,25 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         normaliser=normaliser,
         check=check,
         leaks=leaks,
+        augmenter=augmenter,
         guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
         notes=notes + [_set_aside(guard) for guard in guards if guard.excluded],
         facts=_facts(recipe, split.manifest, check, parts, language),
     )
+
+
+def _augmenter(options: Conditions, what: str, screen: Screen) -> Augmenter:
+    """The augmenter of a recipe, all its recordings listened to."""
+    if not options.effects():
+        return Augmenter(options)
+    with screen.progress(f"listening to {what}") as update:
+        return Augmenter(options, update)
+
+
+def _open(augmenter: Augmenter, parts: dict[str, Manifest], model: AcousticModel, seed: int) -> None:
+    """Open the augmentations once before anything is decoded: a part without noise of its own is told at once."""
+    for part in ("train", "dev") if getattr(augmenter.options, "on_dev", False) else ("train",):
+        augmenter.chain(part, parts[part], sample_rate=model.sample_rate, seed=seed)
 
 
 def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Screen) -> list[Guard]:

@@ -30,6 +30,9 @@ class Featuriser(Protocol):
     def encode(self, text: str) -> list[int]:
         """Label ids of a text."""
 
+    def label_problem(self, text: str, duration_s: float) -> str | None:
+        """Why `text` cannot be learnt from so many seconds of audio, or None."""
+
     def features(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
         """Model input of one waveform `(samples,)`."""
 
@@ -41,6 +44,23 @@ class Featuriser(Protocol):
 
     def padded_seconds(self, batch: dict[str, torch.Tensor]) -> float:
         """Seconds of those tensors."""
+
+
+class Augmentation(Protocol):
+    """What of an augmentation's chain the loaders need."""
+
+    def __call__(
+        self,
+        waveform: np.ndarray,
+        sample_rate: int,
+        draw: tuple[int, int, int],
+        utterance: Utterance,
+        keep_length: bool = False,
+    ) -> np.ndarray:
+        """The waveform `(samples,)` as it is heard; all chance follows from `draw`: (seed, epoch, index)."""
+
+    def factor(self, draw: tuple[int, int, int]) -> float:
+        """How much faster than recorded an utterance will be played."""
 
 
 def batch_by_length(
@@ -78,14 +98,23 @@ class SimilarLengthBatches(BatchRebalanceSampler):
     """
 
     def __init__(
-        self, durations_s: Sequence[float], batch_seconds: float, seed: int, ranks: int = 1, rank: int = 0
+        self,
+        durations_s: Sequence[float],
+        batch_seconds: float,
+        seed: int,
+        ranks: int = 1,
+        rank: int = 0,
+        stretch: Callable[[int], np.ndarray | float] = lambda epoch: 1.0,
     ) -> None:
-        """`batch_seconds` bounds the padded audio of one batch on one device."""
+        """`batch_seconds` bounds the padded audio of one batch on one device.
+
+        `stretch(epoch)` says how many times as long as recorded each utterance is heard.
+        """
         if not len(durations_s):
             raise BadInput("no training utterances are left to make batches of")
         self.durations_s = np.asarray(durations_s, np.float64)
         self.batch_seconds, self.seed, self.ranks, self.rank = batch_seconds, seed, ranks, rank
-        self.epoch = 0
+        self.epoch, self.stretch = 0, stretch
         planned = int(len(self._cut(0)) * 1.02) + 1
         self.batches = min(-(-planned // ranks) * ranks, len(self.durations_s) // ranks * ranks) or ranks
 
@@ -109,14 +138,15 @@ class SimilarLengthBatches(BatchRebalanceSampler):
         noise = np.random.default_rng([self.seed, epoch]).uniform(
             1 - LENGTH_JITTER, 1 + LENGTH_JITTER, len(self.durations_s)
         )
-        order = np.argsort(-self.durations_s * noise, kind="stable")
+        heard_s = self.durations_s * self.stretch(epoch)
+        order = np.argsort(-heard_s * noise, kind="stable")
         batches: list[list[int]] = [[]]
         longest = 0.0
         for index in order.tolist():
-            longest = max(longest, self.durations_s[index])
+            longest = max(longest, heard_s[index])
             if batches[-1] and (len(batches[-1]) + 1) * longest > self.batch_seconds:
                 batches.append([])
-                longest = self.durations_s[index]
+                longest = heard_s[index]
             batches[-1].append(index)
         return batches
 
@@ -168,10 +198,10 @@ class SpeechDataset(Dataset):
         model: Featuriser,
         *,
         with_labels: bool,
-        augment: Callable[[np.ndarray, int, np.random.Generator], np.ndarray] | None = None,
+        augment: Augmentation | None = None,
         seed: int = 0,
     ) -> None:
-        """`augment(waveform, sample_rate, rng)` returns a waveform of its own length."""
+        """`augment` may change the waveform, and its length where the text still fits."""
         self.utterances, self.model, self.with_labels = utterances, model, with_labels
         self.augment, self.seed = augment, seed
 
@@ -191,7 +221,7 @@ class SpeechDataset(Dataset):
         utterance = self.utterances[index]
         waveform = utterance.load(self.model.sample_rate)
         if self.augment is not None:
-            waveform = self.augment(waveform, self.model.sample_rate, np.random.default_rng([self.seed, epoch, index]))
+            waveform = self._heard(waveform, utterance, (self.seed, epoch, index))
         labels = self.model.encode(utterance.text or "") if self.with_labels else None
         if self.with_labels and not labels:
             return Example(index, problem=f"{utterance.audio}: no text that the model can write")
@@ -200,6 +230,22 @@ class SpeechDataset(Dataset):
             return Example(index, seconds, self.model.features(waveform))
         rng = np.random.default_rng([self.seed, epoch, index, 1])  # not what the augmentation drew from
         return Example(index, seconds, self.model.training_features(waveform, rng), labels)
+
+    def _heard(self, waveform: np.ndarray, utterance: Utterance, draw: tuple[int, int, int]) -> np.ndarray:
+        """The waveform after augmentation; one too short or too long for its text keeps its own speed."""
+        rate = self.model.sample_rate
+        heard = self.augment(waveform, rate, draw, utterance)
+        if len(heard) == len(waveform) or not self.with_labels:
+            return heard
+        if self.model.label_problem(utterance.text or "", len(heard) / rate) is None:
+            return heard
+        return self.augment(waveform, rate, draw, utterance, keep_length=True)
+
+    def stretch(self, epoch: int) -> np.ndarray | float:
+        """How many times as long as recorded each utterance is heard in an epoch: 1.0, or `(utterances,)`."""
+        if self.augment is None:
+            return 1.0
+        return np.array([1 / self.augment.factor((self.seed, epoch, index)) for index in range(len(self))])
 
 
 class Collator:

@@ -19,7 +19,7 @@ from speech_tl.training.options import TrainingOptions, peak_learning_rate, reso
 from speech_tl.training.train import peak_memory_bytes, steps_of_epochs
 
 if TYPE_CHECKING:
-    from speech_tl.data.augment import AugmentOptions
+    from speech_tl.data.augment import Augmenter
     from speech_tl.data.manifest import Manifest
     from speech_tl.strategies.base import BaseStrategy
 
@@ -68,7 +68,7 @@ def estimate(
     test: Manifest,
     options: TrainingOptions,
     decoding: DecodingOptions,
-    augment: AugmentOptions,
+    augmenter: Augmenter,
     seed: int,
     strategy: BaseStrategy | None = None,
 ) -> Estimate:
@@ -78,7 +78,9 @@ def estimate(
     foreseen, and a train split that varies a lot in length may be off by a third.
     """
     transformers.set_seed(seed)
-    batches = SimilarLengthBatches(train.durations_s().tolist(), options.batch_seconds, seed)
+    chain = augmenter.chain("train", train, sample_rate=model.sample_rate, seed=seed)
+    dataset = SpeechDataset(train, model, with_labels=True, augment=chain, seed=seed)
+    batches = SimilarLengthBatches(train.durations_s().tolist(), options.batch_seconds, seed, stretch=dataset.stretch)
     steps, per_epoch = _steps(len(batches), options)
     about = options.max_steps or steps_of_epochs(train.durations_s().tolist(), options)
     eval_steps = options.eval_steps or max(1, about // 10)
@@ -86,7 +88,8 @@ def estimate(
     test_batch_s, test_batches = _decoding_batch(model, test, decoding)
     dev_share = min(len(dev), options.dev_limit or len(dev)) / len(test)
     with quiet_transformers():
-        micro_batch_s = _micro_batch_seconds(model, train, list(batches), options, augment)
+        model.set_spec_augment(**augmenter.options.spec_augment.model_dump())
+        micro_batch_s = _micro_batch_seconds(model, dataset, list(batches), options)
     training_s = steps * options.gradient_accumulation_steps * micro_batch_s
     if options.max_minutes is not None:
         training_s = min(training_s, 60 * options.max_minutes)
@@ -125,21 +128,15 @@ def _decoding_batch(model: AcousticModel, test: Manifest, decoding: DecodingOpti
 
 
 def _micro_batch_seconds(
-    model: AcousticModel,
-    train: Manifest,
-    batches: list[list[Key]],
-    options: TrainingOptions,
-    augment: AugmentOptions,
+    model: AcousticModel, dataset: SpeechDataset, batches: list[list[Key]], options: TrainingOptions
 ) -> float:
     """Seconds for a usual batch, loading (as far as workers do not hide it) and learning."""
-    model.set_spec_augment(**augment.spec_augment.model_dump())
     if options.auxiliary_ctc:
         model.attach_auxiliary_ctc(options.auxiliary_ctc)
     if options.gradient_checkpointing:
         model.network.activation_checkpointing_enable({"use_reentrant": False})
-    dataset, collator = SpeechDataset(train, model, with_labels=True), Collator(model)
-    step = _Step(model, options)
-    by_length = sorted(batches, key=lambda batch: _padded_seconds(batch, train))
+    collator, step = Collator(model), _Step(model, options)
+    by_length = sorted(batches, key=lambda batch: _padded_seconds(batch, dataset.utterances))
     middle = by_length[len(by_length) // 2]
     for batch in (by_length[-1], middle, middle):  # the first also warms up, and its time is not looked at
         started = time.perf_counter()
@@ -148,7 +145,7 @@ def _micro_batch_seconds(
         step(collated)
         loading_s, learning_s = loaded - started, time.perf_counter() - loaded
     model.detach_auxiliary_ctc()
-    workers = loader_workers(options.workers, len(train))
+    workers = loader_workers(options.workers, len(dataset))
     return max(learning_s, loading_s / workers) if workers else learning_s + loading_s
 
 

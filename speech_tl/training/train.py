@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import transformers
 from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArguments
 
-from speech_tl.data.augment import AugmentOptions
+from speech_tl.data.augment import Augmenter
 from speech_tl.data.batching import SpeechDataset
 from speech_tl.decoding import decode, loader_workers
 from speech_tl.errors import BadInput
@@ -64,7 +64,7 @@ def train(
     folder: Path,
     *,
     seed: int,
-    augment: AugmentOptions,
+    augmenter: Augmenter,
     decoding: DecodingOptions,
     normaliser: Normaliser,
     strategy: BaseStrategy | None = None,
@@ -80,7 +80,7 @@ def train(
         options: see `TrainingOptions`.
         folder: for checkpoints and `log.jsonl`.
         seed: of shuffling, masks, dropout and new weights.
-        augment: see `AugmentOptions`.
+        augmenter: what training utterances are heard through; see `AugmentOptions`.
         decoding: how dev utterances are decoded.
         normaliser: applied to both sides of the dev WER.
         strategy: what has prepared the model; None trains what requires gradients, all at one rate.
@@ -91,12 +91,14 @@ def train(
         BadInput: nothing to train on, or losses that stay non-finite.
     """
     transformers.set_seed(seed)
-    model.set_spec_augment(**augment.spec_augment.model_dump())
+    model.set_spec_augment(**augmenter.options.spec_augment.model_dump())
     facts, interruption = TrainingFacts(), Interruption()
-    scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed)
+    scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed, augmenter)
     callbacks = [interruption, *_callbacks(options, folder, facts, progress, bool(dev)), *_schedule(strategy, model)]
     scorer = scorer and interruption.at_once(scorer)
-    trainer = _trainer(model, utterances, scorer, options, folder, seed, facts, callbacks, strategy)
+    chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
+    dataset = SpeechDataset(utterances, model, with_labels=True, augment=chain, seed=seed)
+    trainer = _trainer(model, dataset, scorer, options, folder, seed, facts, callbacks, strategy)
     checkpoint = _last_checkpoint(folder) if resume else None
     trainer.args.eval_on_start = bool(dev) and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
@@ -106,7 +108,7 @@ def train(
 
 def _trainer(
     model: AcousticModel,
-    utterances: Manifest,
+    dataset: SpeechDataset,
     scorer: DevScorer | None,
     options: TrainingOptions,
     folder: Path,
@@ -116,9 +118,8 @@ def _trainer(
     strategy: BaseStrategy | None,
 ) -> AdaptationTrainer:
     """The trainer, ready to start; without a scorer of dev it keeps the last weights."""
-    durations_s = utterances.durations_s().tolist()
+    durations_s = dataset.utterances.durations_s().tolist()
     arguments = _arguments(model, options, folder, seed, durations_s, scorer is not None, strategy)
-    dataset = SpeechDataset(utterances, model, with_labels=True, seed=seed)
     rates = strategy.rates(model) if strategy else []
     return AdaptationTrainer(model, arguments, dataset, durations_s, options, facts, scorer, callbacks, rates)
 
@@ -148,18 +149,23 @@ def _dev_scorer(
     decoding: DecodingOptions,
     normaliser: Normaliser,
     seed: int,
+    augmenter: Augmenter,
 ) -> DevScorer | None:
-    """Decodes the same seeded choice of dev utterances each time."""
+    """Decodes the same seeded choice of dev utterances each time, as recorded or in noise of dev's own."""
     if not len(dev):
         return None
     chosen = range(len(dev))
     if options.dev_limit and options.dev_limit < len(dev):
         chosen = sorted(random.Random(seed).sample(chosen, options.dev_limit))
     utterances = [dev[i] for i in chosen]
+    chain = None
+    if augmenter.options.on_dev:
+        chain = augmenter.chain("dev", dev, sample_rate=model.sample_rate, seed=seed, speed=False)
 
     def dev_score() -> dict[str, float]:
         """WER and CER of the chosen utterances with the weights of this moment."""
-        texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding)]
+        heard = decode(model, utterances, decoding, augment=chain, seed=seed)
+        texts = [hypothesis.text for hypothesis in heard]
         figures = score(utterances, texts, normaliser).score
         if figures.wer is None or figures.cer is None:
             raise BadInput(

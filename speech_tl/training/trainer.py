@@ -66,8 +66,10 @@ class AdaptationTrainer(Trainer):
         return super().create_optimizer(model)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SimilarLengthBatches:
+        ranks, rank = self.args.world_size, self.args.process_index
+        stretch = self.train_dataset.stretch
         return SimilarLengthBatches(
-            self.durations_s, self.options.batch_seconds, self.args.seed, self.args.world_size, self.args.process_index
+            self.durations_s, self.options.batch_seconds, self.args.seed, ranks, rank, stretch=stretch
         )
 
     def get_batch_samples(

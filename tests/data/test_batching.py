@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from speech_tl.audio import save_audio
+from speech_tl.data.augment import Augmenter, AugmentOptions, Noise, Speed
 from speech_tl.data.batching import Collator, Example, SimilarLengthBatches, SpeechDataset, batch_by_length
 from speech_tl.data.manifest import Utterance
 from speech_tl.errors import BadInput
@@ -126,6 +127,10 @@ class Spectrum:
     """A small model's side of loading: features and labels that show what went in."""
 
     sample_rate = 16000
+    longest_s = 30.0
+
+    def label_problem(self, text: str, duration_s: float) -> str | None:
+        return "too long" if duration_s > self.longest_s else None
 
     def encode(self, text: str) -> list[int]:
         return [ord(c) for c in text.strip()]
@@ -157,9 +162,27 @@ def utterances(tmp_path: Path) -> list[Utterance]:
     return found
 
 
-def shaken(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
+class Shaken:
     """An augmentation that shows what was drawn."""
-    return waveform + rng.standard_normal(1).astype(np.float32)
+
+    def __call__(self, waveform: np.ndarray, sample_rate: int, draw: tuple, utterance: Utterance, keep_length=False):
+        return waveform + np.random.default_rng(draw).standard_normal(1).astype(np.float32)
+
+    def factor(self, draw: tuple) -> float:
+        return 1.0
+
+
+class Slowed(Shaken):
+    """Every second utterance, or all, at another speed."""
+
+    def __init__(self, factor: float, every: int = 1) -> None:
+        self.speed, self.every = factor, every
+
+    def __call__(self, waveform: np.ndarray, sample_rate: int, draw: tuple, utterance: Utterance, keep_length=False):
+        return waveform if keep_length else np.resize(waveform, round(len(waveform) / self.factor(draw)))
+
+    def factor(self, draw: tuple) -> float:
+        return self.speed if draw[2] % self.every == 0 else 1.0
 
 
 def test_a_broken_file_or_an_empty_text_costs_itself_only(utterances: list[Utterance], tmp_path: Path) -> None:
@@ -189,7 +212,7 @@ def test_text_is_not_looked_at_when_there_are_no_labels(utterances: list[Utteran
 
 def test_what_is_drawn_depends_on_seed_epoch_and_utterance(utterances: list[Utterance]) -> None:
     def drawn(seed: int, epoch: int, index: int) -> np.ndarray:
-        dataset = SpeechDataset(utterances, Spectrum(), with_labels=True, augment=shaken, seed=seed)
+        dataset = SpeechDataset(utterances, Spectrum(), with_labels=True, augment=Shaken(), seed=seed)
         return dataset[index, epoch].features["input"][:100]
 
     plain = SpeechDataset(utterances, Spectrum(), with_labels=True)[0].features["input"][:100]
@@ -198,7 +221,7 @@ def test_what_is_drawn_depends_on_seed_epoch_and_utterance(utterances: list[Utte
 
 
 def test_examples_are_the_same_whatever_the_workers(utterances: list[Utterance]) -> None:
-    dataset = SpeechDataset(utterances, Spectrum(), with_labels=True, augment=shaken, seed=4)
+    dataset = SpeechDataset(utterances, Spectrum(), with_labels=True, augment=Shaken(), seed=4)
     batches = [[(0, 1), (3, 1)], [(5, 1), (2, 1)], [(1, 1)]]
 
     def loaded(workers: int) -> list[dict]:
@@ -211,8 +234,45 @@ def test_examples_are_the_same_whatever_the_workers(utterances: list[Utterance])
 
 
 def test_an_augmentation_may_change_the_length(utterances: list[Utterance]) -> None:
-    def halved(waveform: np.ndarray, sample_rate: int, rng: np.random.Generator) -> np.ndarray:
-        return waveform[::2]
-
-    example: Example = SpeechDataset(utterances, Spectrum(), with_labels=True, augment=halved)[0]
+    example: Example = SpeechDataset(utterances, Spectrum(), with_labels=True, augment=Slowed(2.0))[0]
     assert example.seconds == pytest.approx(0.25, abs=1e-3)
+    assert len(example.features["input"]) == 4000
+
+
+def test_an_utterance_whose_text_would_not_fit_keeps_its_speed(utterances: list[Utterance]) -> None:
+    model = Spectrum()
+    model.longest_s = 0.7  # 0.5 s and 0.6 s stay below it, slowed to 0.8 the second does not
+    dataset = SpeechDataset(utterances, model, with_labels=True, augment=Slowed(0.8))
+    assert dataset[0].seconds == pytest.approx(0.5 / 0.8, abs=1e-3)
+    assert dataset[1].seconds == pytest.approx(0.6, abs=1e-3)
+    assert SpeechDataset(utterances, model, with_labels=False, augment=Slowed(0.8))[1].seconds > 0.7
+
+
+def test_batches_are_planned_by_what_will_be_heard(utterances: list[Utterance]) -> None:
+    """Whatever speeds are drawn, a batch stays within its seconds and holds utterances of similar length."""
+    durations_s = np.random.default_rng(0).uniform(1, 10, 200)
+    dataset = SpeechDataset([utterances[0]] * 200, Spectrum(), with_labels=True, augment=Slowed(0.6, every=3))
+    heard_s = durations_s * dataset.stretch(1)
+    assert heard_s[0] == pytest.approx(durations_s[0] / 0.6) and heard_s[1] == durations_s[1]
+    batches = epoch_of(SimilarLengthBatches(durations_s, 40.0, 0, stretch=dataset.stretch), 1)
+    assert all(len(b) * heard_s[b].max() <= 40.0001 for b in batches if len(b) > 1)
+    blind = epoch_of(SimilarLengthBatches(durations_s, 40.0, 0), 1)
+    assert padding_share(batches, heard_s) < 0.6 * padding_share(blind, heard_s)
+
+
+def test_each_epoch_has_its_own_speeds(utterances: list[Utterance]) -> None:
+    chain = Augmenter(AugmentOptions(speed=Speed())).chain("train")
+    dataset = SpeechDataset(utterances, Spectrum(), with_labels=True, augment=chain, seed=3)
+    assert not np.array_equal(dataset.stretch(0), dataset.stretch(1))
+    for index in (0, 1, 3):
+        seconds = dataset[index, 1].seconds
+        assert seconds == pytest.approx((0.5 + index / 10) * dataset.stretch(1)[index], abs=1e-3)
+
+
+def test_silent_speech_in_noise_costs_itself_only(utterances: list[Utterance], tmp_path: Path) -> None:
+    save_audio(tmp_path / "3.wav", np.zeros(8000, np.float32), 16000)
+    chain = Augmenter(AugmentOptions(noise=Noise(generated=["pink"]))).chain("train")
+    dataset = SpeechDataset(utterances, Spectrum(), with_labels=True, augment=chain)
+    facts = Collator(Spectrum())([dataset[i] for i in (0, 1, 3)])["facts"]
+    assert facts.indices == [0, 1]
+    assert f"{tmp_path / '3.wav'}: silent, so that no signal-to-noise ratio" in dict(facts.problems)[3]

@@ -10,7 +10,7 @@ import torch
 from transformers.trainer_pt_utils import BatchRebalanceSampler
 
 from speech_tl.audio import save_audio
-from speech_tl.data.augment import AugmentOptions, SpecAugment
+from speech_tl.data.augment import Augmenter, AugmentOptions, SpecAugment
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.strategies.base import BaseStrategy
@@ -69,6 +69,7 @@ def learn(
     resume: bool = False,
     dev: bool = True,
     progress: Any = None,
+    effects: dict[str, Any] | None = None,
     **options: Any,
 ) -> TrainingResult:
     """Train on the corpus' train split for a few steps; `masks` is the share of masked frames."""
@@ -82,7 +83,9 @@ def learn(
         TrainingOptions(**QUICK | {"learning_rate": 1e-3} | options),
         folder,
         seed=seed,
-        augment=AugmentOptions(spec_augment=SpecAugment(time_share=masks, time_width=3)),
+        augmenter=Augmenter(
+            AugmentOptions(spec_augment=SpecAugment(time_share=masks, time_width=3), **(effects or {}))
+        ),
         decoding=DecodingOptions(workers=0),
         normaliser=get_normaliser("basic"),
         strategy=strategy,

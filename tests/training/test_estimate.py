@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from speech_tl.data.augment import AugmentOptions
+from speech_tl.data.augment import Augmenter, AugmentOptions
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
@@ -36,7 +36,7 @@ def estimated(folder: Path, corpus: Manifest, **training: object) -> Estimate:
     HeadOnly().prepare(model)
     options = TrainingOptions(**{"batch_seconds": 4.0, "workers": 0, "precision": "float32", **training})
     splits = [corpus.split(name) for name in ("train", "dev", "test")]
-    return estimate(model, *splits, options, DecodingOptions(), AugmentOptions(), seed=0)
+    return estimate(model, *splits, options, DecodingOptions(), Augmenter(AugmentOptions()), seed=0)
 
 
 @pytest.mark.parametrize("make", [tiny_ctc, roomy_whisper], ids=["ctc", "whisper"])
@@ -62,7 +62,7 @@ def test_fixed_weights_stay_as_they_are(corpus, tmp_path):
     HeadOnly().prepare(model)
     before = {name: value.clone() for name, value in model.network.state_dict().items()}
     splits = [corpus.split(name) for name in ("train", "dev", "test")]
-    estimate(model, *splits, TrainingOptions(workers=0), DecodingOptions(), AugmentOptions(), seed=0)
+    estimate(model, *splits, TrainingOptions(workers=0), DecodingOptions(), Augmenter(AugmentOptions()), seed=0)
     moved = {
         name for name, value in model.network.state_dict().items() if not torch.equal(value, before.get(name, value))
     }
@@ -85,7 +85,7 @@ def test_the_dry_run_steps_with_the_optimiser_of_the_run(optimizer, corpus, tmp_
     Full(freeze_feature_encoder=False).prepare(model)
     options = TrainingOptions(optimizer=optimizer, workers=0, batch_seconds=4.0, precision="float32", max_steps=2)
     splits = [corpus.split(name) for name in ("train", "dev", "test")]
-    estimate(model, *splits, options, DecodingOptions(), AugmentOptions(), seed=0)
+    estimate(model, *splits, options, DecodingOptions(), Augmenter(AugmentOptions()), seed=0)
     measured, trained = list(stepped), new_optimizer(model.network, options, 1e-4)
     assert measured.count(type(trained)) == 3
     assert (MuonWithAdamW in measured) == (optimizer == "muon")

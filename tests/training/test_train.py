@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from speech_tl.data.augment import Noise, Room, Speed
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
@@ -126,6 +127,43 @@ def test_one_seed_is_one_run(folders: dict[str, Path], corpus: Manifest, tmp_pat
     assert changed(weights(models[0]), weights(models[2]))
 
 
+# ---- augmentation
+
+
+def test_noise_is_learnt_in_and_one_seed_is_still_one_run(
+    folders: dict[str, Path], corpus: Manifest, tmp_path: Path
+) -> None:
+    """Whatever the workers; and speed keeps batches and labels in step."""
+    effects = {"noise": Noise(generated=["pink", "babble"]), "speed": Speed(), "room": Room(method="decay")}
+    runs = {"plain": {}, "noisy": {"effects": effects}, "again": {"effects": effects, "workers": 2}}
+    models = {}
+    for name, run in runs.items():
+        models[name] = fresh(folders["ctc"])
+        result = learn(models[name], corpus, tmp_path / name, dev=False, **run)
+        assert not result.problems and result.figures["skipped_losses"] == 0
+    assert curve(tmp_path / "noisy") == curve(tmp_path / "again") != curve(tmp_path / "plain")
+    assert not changed(weights(models["noisy"]), weights(models["again"]))
+
+
+def test_dev_is_heard_as_recorded_unless_it_shall_be_heard_in_noise(
+    folders: dict[str, Path], corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import speech_tl.training.train as training
+
+    given, decode = [], training.decode
+
+    def seen(*rest: Any, augment: Any, **conditions: Any) -> Any:
+        given.append(augment)
+        return decode(*rest, augment=augment, **conditions)
+
+    monkeypatch.setattr(training, "decode", seen)
+    noise = {"noise": Noise(generated=["white"], snr_db=-10), "speed": Speed()}
+    for name, effects in (("as recorded", noise), ("in noise", noise | {"on_dev": True})):
+        learn(fresh(folders["ctc"]), corpus, tmp_path / name, max_steps=1, effects=effects)
+    assert given[0] is None and given[1] is None
+    assert given[2] is given[3] and list(given[2].steps) == ["noise"] and given[2].speed is None
+
+
 # ---- selection on dev
 
 
@@ -216,9 +254,9 @@ def test_as_many_dev_utterances_as_asked_always_the_same(
 
     corpus, decoded, decode = clips(tmp_path / "clips", train=2, dev=6), [], training.decode
 
-    def seen(model: AcousticModel, utterances: Any, *rest: Any) -> Any:
+    def seen(model: AcousticModel, utterances: Any, *rest: Any, **conditions: Any) -> Any:
         decoded.append([u.id for u in utterances])
-        return decode(model, utterances, *rest)
+        return decode(model, utterances, *rest, **conditions)
 
     monkeypatch.setattr(training, "decode", seen)
     learn(load_model(folders["ctc"]), corpus, tmp_path / "run", max_steps=2, dev_limit=3)

@@ -70,7 +70,7 @@ class Augmenter:
         Raises:
             BadInput: a folder without audio, a recording that is silent or unreadable, an extra that is missing.
         """
-        self.effects = options.effects()
+        self.options, self.effects = options, options.effects()
         self.sounds = {name: effect.sounds(progress) for name, effect in self.effects.items()}
 
     def chain(
