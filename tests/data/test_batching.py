@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from speech_tl.audio import save_audio
 from speech_tl.data.augment import Augmenter, AugmentOptions, Noise, Speed
-from speech_tl.data.batching import Collator, Example, SimilarLengthBatches, SpeechDataset, batch_by_length
+from speech_tl.data.batching import Collator, Example, SimilarLengthBatches, SpeechDataset, batch_by_length, batch_cost
 from speech_tl.data.manifest import Utterance
 from speech_tl.errors import BadInput
 from tests.sounds import voice
@@ -67,7 +68,9 @@ def test_every_epoch_holds_every_utterance_once_in_as_many_batches(
         assert len(batches) == len(sampler)
         assert sorted(i for batch in batches for i in batch) == list(range(len(durations_s)))
         for batch in batches:
-            assert len(batch) == 1 or len(batch) * max(durations_s[i] for i in batch) <= batch_seconds * 1.0001
+            assert (
+                len(batch) == 1 or batch_cost(len(batch), max(durations_s[i] for i in batch)) <= batch_seconds * 1.0001
+            )
 
 
 @given(st.lists(st.floats(0.1, 35.0), min_size=12, max_size=80), SECONDS, st.integers(2, 4))
@@ -99,6 +102,22 @@ def test_batches_mix_differently_each_epoch_and_alike_for_a_seed() -> None:
     assert abs(np.corrcoef(order, range(len(order)))[0, 1]) < 0.5, "batches come sorted by length"
 
 
+def test_long_clips_count_more_than_their_seconds() -> None:
+    assert batch_cost(1, 3.0) == pytest.approx(3.2)
+    assert batch_cost(2, 30.0) == pytest.approx(100.0)
+    batches = epoch_of(SimilarLengthBatches([2.0] * 1000 + [20.0] * 40, 120.0, 0), 0)
+    longest = max(len(batch) for batch in batches if max(batch) < 1000)
+    assert longest == 57, "120 s hold 60 clips of 2 s, less 4 % for attention"
+    assert max(len(batch) for batch in batches if min(batch) >= 1000) == 4, "6 by their seconds alone"
+
+
+def test_many_utterances_are_dealt_in_seconds() -> None:
+    durations_s = np.random.default_rng(0).gamma(4, 1.2, 300_000)
+    began = time.process_time()
+    batches = list(SimilarLengthBatches(durations_s, 40.0, 0, ranks=8, rank=3))
+    assert len(batches) > 3000 and time.process_time() - began < 10
+
+
 def test_nothing_to_train_on_is_one_line() -> None:
     with pytest.raises(BadInput, match="no training utterances"):
         SimilarLengthBatches([], 10.0, 0)
@@ -110,7 +129,9 @@ def test_real_durations_are_padded_far_less_than_in_random_batches(corpora: Path
     batches = epoch_of(SimilarLengthBatches(durations_s, 40.0, 0), 0)
     shuffled = np.random.default_rng(0).permutation(len(durations_s)).tolist()
     at_random = [shuffled[i : i + 8] for i in range(0, len(shuffled), 8)]
-    assert padding_share(batches, durations_s) < 0.12
+    assert padding_share(batches, durations_s) < 0.03
+    large = epoch_of(SimilarLengthBatches(durations_s, 240.0, 0), 0)
+    assert padding_share(large, durations_s) < 0.05
     assert padding_share(at_random, durations_s) > 0.35
 
 
