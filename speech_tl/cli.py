@@ -252,6 +252,18 @@ def recipes(
 
 
 @app.command()
+def corpora(
+    name: Annotated[str | None, typer.Argument(help="One of them, for licence, citation, splits and sources.")] = None,
+) -> None:
+    """List the public corpora that a script turns into a manifest, each with its command."""
+    from shutil import get_terminal_size
+
+    from speech_tl.data.corpora.shelf import corpus_named, listing, page
+
+    typer.echo(listing(get_terminal_size((120, 24)).columns) if name is None else page(corpus_named(name)), nl=False)
+
+
+@app.command()
 def doctor() -> None:
     """Show what this machine can do, and what to do about what is missing (exit code 1 when something must be)."""
     from speech_tl.reporting.doctor import examine, print_findings

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 DISTRIBUTIONS = {"yaml": "pyyaml", "whisper_normalizer": "whisper-normalizer"}
 COMES_WITH = {"tokenizers": "transformers", "safetensors": "transformers", "huggingface_hub": "transformers"}
-COMES_WITH |= {"markupsafe": "jinja2"}
+COMES_WITH |= {"markupsafe": "jinja2", "requests": "pooch"}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,21 @@ def test_wheel_carries_recipes_starters_and_templates(wheel: zipfile.ZipFile):
     assert "speech_tl/reporting/templates/report.html" in shipped
     starters = {p.relative_to(ROOT).as_posix() for p in ROOT.glob("speech_tl/starters/**/*") if p.is_file()}
     assert {f for f in starters if "__pycache__" not in f} <= shipped
+
+
+def test_wheel_carries_every_corpus_script_and_a_stranger_can_run_them(wheel: zipfile.ZipFile, tmp_path: Path):
+    from speech_tl.data.corpora.shelf import corpora
+
+    folder = "speech_tl/data_scripts"
+    shipped = {Path(name).stem for name in wheel.namelist() if name.startswith(f"{folder}/")}
+    assert shipped == {"__init__", *corpora()}
+    wheel.extractall(tmp_path)
+    elsewhere = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for command in (["speech_tl.cli", "corpora"], ["speech_tl.data_scripts.fsdd", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-m", *command], capture_output=True, text=True, env=elsewhere, cwd=tmp_path, check=True
+        )
+        assert "python -m speech_tl.data_scripts.fsdd" in done.stdout
 
 
 def test_wheel_carries_the_package_and_nothing_else(wheel: zipfile.ZipFile):

@@ -1,0 +1,169 @@
+"""Archives: only what belongs inside is written, and only when all of it is there."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from speech_tl.data.corpora import sizes
+from speech_tl.data.corpora.unpacking import unpack
+from speech_tl.errors import BadInput
+
+KINDS = ["a.zip", "a.tar", "a.tar.gz", "a.tar.bz2", "a.tar.xz"]
+
+
+def archive(path: Path, members: dict[str, bytes]) -> Path:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+            for name, content in members.items():
+                opened.writestr(name, content)
+        return path
+    mode = {".gz": "w:gz", ".bz2": "w:bz2", ".xz": "w:xz"}.get(path.suffix, "w")
+    with tarfile.open(path, mode) as opened:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            opened.addfile(member, io.BytesIO(content))
+    return path
+
+
+def refused(path: Path, folder: Path) -> str:
+    with pytest.raises(BadInput) as caught:
+        unpack(path, folder)
+    assert not [place for place in folder.parent.iterdir() if place != path], "something was left behind"
+    message = str(caught.value)
+    assert path.name in message and "\n" not in message
+    return message
+
+
+NOISE = bytes(range(256)) * 200
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_members_are_written_once_and_macs_own_files_are_not(tmp_path, name):
+    members = {"x/a.wav": NOISE, "x/b.txt": b"hello", "__MACOSX/x/._a.wav": b"-", "x/._b.txt": b"-"}
+    packed = archive(tmp_path / name, members)
+    folder = unpack(packed, tmp_path / "out")
+    there = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert there == {"x/a.wav": NOISE, "x/b.txt": b"hello", ".unpacked": there[".unpacked"]}
+    (folder / "x" / "b.txt").write_text("changed")
+    assert (unpack(packed, folder) / "x" / "b.txt").read_text() == "changed"
+
+
+def test_the_suffix_may_lie(tmp_path):
+    packed = archive(tmp_path / "a.tar.gz", {"a": b"1"}).rename(tmp_path / "a.zip")
+    assert (unpack(packed, tmp_path / "out") / "a").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+@pytest.mark.parametrize(
+    "member",
+    ["../evil", "x/../../evil", "/tmp/evil", "C:/evil", "..\\evil"],
+    ids=["up", "up inside", "root", "drive", "\\"],
+)
+def test_a_member_that_leads_outside_is_refused_with_all_the_rest(tmp_path, name, member):
+    packed = archive(tmp_path / name, {"fine.wav": NOISE, member: b"evil"})
+    assert "outside the folder" in refused(packed, tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_in_a_tar_are_refused(tmp_path, kind):
+    packed = tmp_path / "a.tar.gz"
+    with tarfile.open(packed, "w:gz") as opened:
+        member = tarfile.TarInfo("innocent.wav")
+        member.type, member.linkname = kind, "/etc/passwd"
+        opened.addfile(member)
+    assert "'innocent.wav' is a link or a device" in refused(packed, tmp_path / "out")
+
+
+def test_links_in_a_zip_are_refused(tmp_path):
+    packed = tmp_path / "a.zip"
+    with zipfile.ZipFile(packed, "w") as opened:
+        member = zipfile.ZipInfo("innocent.wav")
+        member.external_attr = 0o120777 << 16
+        opened.writestr(member, "/etc/passwd")
+    assert "is a link or a device" in refused(packed, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.94])
+def test_a_truncated_archive_is_refused(tmp_path, name, share):
+    packed = archive(tmp_path / name, {f"{n}.wav": NOISE[n:] for n in range(3)})
+    packed.write_bytes(packed.read_bytes()[: int(packed.stat().st_size * share)])
+    assert "truncated or damaged" in refused(packed, tmp_path / "out")
+
+
+def test_a_tar_cut_between_two_members_is_refused(tmp_path):
+    packed = archive(tmp_path / "a.tar", {"1.wav": bytes(512), "2.wav": bytes(512)})
+    packed.write_bytes(packed.read_bytes()[:1024])
+    assert "end-of-archive" in refused(packed, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+def test_a_flipped_bit_is_refused(tmp_path, name):
+    packed = archive(tmp_path / name, {"1.wav": bytes(range(251)) * 100})
+    content = bytearray(packed.read_bytes())
+    content[len(content) // 3] ^= 8
+    packed.write_bytes(content)
+    assert "truncated or damaged" in refused(packed, tmp_path / "out")
+
+
+def test_a_password_is_asked_of_nobody(tmp_path):
+    packed = archive(tmp_path / "a.zip", {"1.wav": NOISE})
+    content = bytearray(packed.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(mark) + offset] |= 1
+    packed.write_bytes(content)
+    assert "password" in refused(packed, tmp_path / "out")
+
+
+def test_not_an_archive(tmp_path):
+    (tmp_path / "a.zip").write_text("<html>Please log in</html>")
+    assert "neither a zip nor a tar" in refused(tmp_path / "a.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+def test_too_little_room_is_seen_before_anything_is_written(tmp_path, name, monkeypatch):
+    packed = archive(tmp_path / name, {"1.wav": NOISE})
+    room = sizes.shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(sizes.shutil, "disk_usage", lambda place: room)
+    message = refused(packed, tmp_path / "out")
+    assert "needs 51.2 kB" in message and "1.0 kB free" in message
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 kB; skipped where one may not be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)]
+    try:
+        done = subprocess.run(mount, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no mount command here")
+    if done.returncode:
+        pytest.skip("a small file system cannot be mounted here (needs root)")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_disk_that_fills_up_while_unpacking(tmp_path, small_disk, monkeypatch):
+    """A real file system that is full, whatever was promised before."""
+    packed = archive(tmp_path / "a.zip", {f"{n}.wav": NOISE for n in range(4)})
+    monkeypatch.setattr("speech_tl.data.corpora.unpacking.require_room", lambda *arguments: None)
+    with pytest.raises(BadInput, match="no space left on the disk") as caught:
+        unpack(packed, small_disk / "out")
+    assert "a.zip" in str(caught.value) and not list(small_disk.iterdir())
+
+
+def test_another_archive_of_the_same_name_is_not_taken_for_the_first(tmp_path):
+    packed = archive(tmp_path / "a.zip", {"1.wav": NOISE})
+    folder = unpack(packed, tmp_path / "out")
+    archive(packed, {"1.wav": NOISE + NOISE})
+    with pytest.raises(BadInput, match="not from"):
+        unpack(packed, folder)
