@@ -12,7 +12,7 @@ from typing import Annotated, Any, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from speech_tl.data.augment import AugmentOptions
+from speech_tl.data.augment import AugmentOptions, LadderOptions
 from speech_tl.data.guards import GuardOptions
 from speech_tl.data.manifest import DataOptions
 from speech_tl.errors import BadInput
@@ -64,6 +64,7 @@ class Recipe(BaseModel):
     strategy: Strategy = Full()
     training: TrainingOptions = TrainingOptions()
     augment: AugmentOptions = AugmentOptions()
+    ladder: LadderOptions | None = None
     scoring: ScoringOptions = ScoringOptions()
     decoding: DecodingOptions = DecodingOptions()
     guards: dict[GuardName, GuardOptions] = {}

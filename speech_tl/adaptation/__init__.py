@@ -12,6 +12,7 @@ from speech_tl.adaptation.preparation import Data, prepare
 from speech_tl.data.check import write_excluded
 from speech_tl.data.manifest import Excluded
 from speech_tl.recipe import Recipe
+from speech_tl.reporting.ladder import climbed
 from speech_tl.reporting.model_card import write_model_card
 from speech_tl.reporting.page import build_report, write_report
 from speech_tl.reporting.plan import plan_text
@@ -79,6 +80,7 @@ def adapt(
         after.test,
         guards=guards,
         guard_limits={guard.name: guard.limit for guard in data.guards},
+        ladder=data.ladder and climbed(data.ladder, before.ladder, after.ladder),
         leaks=data.leaks,
         by=recipe.scoring.by,
         training=trained.figures,
@@ -123,7 +125,8 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
         "normaliser": data.normaliser,
     }
     disk, guards = total * BYTES_A_PARAMETER, {guard.name: guard.facts for guard in data.guards}
-    return plan_text(recipe.to_yaml(), data.facts, data.excluded, data.notes, described, guess, disk, guards)
+    ladder = data.ladder and (data.ladder.told, data.ladder.hours)
+    return plan_text(recipe.to_yaml(), data.facts, data.excluded, data.notes, described, guess, disk, guards, ladder)
 
 
 def run_path(recipe: Recipe, out: str | Path | None) -> Path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.preparation import Data, starts_anew
+from speech_tl.data.augment import Chain, Rung
 from speech_tl.data.guards import Guard
 from speech_tl.data.manifest import Manifest
 from speech_tl.evaluation import evaluate_utterances
@@ -27,10 +28,11 @@ Load = Callable[[str | None], "AcousticModel"]
 
 @dataclass
 class Measured:
-    """What one model wrote: for the test split, and for each guard by name."""
+    """What one model wrote: for the test split, for each guard by name, and for each rung of the ladder."""
 
     test: Evaluation
     guards: dict[str, Evaluation] = field(default_factory=dict)
+    ladder: dict[str, Evaluation] = field(default_factory=dict)
 
 
 class Bench:
@@ -86,7 +88,29 @@ class Bench:
         for guard in data.guards:
             place = f"guards/{guard.name}/{stage}"
             measured.guards[guard.name] = self.run.evaluation(place, partial(guarded, guard))
+        if data.ladder is not None:
+            measured.ladder = self._climbed(stage, measured.test, load, decoding, described)
         return measured
+
+    def _climbed(
+        self, stage: str, test: Evaluation, load: Load, decoding: DecodingOptions, described: dict[str, Any]
+    ) -> dict[str, Evaluation]:
+        """Every rung of the ladder; on the first the test set is heard as it was recorded, which `test` has done."""
+        data, ladder = self.data, self.data.ladder
+        ids = set(ladder.utterances.column("id"))
+
+        def heard(rung: Rung) -> Evaluation:
+            facts = data.facts | {"heard": rung.name, **ladder.facts}
+            sought = (ladder.utterances, data.normaliser, decoding, facts, described)
+            return self._decoded(f"{stage}, {rung.name}", load(None), *sought, augment=rung.chain)
+
+        climbed = {}
+        for rung in ladder.rungs:
+            if rung.chain is None:
+                climbed[rung.name] = replace(test, utterances=[row for row in test.utterances if row.id in ids])
+            else:
+                climbed[rung.name] = self.run.evaluation(f"ladder/{rung.folder}/{stage}", partial(heard, rung))
+        return climbed
 
     def _decoded(
         self,
@@ -97,10 +121,14 @@ class Bench:
         decoding: DecodingOptions,
         facts: dict[str, Any],
         described: dict[str, Any],
+        augment: Chain | None = None,
     ) -> Evaluation:
-        """Decode and score one test set."""
+        """Decode and score one test set, as recorded or heard through `augment`."""
         with self.screen.progress(f"{title}: decoding {len(utterances)} utterances") as update:
-            evaluation = evaluate_utterances(model, utterances, normaliser, decoding, facts, update)
+            seed = self.recipe.seed
+            evaluation = evaluate_utterances(
+                model, utterances, normaliser, decoding, facts, update, augment=augment, seed=seed
+            )
         evaluation.model |= described
         wer = evaluation.score.wer
         told = f"WER {wer:.1%} ({evaluation.normaliser})" if wer is not None else "no words"

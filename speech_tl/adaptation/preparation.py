@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from speech_tl.data.augment import Augmenter, Conditions
+from speech_tl.adaptation.hearing import Hearing
+from speech_tl.data.augment import Augmenter, Ladder
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
 from speech_tl.data.guards import Guard, checked_guard, read_guard
 from speech_tl.data.leaks import TRAIN_AND_TEST, find_leaks, leak_notes
@@ -36,6 +37,7 @@ class Data:
         leaks: what train and test share, as the report has it.
         guards: other test sets that must not be spoilt.
         augmenter: what training utterances are heard through, its recordings read.
+        ladder: the test set in noise, where the recipe wants it measured.
         notes: sentences for the report.
         facts: for the report: source, fingerprint, counts.
     """
@@ -49,6 +51,7 @@ class Data:
     leaks: dict[str, Any]
     guards: list[Guard]
     augmenter: Augmenter
+    ladder: Ladder | None
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -72,7 +75,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     language = recipe.model.language or options.language or the_language(split.manifest)
     normaliser = get_normaliser(recipe.scoring.normaliser or default_normaliser(language)).name
     guards = _guards(recipe, language, normaliser, screen)
-    augmenter = _augmenter(recipe.augment, "noise and rooms", screen)
+    hearing = Hearing.of(recipe, screen)
     model = load_for(recipe, [text for text in split.manifest.split("train").column("text") if text], language)
     recipe.strategy.prepare(model, recipe.seed)
     if recipe.training.optimizer == "muon" and recipe.strategy.rates(model):
@@ -92,7 +95,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     parts = _parts(split.manifest, check)
     steps = recipe.training.max_steps or steps_of_epochs(parts["train"].durations_s().tolist(), recipe.training)
     recipe.strategy.require_steps(model, steps)
-    _open(augmenter, parts, model, recipe.seed)
+    ladder = hearing.opened(recipe, parts, model.sample_rate)
     with screen.progress("comparing the audio of train and test") as update:
         leaks = find_leaks(parts["train"], parts["test"], check.shared_speakers, check.shared_sentences, update)
     notes = [*([split.note] if split.note else []), *leak_notes(leaks)]
@@ -104,25 +107,12 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         normaliser=normaliser,
         check=check,
         leaks=leaks,
-        augmenter=augmenter,
+        augmenter=hearing.augmenter,
+        ladder=ladder,
         guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
         notes=notes + [_set_aside(guard) for guard in guards if guard.excluded],
         facts=_facts(recipe, split.manifest, check, parts, language),
     )
-
-
-def _augmenter(options: Conditions, what: str, screen: Screen) -> Augmenter:
-    """The augmenter of a recipe, all its recordings listened to."""
-    if not options.effects():
-        return Augmenter(options)
-    with screen.progress(f"listening to {what}") as update:
-        return Augmenter(options, update)
-
-
-def _open(augmenter: Augmenter, parts: dict[str, Manifest], model: AcousticModel, seed: int) -> None:
-    """Open the augmentations once before anything is decoded: a part without noise of its own is told at once."""
-    for part in ("train", "dev") if getattr(augmenter.options, "on_dev", False) else ("train",):
-        augmenter.chain(part, parts[part], sample_rate=model.sample_rate, seed=seed)
 
 
 def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Screen) -> list[Guard]:

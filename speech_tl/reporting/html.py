@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from speech_tl.reporting import sections, words
 from speech_tl.reporting.browser import Browser, browser_of
 from speech_tl.reporting.clips import AudioMode
+from speech_tl.reporting.ladder import ladder_section
 from speech_tl.reporting.plots import interval_plot
 from speech_tl.scoring.pairing import pair
 from speech_tl.scoring.wer import Evaluation
@@ -58,6 +59,7 @@ def html_page(
         change_plot=interval_plot(change) if change["ci95"] else None,
         test_line=sections.test_line(report, after),
         effort=sections.effort_lines(report),
+        ladder=ladder_section(report, rate),
         guard_plot=sections.guard_plot(report),
         groups=sections.group_sections(report),
         speakers=sections.speaker_section(before, after),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from speech_tl.reporting import words
+from speech_tl.reporting.ladder import heard_lines
 from speech_tl.reporting.sections import rate_of
 
 GROUPS_SHOWN = 12
@@ -29,6 +30,7 @@ def markdown_page(report: Mapping[str, Any]) -> str:
         escaped(words.guards_verdict(report["guards"])) if report["training"] or report["guards"] else "",
         "\n".join(f"> {escaped(note)}" for note in report.get("notes", [])),
         scores_table(target),
+        _ladder(report.get("ladder")),
         _guards(report["guards"]),
         *(
             _group(column, values, (report.get("gaps") or {}).get(column))
@@ -102,6 +104,23 @@ def guards_table(guards: Mapping[str, Any]) -> str:
         for name, guard in guards.items()
     ]
     return table(["test set", "WER before", "after", "points (95 % interval)", "limit", "normaliser", ""], rows)
+
+
+def _ladder(ladder: Mapping[str, Any] | None) -> str:
+    """Error rates from clean speech to the loudest noise."""
+    if not ladder:
+        return ""
+    rows = [
+        [
+            escaped(rung["name"]),
+            *(words.percent(rung[side]["wer"]) for side in SIDES),
+            _with_interval(rung["wer_change"]),
+            *(words.percent(rung[side]["cer"]) for side in SIDES),
+        ]
+        for rung in ladder["rungs"]
+    ]
+    headings = ["speech over noise", "WER before", "after", "points (95 % interval)", "CER before", "after"]
+    return "\n\n".join(["## In noise", escaped(" ".join(heard_lines(ladder))), table(headings, rows)])
 
 
 def _guards(guards: Mapping[str, Any]) -> str:

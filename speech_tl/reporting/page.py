@@ -10,6 +10,7 @@ from speech_tl.reporting import words
 from speech_tl.reporting.clips import AudioMode
 from speech_tl.reporting.guards import LIMIT, guard_warnings, judged
 from speech_tl.reporting.html import html_page
+from speech_tl.reporting.ladder import Climbed, ladder_figures
 from speech_tl.reporting.markdown import markdown_page
 from speech_tl.reporting.sections import rate_of as leading_rate_of
 from speech_tl.scoring.files import plain, write_json
@@ -46,6 +47,7 @@ def build_report(
     *,
     guards: Mapping[str, Pair] | None = None,
     guard_limits: Mapping[str, float] | None = None,
+    ladder: Climbed | None = None,
     leaks: Mapping[str, Any] | None = None,
     by: Sequence[str] = (),
     training: Mapping[str, Any] | None = None,
@@ -61,6 +63,7 @@ def build_report(
         before, after: the test set by the untouched and the adapted model.
         guards: other test sets before and after, by name.
         guard_limits: by how much the WER of a guard may rise (a fraction), by name; `LIMIT` where there is none.
+        ladder: the test set in noise, before and after.
         leaks: what train and test share, from `data.leaks.find_leaks`; None where nobody knows.
         by: manifest columns to report by group.
         training: the trainer's figures; unknown ones of the contract's keys become None, others are kept.
@@ -90,6 +93,7 @@ def build_report(
             "guards": price,
             "groups": groups,
             "gaps": {column: gap(found) for column, found in groups.items()},
+            "ladder": ladder_figures(ladder, lambda *sides: _before_after(*sides, seed)),
             "errors": error_kinds(before.utterances, after.utterances),
             "training": {**known, **(training or {})},
             "model": dict(model) if model is not None else after.model,

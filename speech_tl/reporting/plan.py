@@ -25,6 +25,7 @@ def plan_text(
     guess: Estimate,
     disk_bytes: int,
     guards: Mapping[str, Mapping[str, Any]] | None = None,
+    ladder: tuple[str, float] | None = None,
 ) -> str:
     """The plan as plain text; its first part is the resolved recipe as YAML, the rest are YAML comments.
 
@@ -37,9 +38,11 @@ def plan_text(
         guess: what was measured.
         disk_bytes: what checkpoints will take.
         guards: facts of each guard's data by name: source, utterances, hours.
+        ladder: the noise ladder in words, and the hours that one model decodes for it.
     """
-    guards = guards or {}
-    guards_s = 2 * guess.test_s * sum(guard["hours"] for guard in guards.values()) / max(facts["hours"]["test"], 1e-3)
+    guards, (rungs, ladder_hours) = guards or {}, ladder or ("", 0.0)
+    hours = sum(guard["hours"] for guard in guards.values()) + ladder_hours
+    others_s = 2 * guess.test_s * hours / max(facts["hours"]["test"], 1e-3)
     total, trainable = model["parameters"], model["trainable"]
     lines = [
         *_data(facts, excluded),
@@ -47,11 +50,12 @@ def plan_text(
             f"guard     {name}: {guard['source']}, {count(guard['utterances'])} utterances, {guard['hours']:.2f} h"
             for name, guard in guards.items()
         ),
+        *([f"ladder    {rungs}, {ladder_hours:.2f} h"] if ladder else []),
         f"model     {model['source']} ({model['architecture']}) on {model['device']}, {guess.precision}",
         f"trains    {count(trainable)} of {count(total)} parameters ({trainable / total:.0%}), "
         f"learning rate up to {guess.learning_rate:g}",
         f"steps     {count(guess.steps)} ({guess.epochs:g} epochs), dev WER every {count(guess.eval_steps)}",
-        f"time      about {clock(guess.total_s + guards_s)}: before and after {clock(2 * guess.test_s + guards_s)}, "
+        f"time      about {clock(guess.total_s + others_s)}: before and after {clock(2 * guess.test_s + others_s)}, "
         f"training {clock(guess.training_s)}, {guess.looks} looks at dev {clock(guess.looks_s)}",
         f"memory    about {guess.peak_memory_bytes / 1e9:.1f} GB",
         f"disk      about {disk_bytes / 1e6:,.0f} MB while training",

@@ -24,9 +24,18 @@ NAME_LETTERS = 18
 BAR_HEIGHT = 30
 SPREAD_BINS = 24
 SPREAD_HEIGHT = 150
+LADDER_HEIGHT = 260
 KINDS = ("substitutions", "deletions", "insertions")
 
 Point = tuple[float, float]
+
+
+class LadderPoint(NamedTuple):
+    """One rung of a noise ladder; scores as in report.json."""
+
+    name: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
 
 
 class PairedRow(NamedTuple):
@@ -219,6 +228,51 @@ def curve_plot(title: str, unit: str, points: Sequence[Point], across: str = "st
     return svg.figure(title, alternative, marks, CURVE_HEIGHT)
 
 
+def ladder_plot(points: Sequence[LadderPoint], rate: str = "wer") -> Markup:
+    """Error rates before and after on every rung, from clean speech to the loudest noise.
+
+    Args:
+        points: the rungs in order, at least one, each with the rate on both sides.
+        rate: "wer" (drawn with its 95 % intervals) or "cer".
+    """
+    sides = {"before": [point.before for point in points], "after": [point.after for point in points]}
+    values = [100 * value for side in sides.values() for score in side for value in _values(score, rate)]
+    span, floor = (0.0, max(*values, 1e-3) * 1.06), LADDER_HEIGHT - BOTTOM
+    place, y = svg.scale((-0.5, len(points) - 0.5), LEFT, WIDTH - RIGHT), svg.scale(span, floor, TOP)
+    marks = svg.side_axis(y, span, floor, f"{rate.upper()} (%)")
+    marks.append(mark("line", "axis", x1=LEFT, x2=WIDTH - RIGHT, y1=floor, y2=floor))
+    for number, point in enumerate(points):
+        label = svg.cut(point.name.replace("-", "−"), 9)
+        marks.append(mark("text", "tick", label, x=place(number), y=floor + 16, text_anchor="middle"))
+    name = "speech over noise (signal-to-noise ratio)"
+    marks.append(mark("text", "name", name, x=(LEFT + WIDTH - RIGHT) / 2, y=floor + 35, text_anchor="middle"))
+    for (side, scores), shift in zip(sides.items(), (-3, 3), strict=True):
+        marks += _rungs(side, [point.name for point in points], scores, rate, lambda n, s=shift: place(n) + s, y)
+    said = "; ".join(
+        f"{point.name}: {100 * point.before[rate]:.1f} before, {100 * point.after[rate]:.1f} after" for point in points
+    )
+    title = f"{rate.upper()} as noise grows: ○ before, ● after"
+    return svg.figure(
+        title, f"{rate.upper()} in per cent on each rung of the noise ladder. {said}.", marks, LADDER_HEIGHT
+    )
+
+
+def _rungs(
+    side: str, names: Sequence[str], scores: Sequence[Mapping[str, Any]], rate: str, x: svg.Place, y: svg.Place
+) -> list[str]:
+    """One model's line over the rungs, its dots, and its intervals."""
+    path = " ".join(f"{x(number):.1f},{y(100 * score[rate]):.1f}" for number, score in enumerate(scores))
+    marks = [f'<polyline class="ladder {side}" points="{path}"/>']
+    for number, (name, score) in enumerate(zip(names, scores, strict=True)):
+        value, *ends = _values(score, rate)
+        if ends:
+            low, high = (y(100 * end) for end in ends)
+            marks.append(mark("line", f"{side} ci", x1=x(number), x2=x(number), y1=low, y2=high))
+        tip = f"{name}: {side} {100 * value:.1f} %"
+        marks.append(mark("circle", side, tip=tip, cx=x(number), cy=y(100 * value), r=5))
+    return marks
+
+
 def _thinned(points: Sequence[Point]) -> list[Point]:
     """At most `CURVE_POINTS` points: means of as many neighbours as need be."""
     size = math.ceil(len(points) / CURVE_POINTS)
@@ -226,9 +280,9 @@ def _thinned(points: Sequence[Point]) -> list[Point]:
     return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
 
 
-def _values(side: Mapping[str, Any]) -> list[float]:
-    """A score's WER and the ends of its interval."""
-    return [side["wer"], *(side.get("ci95") or [])]
+def _values(side: Mapping[str, Any], rate: str = "wer") -> list[float]:
+    """A score's error rate and, of the WER, the ends of its interval."""
+    return [side[rate], *((side.get("ci95") or []) if rate == "wer" else [])]
 
 
 def _said(side: Mapping[str, Any]) -> str:

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from speech_tl.reporting.plots import PairedRow, curve_plot, interval_plot, kinds_plot, paired_plot, spread_plot
+from speech_tl.reporting.plots import (
+    LadderPoint,
+    PairedRow,
+    curve_plot,
+    interval_plot,
+    kinds_plot,
+    ladder_plot,
+    paired_plot,
+    spread_plot,
+)
 from speech_tl.reporting.svg import WIDTH, cut, round_step, ticks
 
 HOSTILE = '<script>"&'
@@ -122,3 +131,24 @@ def test_ticks_are_round_and_names_are_cut() -> None:
     assert ticks(0, 10) == [0, 2, 4, 6, 8, 10] and ticks(-0.012, 0.031) == [-0.01, 0, 0.01, 0.02, 0.03]
     assert (round_step(0.3), round_step(2), round_step(21)) == (0.5, 2, 25)
     assert cut("abcdef", 4) == "abc…" and cut("abcd", 4) == "abcd"
+
+
+@pytest.mark.parametrize("wers", [[(0.1, 0.05), (0.3, 0.2), (1.4, 0.9)], [(0.0, 0.0)], [(0.2, 3.0)] * 9])
+def test_a_ladder_has_a_dot_for_each_side_of_each_rung(wers: list[tuple[float, float]]) -> None:
+    def score(wer: float) -> dict[str, Any]:
+        return {"wer": wer, "cer": wer / 2, "ci95": [0.9 * wer, 1.1 * wer]}
+
+    names = [f"{10 - 5 * number} dB" for number in range(len(wers))]
+    points = [LadderPoint(name, *map(score, pair)) for name, pair in zip(names, wers, strict=True)]
+    _, drawing = parsed(ladder_plot(points))
+    inside(drawing)
+    dots = {css: [d for d in drawing.iter("circle") if d.get("class") == css] for css in ("before", "after")}
+    assert [len(found) for found in dots.values()] == [len(wers), len(wers)]
+    heights = [(float(dots["before"][n].get("cy")), float(dots["after"][n].get("cy"))) for n in range(len(wers))]
+    for (before, after), (first, last) in zip(wers, heights, strict=True):
+        assert (before < after) == (first > last), "higher is worse"
+    assert "WER (%)" in texts(drawing, "name") and "signal-to-noise" in " ".join(texts(drawing, "name"))
+    assert f"{names[-1]}: {100 * wers[-1][0]:.1f} before, {100 * wers[-1][1]:.1f} after" in drawing.get("aria-label")
+    assert 'class="before ci"' in str(ladder_plot(points)) and 'class="before ci"' not in str(
+        ladder_plot(points, "cer")
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from speech_tl.data.augment.chain import Augmenter, AugmentOptions, Chain, Conditions, Draw
 from speech_tl.data.augment.channel import Clipping, Codec, Gain, Telephone
+from speech_tl.data.augment.ladder import Ladder, LadderNoise, LadderOptions, Rung
 from speech_tl.data.augment.noise import Noise
 from speech_tl.data.augment.rooms import Room
 from speech_tl.data.augment.spec_augment import SpecAugment
@@ -22,8 +23,12 @@ __all__ = [
     "Conditions",
     "Draw",
     "Gain",
+    "Ladder",
+    "LadderNoise",
+    "LadderOptions",
     "Noise",
     "Room",
+    "Rung",
     "SpecAugment",
     "Speed",
     "Telephone",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from speech_tl.data.augment.base import Apply, Effect, Opening, Part, Progress, Scene
+from speech_tl.data.augment.base import Apply, Effect, Opening, Part, Progress, Scene, Sounds
 from speech_tl.data.augment.channel import Clipping, Codec, Gain, Telephone
 from speech_tl.data.augment.noise import Noise
 from speech_tl.data.augment.rooms import Room
@@ -64,14 +64,22 @@ class AugmentOptions(Conditions):
 class Augmenter:
     """Effects whose recordings have been read; makes the chains that utterances are heard through."""
 
-    def __init__(self, options: Conditions, progress: Progress | None = None) -> None:
-        """Read and look at all recordings.
+    def __init__(
+        self, options: Conditions, progress: Progress | None = None, known: Mapping[str, Sounds] | None = None
+    ) -> None:
+        """Read and look at all recordings but those that are `known`, by the effect's name.
 
         Raises:
             BadInput: a folder without audio, a recording that is silent or unreadable, an extra that is missing.
         """
+        known = known or {}
         self.options, self.effects = options, options.effects()
-        self.sounds = {name: effect.sounds(progress) for name, effect in self.effects.items()}
+        self.sounds = {name: known.get(name) or effect.sounds(progress) for name, effect in self.effects.items()}
+
+    def only(self, names: Container[str]) -> Augmenter:
+        """The same without the other effects."""
+        off = {name: None for name in self.effects if name not in names}
+        return Augmenter(self.options.model_copy(update=off), known=self.sounds)
 
     def chain(
         self,
