@@ -12,6 +12,7 @@ import torch
 
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, AudioContext
+from speech_tl.models.fixed import FixedStage
 from speech_tl.models.options import DecodingOptions
 
 if TYPE_CHECKING:
@@ -34,9 +35,12 @@ class AcousticModel(ABC):
         head_is_new: whether the checkpoint came without a head that can write, so that this one is untrained.
         trained_context, decoding_context: how much of a fixed window utterances get while training and decoding; only
             Whisper has such a window.
+        shortcuts: whether the same figures may be computed in ways that are faster than the published network's on
+            this device.
     """
 
     family: str
+    shortcuts: bool = True
     exact_in_batches: bool = True
     head_is_new: bool = False
     trained_context: AudioContext = FULL
@@ -88,6 +92,30 @@ class AcousticModel(ABC):
     @abstractmethod
     def padded_seconds(self, batch: Batch) -> float:
         """Seconds of sound and silence that the network computes on for a collated batch."""
+
+    # ---- what training leaves as it is
+
+    def fixed_stage(self, frozen: Sequence[torch.nn.Module], whole: bool = True) -> FixedStage | None:
+        """The largest first part of the network whose output for an utterance never changes while training.
+
+        Args:
+            frozen: modules that stay as they are and run as in evaluation, as a strategy says.
+            whole: whether it may reach to the encoder's output; else only what lies below its layers.
+
+        Returns:
+            None where there is none, or the family cannot keep it.
+        """
+        return None
+
+    def with_stage(self, stage: FixedStage, batch: Batch) -> Batch:
+        """A collated batch with the stage's output `(batch, frames, width)` under its name, in half precision, in place
+        of what it is computed from; `loss` takes either.
+        """
+        raise NotImplementedError
+
+    def stage_frames(self, stage: FixedStage, samples: torch.Tensor) -> torch.Tensor:
+        """Frames of the stage's output for utterances of so many `samples` `(batch,)`."""
+        raise NotImplementedError
 
     # ---- batch -> loss or text
 

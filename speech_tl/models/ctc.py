@@ -8,42 +8,24 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from transformers import PreTrainedModel, Wav2Vec2CTCTokenizer
+from transformers.modeling_outputs import BaseModelOutput
 
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
 from speech_tl.models.filterbank import fix_filterbank
+from speech_tl.models.fixed import FixedStage, all_fixed
+from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import ctc_characters, fit_case, get_normaliser
 
 EXACT_IN_BATCHES = {"wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat"}
 """Architectures whose result a test shows not to depend on padding once a mask is given."""
-
-
-class ValidFramesGroupNorm(nn.GroupNorm):
-    """Group norm of one channel a group whose statistics skip padding, so that a batch gives what a clip alone gives.
-
-    The published group-norm checkpoints normalise each channel over time; padded frames would enter the mean and
-    the variance. `valid_frames` `(batch,)` holds each utterance's true number of frames, None means all.
-    """
-
-    valid_frames: torch.Tensor | None = None
-
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Normalise `(batch, channels, frames)` over the valid frames of each row."""
-        if self.valid_frames is None or bool((self.valid_frames == hidden.shape[-1]).all()):
-            return super().forward(hidden)
-        frames = self.valid_frames.to(hidden.device).view(-1, 1, 1)
-        valid = torch.arange(hidden.shape[-1], device=hidden.device).view(1, 1, -1) < frames
-        mean = hidden.masked_fill(~valid, 0).sum(-1, keepdim=True) / frames
-        centred = (hidden - mean).masked_fill(~valid, 0)
-        variance = centred.square().sum(-1, keepdim=True) / frames
-        scale = self.weight.view(1, -1, 1) * torch.rsqrt(variance + self.eps)
-        return centred * scale + self.bias.view(1, -1, 1)
 
 
 class CTCModel(AcousticModel):
@@ -67,9 +49,8 @@ class CTCModel(AcousticModel):
         self.blank = int(network.config.pad_token_id)
         self.vocabulary = dict(tokenizer.get_vocab())
         self.delimiter = tokenizer.word_delimiter_token
-        self.strides = list(zip(network.config.conv_kernel, network.config.conv_stride, strict=True))
         self.exact_in_batches = network.config.model_type in EXACT_IN_BATCHES
-        self._first_norms = _mask_first_norm(network)
+        self.front = FrontEnd(network)
         self._trainable_convolutions = fix_filterbank(network)
         self._middle: tuple[float, list[torch.Tensor]] | None = None
 
@@ -97,14 +78,8 @@ class CTCModel(AcousticModel):
         if not labels:
             return "no character that the model can write"
         needed = len(labels) + sum(a == b for a, b in pairwise(labels))
-        frames = self.frames(round(duration_s * self.sample_rate))
+        frames = self.front.frames(round(duration_s * self.sample_rate))
         return None if needed <= frames else f"labels longer than CTC frames ({needed} > {frames})"
-
-    def frames(self, samples: int) -> int:
-        """Encoder frames of a clip of `samples` samples."""
-        for kernel, stride in self.strides:
-            samples = (samples - kernel) // stride + 1
-        return max(samples, 0)
 
     # ---- waveform -> batch
 
@@ -112,23 +87,18 @@ class CTCModel(AcousticModel):
         """`input_values` `(samples,)`, padded to the shortest clip the convolutions take."""
         if self.normalise_waveform:
             waveform = (waveform - waveform.mean()) / np.sqrt(waveform.var() + 1e-7)
-        shortfall = self.shortest - len(waveform)
+        shortfall = self.front.shortest - len(waveform)
         return {"input_values": np.pad(waveform, (0, shortfall)) if shortfall > 0 else waveform}
 
-    @property
-    def shortest(self) -> int:
-        """Samples that make one encoder frame."""
-        samples = 1
-        for kernel, stride in reversed(self.strides):
-            samples = (samples - 1) * stride + kernel
-        return samples
-
     def collate(self, features: Sequence[dict[str, np.ndarray]], labels: Sequence[Sequence[int]] | None) -> Batch:
-        """`input_values` `(batch, samples)`, `lengths` `(batch,)` in samples, `labels` `(batch, characters)`."""
-        waveforms = [torch.from_numpy(np.asarray(f["input_values"], np.float32)) for f in features]
+        """`input_values` `(batch, samples)` or a fixed stage's output `(batch, frames, width)`, `lengths` `(batch,)` in
+        samples, `labels` `(batch, characters)`.
+        """
+        name = next(key for key in features[0] if key != "samples")
+        rows = [torch.from_numpy(f[name]) for f in features]
         batch = {
-            "input_values": nn.utils.rnn.pad_sequence(waveforms, batch_first=True),
-            "lengths": torch.tensor([len(w) for w in waveforms]),
+            name: nn.utils.rnn.pad_sequence(rows, batch_first=True),
+            "lengths": torch.tensor([int(f.get("samples", len(f[name]))) for f in features]),
         }
         if labels is not None:
             rows = [torch.tensor(ids, dtype=torch.long) for ids in labels]
@@ -137,26 +107,64 @@ class CTCModel(AcousticModel):
 
     def padded_seconds(self, batch: Batch) -> float:
         """Seconds of the batch as one rectangle."""
-        return batch["input_values"].numel() / self.sample_rate
+        return len(batch["lengths"]) * float(batch["lengths"].max()) / self.sample_rate
+
+    # ---- what stays as it is
+
+    def fixed_stage(self, frozen: Sequence[nn.Module], whole: bool = True) -> FixedStage | None:
+        """The encoder where all of it is fixed and nothing random is before or in it, else the front end."""
+        base, config = self.network.base_model, self.network.config
+        if not self.exact_in_batches or not all_fixed(self.parts()["feature_encoder"], frozen):
+            return None
+        above = [module for name, module in base.named_children() if name != "feature_extractor"]
+        masked = config.apply_spec_augment and max(config.mask_time_prob, config.mask_feature_prob) > 0
+        adapter = getattr(base, "adapter", None)
+        if whole and adapter is None and not masked and self._middle is None and all_fixed(above, frozen):
+            return FixedStage("encoded", config.hidden_size, base)
+        return FixedStage("front", self.front.width, base.feature_extractor)
+
+    @torch.no_grad()
+    def with_stage(self, stage: FixedStage, batch: Batch) -> Batch:
+        """The batch with the stage's output in half precision in place of its waveforms."""
+        if stage.name == "front":
+            output = self.front.outputs(batch["input_values"], batch["lengths"])
+        else:
+            output = self._through(stage.module, batch).last_hidden_state
+        return {stage.name: output.half(), **{key: value for key, value in batch.items() if key != "input_values"}}
+
+    def stage_frames(self, stage: FixedStage, samples: Samples) -> Samples:
+        """Frames of the stage's output for clips of so many samples."""
+        return self.front.frames(samples)
 
     # ---- batch -> loss or text
 
     def logits(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores `(batch, frames, vocabulary)` and each utterance's frames `(batch,)`; padding changes neither."""
-        values, lengths = batch["input_values"], batch["lengths"]
-        even = bool((lengths == values.shape[1]).all())
-        kernel, stride = self.strides[0]
-        for norm in self._first_norms:
-            norm.valid_frames = None if even else torch.div(lengths - kernel, stride, rounding_mode="floor") + 1
-        mask = None
-        if not even:
-            mask = (torch.arange(values.shape[1], device=values.device)[None] < lengths[:, None]).long()
-        frames = torch.tensor([self.frames(int(n)) for n in lengths], device=values.device)
-        logits = network(values, attention_mask=mask).logits
-        if not torch.is_grad_enabled():  # a backward pass may run the norms again: gradient checkpointing
-            for norm in self._first_norms:
-                norm.valid_frames = None
-        return logits, frames
+        frames = self.front.frames(batch["lengths"])
+        if "encoded" in batch:
+            hidden = batch["encoded"].float()
+            with computed(self.network.base_model, BaseModelOutput(last_hidden_state=hidden)):
+                return network(hidden).logits, frames
+        return self._through(network, batch).logits, frames
+
+    def _through(self, network: nn.Module, batch: Batch) -> Any:
+        """What the network, or its base, gives for a batch."""
+        lengths, front = batch["lengths"], batch.get("front")
+        samples = int(lengths.max())
+        padded = bool((lengths < samples).any())
+        mask = (torch.arange(samples, device=lengths.device) < lengths[:, None]).long() if padded else None
+        if front is None and self._one_at_a_time(lengths):
+            front = self.front.outputs(batch["input_values"], lengths)
+        if front is not None:
+            hidden = front.float().transpose(1, 2)
+            with computed(self.front.module, hidden):
+                return network(hidden, attention_mask=mask)
+        with self.front.heeding(lengths if padded else None):
+            return network(batch["input_values"], attention_mask=mask)
+
+    def _one_at_a_time(self, lengths: torch.Tensor) -> bool:
+        """Whether the front end is better run by itself, utterance by utterance; see `FrontEnd`."""
+        return self.shortcuts and self.exact_in_batches and lengths.device.type == "cpu" and not self.front.moves
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Sum over utterances of the CTC loss per character; impossible pairs count as zero."""
@@ -269,16 +277,8 @@ class CTCModel(AcousticModel):
         Wav2Vec2FeatureExtractor(
             sampling_rate=self.sample_rate,
             do_normalize=self.normalise_waveform,
-            return_attention_mask=not self._first_norms,
+            return_attention_mask=not self.front.norms,
         ).save_pretrained(folder)
-
-
-def _mask_first_norm(network: PreTrainedModel) -> list[ValidFramesGroupNorm]:
-    """Make every group norm of the front end skip padding; they keep their weights and names."""
-    norms = [m for m in network.base_model.feature_extractor.modules() if isinstance(m, nn.GroupNorm)]
-    for norm in norms:
-        norm.__class__ = ValidFramesGroupNorm
-    return norms
 
 
 def label_text(text: str, vocabulary: Container[str]) -> str:

@@ -13,7 +13,8 @@ from torch import nn
 from speech_tl.decoding import decode_waveforms
 from speech_tl.errors import BadInput
 from speech_tl.models.base import DecodingOptions
-from speech_tl.models.ctc import CTCModel, ValidFramesGroupNorm, extend_head, vocabulary_for
+from speech_tl.models.ctc import CTCModel, extend_head, vocabulary_for
+from speech_tl.models.front import ValidFramesGroupNorm
 from speech_tl.models.load import load_model
 from tests.sounds import voice
 from tests.tiny import tiny_ctc
@@ -64,8 +65,9 @@ def test_padding_without_what_we_do_about_it_changes_the_scores(tmp_path: Path, 
 
 def test_a_mask_alone_does_not_save_a_group_norm(group_norm_folder: Path) -> None:
     model = load_model(group_norm_folder)
+    model.shortcuts = False
     alone = logits_of(model, [CLIPS[1]])[0]
-    for norm in model._first_norms:
+    for norm in model.front.norms:
         norm.__class__ = nn.GroupNorm
     assert (logits_of(model, [CLIPS[1], CLIPS[4]])[0] - alone).abs().max() > 0.01
 
@@ -85,6 +87,7 @@ def test_the_group_norm_over_valid_frames_is_the_stock_one_of_each_row() -> None
 
 def test_a_batch_of_equal_lengths_takes_the_published_path(group_norm_folder: Path) -> None:
     model = load_model(group_norm_folder)
+    model.shortcuts = False
     batch = model.collate([model.features(c) for c in CLIPS[1:3]], None)
     with torch.inference_mode():
         ours = model.logits(model.network, batch)[0]
@@ -132,8 +135,8 @@ def test_labels_need_a_frame_each_and_one_more_between_equal_ones(ctc_folder: Pa
     model = load_model(ctc_folder)
 
     def problem(frames: int) -> str | None:
-        samples = model.shortest + (frames - 1) * 640
-        assert model.frames(samples) == frames
+        samples = model.front.shortest + (frames - 1) * 640
+        assert model.front.frames(samples) == frames
         return model.label_problem(text, samples / model.sample_rate)
 
     assert problem(frames) is None
@@ -146,8 +149,8 @@ def test_a_text_without_a_writable_character_cannot_be_learnt(ctc_folder: Path) 
 
 def test_frames_are_as_many_as_the_network_gives(ctc_folder: Path) -> None:
     model = load_model(ctc_folder)
-    for samples in (model.shortest, model.shortest + 639, model.shortest + 640, 16000, 16001, 12345):
-        assert logits_of(model, [np.zeros(samples, np.float32)])[0].shape[0] == model.frames(samples)
+    for samples in (model.front.shortest, model.front.shortest + 639, model.front.shortest + 640, 16000, 16001, 12345):
+        assert logits_of(model, [np.zeros(samples, np.float32)])[0].shape[0] == model.front.frames(samples)
 
 
 def test_a_clip_of_one_sample_still_makes_a_frame(ctc_folder: Path) -> None:
