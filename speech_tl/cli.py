@@ -229,6 +229,32 @@ def check(
 
 
 @app.command()
+def hear(
+    manifest: Annotated[str, typer.Argument(help="Manifest, or a folder that holds one.")],
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(help="Effect (telephone), key=value (noise.folders=DIR), or a recipe for its own; repeatable."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which split; a manifest without splits is drawn from whole.")] = "train",
+    count: Annotated[int, typer.Option(min=1, help="How many utterances.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice and of all chance.")] = 0,
+    out: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("heard"),
+) -> None:
+    """Write a few utterances as training would hear them, with a spectrogram of each."""
+    from speech_tl.data.manifest import Manifest
+    from speech_tl.recipe import augment_options
+    from speech_tl.reporting.hearing import hear as run
+
+    options = augment_options(augment or [])
+    table = Manifest.read(manifest)
+    if any(table.texts("split")):
+        table = Manifest.read(manifest, split=split)
+    for example in run(table, options, out, count=count, seed=seed):
+        typer.echo(f"{out / example.files['heard']}: {example.done}")
+    typer.echo(f"All on one page: {out / 'index.html'}")
+
+
+@app.command()
 def recipes(
     action: Annotated[str, typer.Argument(help="list, show or copy.")] = "list",
     name: Annotated[str | None, typer.Argument(help="A recipe's name, for show and copy.")] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -94,7 +95,7 @@ class NoiseSources:
         """Noise as long as the waveform, and what it is."""
         if isinstance(source, SoundBank):
             noise, utterance = source.stretch(len(waveform), scene.rng)
-            return noise, utterance.audio
+            return noise, Path(utterance.audio).name
         if source != "babble":
             return coloured_noise(len(waveform), source, scene.rng, scene.sample_rate), f"{source} noise"
         fewest, most = self.options.babble_voices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -95,7 +96,7 @@ class MeasuredRooms:
         bank = self.banks[int(scene.rng.integers(len(self.banks)))]
         utterance = bank.recordings[int(scene.rng.integers(len(bank)))]
         response = audible_part(bank.whole(utterance))
-        return in_room(waveform, response, scene.sample_rate), f"room {utterance.audio}"
+        return in_room(waveform, response, scene.sample_rate), f"room {Path(utterance.audio).name}"
 
 
 class SimulatedRooms:

@@ -1,0 +1,41 @@
+"""A recipe: the typed description of a run, how it is written to a file, read back and overridden."""
+
+from __future__ import annotations
+
+from speech_tl.data.guards import GuardOptions
+from speech_tl.data.manifest import DataOptions
+from speech_tl.models.options import DecodingOptions, ModelOptions
+from speech_tl.recipe.reading import (
+    augment_options,
+    copy_recipe,
+    read_recipe,
+    recipe_from_yaml,
+    recipe_titles,
+    shipped_recipe,
+    shipped_recipes,
+)
+from speech_tl.recipe.value import Recipe, ScoringOptions, validated
+from speech_tl.reporting.options import ReportOptions
+from speech_tl.strategies.trained import Full, HeadOnly
+from speech_tl.training.options import TrainingOptions
+
+__all__ = [
+    "DataOptions",
+    "DecodingOptions",
+    "Full",
+    "GuardOptions",
+    "HeadOnly",
+    "ModelOptions",
+    "Recipe",
+    "ReportOptions",
+    "ScoringOptions",
+    "TrainingOptions",
+    "augment_options",
+    "copy_recipe",
+    "read_recipe",
+    "recipe_from_yaml",
+    "recipe_titles",
+    "shipped_recipe",
+    "shipped_recipes",
+    "validated",
+]

@@ -1,0 +1,99 @@
+"""`key=value` on a command line: a dotted path into a recipe's values, and what a mistake in one is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel
+
+from speech_tl.data.guards import GuardOptions
+from speech_tl.errors import BadInput
+from speech_tl.strategies.trained import STRATEGIES
+from speech_tl.text import nearest
+
+SHORT_FORMS = {"model": "model.source", "data": "data.root", "strategy": "strategy.name"}
+
+
+OPEN_TABLES = {"where", "shape"}
+"""Fields that take keys of the user's own: columns of a manifest, fields of a configuration."""
+
+
+def yaml_value(key: str, text: str) -> Any:
+    """The value that a user typed after "=", as YAML reads it; but `1e-4` is a number, and `no` is Norwegian.
+
+    Raises:
+        BadInput: it is not YAML.
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadInput(f"{key}={text}: the value cannot be read (quote it?)") from error
+    if isinstance(value, bool) and text.lower() not in ("true", "false"):
+        return text
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def put(values: dict[str, Any], key: str, value: Any, owner: type[BaseModel]) -> None:
+    """Set a dotted key of an `owner`'s values, refusing one that it does not have."""
+    if key == "strategy.name" and value in STRATEGIES:
+        values["strategy"] = STRATEGIES[value]().model_dump()
+        return
+    if key.startswith("guards."):
+        key, value = _in_guards(values["guards"], key, value)
+    *path, last = key.split(".")
+    place, table = values, owner
+    for depth, part in enumerate(path):
+        table = _table(table, part)
+        if part in place and place[part] is None and table is not None:
+            place[part] = table.model_construct().model_dump()  # its first key switches an effect on
+        if not isinstance(place.get(part), dict):
+            raise unknown_key(key, values, owner)
+        place = place[part]
+        if path[depth] in OPEN_TABLES:
+            place[".".join([*path[depth + 1 :], last])] = value
+            return
+    if last not in place:
+        raise unknown_key(key, values, owner)
+    place[last] = value
+
+
+def _table(owner: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
+    """The class of a field that is a table of its own, such as `augment.noise`, which may be off; None for others."""
+    field = owner.model_fields.get(name) if owner else None
+    kinds = [field.annotation, *get_args(field.annotation)] if field else []
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
+def _in_guards(guards: dict[str, Any], key: str, value: Any) -> tuple[str, Any]:
+    """The key and value of an override below "guards."; a guard that is not there yet is begun."""
+    name, _, inner = key.removeprefix("guards.").partition(".")
+    if not inner and value is None:
+        return "guards", {other: guard for other, guard in guards.items() if other != name}
+    guards.setdefault(name, {"data": None} | GuardOptions(data="").model_dump(exclude={"data"}))
+    return f"guards.{name}.{inner or 'data'}", value
+
+
+def unknown_key(key: str, values: dict[str, Any], owner: type[BaseModel]) -> BadInput:
+    """The error for a key that does not exist, with the nearest that does."""
+    known = list(_keys(values, owner=owner))
+    hint = nearest(key, known) or nearest(key, [k.rpartition(".")[2] for k in known])
+    whole = next((k for k in known if k == hint or k.endswith(f".{hint}")), None)
+    return BadInput(f"unknown key {key}" + (f"; did you mean {whole}?" if whole else "; `--dry-run` shows all keys"))
+
+
+def _keys(values: dict[str, Any], prefix: str = "", owner: type[BaseModel] | None = None) -> Iterator[str]:
+    """Every dotted key, those of tables that are off among them."""
+    for name, value in values.items():
+        yield prefix + name
+        table = _table(owner, name)
+        if value is None and table is not None:
+            value = table.model_construct().model_dump()
+        if isinstance(value, dict):
+            yield from _keys(value, f"{prefix}{name}.", table)

@@ -1,0 +1,104 @@
+"""The recipe itself: the typed description of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from speech_tl.data.augment import AugmentOptions, LadderOptions
+from speech_tl.data.guards import GuardOptions
+from speech_tl.data.manifest import DataOptions
+from speech_tl.errors import BadInput
+from speech_tl.models.options import DecodingOptions, ModelOptions
+from speech_tl.recipe.overrides import SHORT_FORMS, put, yaml_value
+from speech_tl.reporting.options import ReportOptions
+from speech_tl.strategies.trained import STRATEGIES, Full, Strategy
+from speech_tl.training.options import TrainingOptions
+
+GuardName = Annotated[str, Field(pattern=r"^\w[\w-]*$")]
+"""Also the name of a folder."""
+
+
+class ScoringOptions(BaseModel):
+    """How hypotheses are scored.
+
+    Attributes:
+        normaliser: `none`, `basic`, `english`, `unspaced` or "module:function"; None takes the language's default.
+        by: manifest columns whose values get a WER of their own.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    normaliser: str | None = None
+    by: list[str] = []
+
+
+class Recipe(BaseModel):
+    """One run: which model, which data, what is trained, how, how it is scored, and what it must not spoil."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[\w.-]+$")
+    description: str = ""
+    model: ModelOptions = ModelOptions()
+    data: DataOptions = DataOptions()
+    strategy: Strategy = Full()
+    training: TrainingOptions = TrainingOptions()
+    augment: AugmentOptions = AugmentOptions()
+    ladder: LadderOptions | None = None
+    scoring: ScoringOptions = ScoringOptions()
+    decoding: DecodingOptions = DecodingOptions()
+    guards: dict[GuardName, GuardOptions] = {}
+    report: ReportOptions = ReportOptions()
+    seed: int = Field(0, ge=0, lt=2**32)
+
+    def with_overrides(self, overrides: Sequence[str]) -> Recipe:
+        """A copy with `key=value` overrides, each a dotted path: "training.learning_rate=1e-4".
+
+        "model=X" means "model.source=X"; "strategy=head_only" picks the strategy with its defaults; "data=X" means
+        "data.root=X"; "guards.NAME=X" begins a guard with its data, "guards.NAME=null" leaves one out. A key of an
+        effect that is off ("augment.noise.folders=noise") switches it on, "augment.noise=null" switches it off.
+
+        >>> Recipe(name="demo").with_overrides(["training.max_steps=50", "model=starter-whisper"]).model.source
+        'starter-whisper'
+
+        Raises:
+            BadInput: no "=", an unknown key (the nearest real one is named), or a value that does not fit.
+        """
+        values = self.model_dump()
+        for override in overrides:
+            key, equals, text = override.partition("=")
+            if not equals:
+                raise BadInput(f"{override!r} is not an override: expected key=value, like training.max_steps=100")
+            put(values, SHORT_FORMS.get(key, key), yaml_value(key, text), type(self))
+        return validated(values, "override")
+
+    def to_yaml(self) -> str:
+        """The whole recipe as YAML; `read_recipe` on it repeats the run."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def validated(values: dict[str, Any], origin: str) -> Recipe:
+    """A recipe from plain values.
+
+    Raises:
+        BadInput: the first thing that does not fit, in one line.
+    """
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise BadInput(f"{origin}: {first_mistake(error)}") from error
+
+
+def first_mistake(error: ValidationError) -> str:
+    """One line from pydantic's report: the dotted key, what is wrong, what was given; and how many more there are."""
+    mistakes = error.errors()
+    first = mistakes[0]
+    place = [str(part) for part in first["loc"] if part not in STRATEGIES]
+    more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
+    untold = first["type"] in ("missing", "extra_forbidden") or isinstance(first["input"], dict)
+    given = "" if untold else f", not {first['input']!r}"
+    return f"{'.'.join(place)}: {first['msg']}{given}{more}"
