@@ -211,6 +211,8 @@ def load_for(recipe: Recipe, texts: list[str], language: str | None) -> Acoustic
             revision=options.revision,
         )
     model.set_audio_context(options.audio_context, options.full_context_share)
+    if recipe.training.packing:
+        model.set_packing(recipe.training.timestamp_share)
     problem = model.training_problem()
     if problem:
         raise BadInput(problem)

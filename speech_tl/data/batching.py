@@ -170,10 +170,10 @@ class SimilarLengthBatches(BatchRebalanceSampler):
         """Exactly `self.batches` batches: the largest are halved, or the smallest joined, until it fits."""
         batches = np.split(order, np.cumsum(sizes)[:-1])
         missing = self.batches - len(batches)
-        return _halved(batches, missing) if missing >= 0 else _joined(batches, -missing)
+        return halved(batches, missing) if missing >= 0 else _joined(batches, -missing)
 
 
-def _halved(batches: list[np.ndarray], times: int) -> list[np.ndarray]:
+def halved(batches: list[np.ndarray], times: int) -> list[np.ndarray]:
     """The largest batch cut in two, so many times; batches of one are repeated instead."""
     by_size = [(-len(batch), number) for number, batch in enumerate(batches)]
     heapq.heapify(by_size)
@@ -200,13 +200,17 @@ def _joined(batches: list[np.ndarray], times: int) -> list[np.ndarray]:
 
 @dataclass
 class Example:
-    """One utterance on its way into a batch; `problem` says why it cannot be used."""
+    """One utterance (or some that share a window) on its way into a batch; `problem` says why it cannot be used.
+
+    `lost` are those that had to be left out of a shared window: (index, problem).
+    """
 
     index: int
     seconds: float = 0.0
     features: dict[str, np.ndarray] | None = None
     labels: list[int] | None = None
     problem: str | None = None
+    lost: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -250,21 +254,30 @@ class SpeechDataset(Dataset):
         except BadInput as error:
             return Example(index, problem=str(error))
 
-    def _example(self, index: int, epoch: int) -> Example:
+    def heard(self, index: int, epoch: int) -> tuple[np.ndarray, str]:
+        """Waveform `(samples,)` as it is heard in an epoch, and the text.
+
+        Raises:
+            BadInput: the audio cannot be used.
+        """
         utterance = self.utterances[index]
         waveform = utterance.load(self.model.sample_rate)
         if self.augment is not None:
-            waveform = self._heard(waveform, utterance, (self.seed, epoch, index))
-        labels = self.model.encode(utterance.text or "") if self.with_labels else None
+            waveform = self._augmented(waveform, utterance, (self.seed, epoch, index))
+        return waveform, utterance.text or ""
+
+    def _example(self, index: int, epoch: int) -> Example:
+        waveform, text = self.heard(index, epoch)
+        labels = self.model.encode(text) if self.with_labels else None
         if self.with_labels and not labels:
-            return Example(index, problem=f"{utterance.audio}: no text that the model can write")
+            return Example(index, problem=f"{self.utterances[index].audio}: no text that the model can write")
         seconds = len(waveform) / self.model.sample_rate
         if not self.with_labels:
             return Example(index, seconds, self.model.features(waveform))
         rng = np.random.default_rng([self.seed, epoch, index, 1])  # not what the augmentation drew from
         return Example(index, seconds, self.model.training_features(waveform, rng), labels)
 
-    def _heard(self, waveform: np.ndarray, utterance: Utterance, draw: tuple[int, int, int]) -> np.ndarray:
+    def _augmented(self, waveform: np.ndarray, utterance: Utterance, draw: tuple[int, int, int]) -> np.ndarray:
         """The waveform after augmentation; one too short or too long for its text keeps its own speed."""
         rate = self.model.sample_rate
         heard = self.augment(waveform, rate, draw, utterance)
@@ -294,7 +307,8 @@ class Collator:
         facts = BatchFacts(
             indices=[e.index for e in good],
             seconds=sum(e.seconds for e in good),
-            problems=[(e.index, e.problem) for e in examples if e.problem is not None],
+            problems=[(e.index, e.problem) for e in examples if e.problem is not None]
+            + [lost for e in examples for lost in e.lost],
         )
         if not good:
             return {"facts": facts}

@@ -33,16 +33,20 @@ class AcousticModel(ABC):
         exact_in_batches: whether padding leaves an utterance's result unchanged; if not, `decoding` only
             batches utterances of equal length.
         head_is_new: whether the checkpoint came without a head that can write, so that this one is untrained.
-        trained_context, decoding_context: how much of a fixed window utterances get while training and decoding; only
-            Whisper has such a window.
         shortcuts: whether the same figures may be computed in ways that are faster than the published network's on
             this device.
+        window_limit_s: seconds of the fixed window that the network was made for; None where it has none. Only Whisper
+            has one, and what follows is about it.
+        full_share: share of the training utterances that keep the whole window to themselves.
+        trained_context, decoding_context: how much of it utterances get while training and decoding.
     """
 
     family: str
     shortcuts: bool = True
     exact_in_batches: bool = True
     head_is_new: bool = False
+    window_limit_s: float | None = None
+    full_share: float = 0.0
     trained_context: AudioContext = FULL
     decoding_context: AudioContext = FULL
 
@@ -150,6 +154,27 @@ class AcousticModel(ABC):
             raise BadInput(
                 f"model.audio_context={option:g}: {self.source} hears any length as it is; only Whisper has a window"
             )
+
+    def set_packing(self, timestamp_share: float) -> None:
+        """Take several utterances in one window from now on (`training.packing`).
+
+        Raises:
+            BadInput: a family without a window, or one that is to be trimmed.
+        """
+        raise BadInput(f"training.packing: {self.source} has no fixed window to fill; only Whisper has")
+
+    def packed_labels(self, texts: Sequence[str], ends_s: Sequence[float], rng: np.random.Generator) -> list[int]:
+        """Label ids of a window of several utterances that follow each other and end at `ends_s` seconds."""
+        raise NotImplementedError
+
+    def packing_tokens(self, text: str) -> int:
+        """What a text adds to the label of a window, at most."""
+        raise NotImplementedError
+
+    @property
+    def packing_room(self) -> int:
+        """What the texts of a window may add up to."""
+        raise NotImplementedError
 
     def window_s(self, duration_s: float, context: AudioContext) -> float:
         """Seconds that the network computes on for one utterance."""

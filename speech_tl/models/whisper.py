@@ -17,13 +17,10 @@ from transformers import (
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
-from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
+from speech_tl.models.base import Batch, DecodingOptions, linear_layers
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
-from speech_tl.text import nearest
-
-IGNORED = -100
-"""Label of a position that has no loss."""
+from speech_tl.models.whisper_text import IGNORED, TIMESTAMP_S, WhisperText
 
 TOKENS_WITHOUT_SPEECH, TOKENS_A_SECOND = 16, 25
 """An utterance may get 16 tokens and 25 more for each second of sound, above any speech even in characters: a decoder
@@ -36,13 +33,12 @@ SAVED_CONTEXT = "decoding_audio_context"
 """Key of config.json that says how an adapted model is decoded; plain transformers carries it along and ignores it."""
 
 
-class WhisperModel(AcousticModel):
+class WhisperModel(WhisperText):
     """A Whisper checkpoint, multilingual or English-only, 80 or 128 mel bins.
 
     Attributes:
-        trained_context, decoding_context: see `AcousticModel`; a checkpoint is decoded as its folder says, and one that
-            says nothing with all 30 s.
-        full_share: share of the training utterances that get 30 s although the context is trimmed.
+        decoding_context: see `AcousticModel`; a checkpoint is decoded as its folder says, and one that says nothing
+            with all 30 s.
     """
 
     family = "whisper"
@@ -57,67 +53,13 @@ class WhisperModel(AcousticModel):
         task: str = "transcribe",
     ) -> None:
         """Wrap a loaded network and set its language and task for labels and for generation."""
-        super().__init__(network, source, language, extractor.sampling_rate)
-        self.tokenizer, self.extractor, self.task = tokenizer, extractor, task
-        self.multilingual = bool(getattr(network.generation_config, "is_multilingual", True))
+        super().__init__(network, tokenizer, source, language, task, extractor.sampling_rate)
+        self.extractor, self.window_limit_s = extractor, float(extractor.chunk_length)
         self.full_frames = 2 * network.config.max_source_positions
         self.frames_a_second = extractor.sampling_rate // extractor.hop_length
-        self.longest_label = network.config.max_target_positions
-        self.end = network.config.eos_token_id
         self._silence_samples = extractor.n_fft + 2 * extractor.hop_length
         self.decoding_context = AudioContext.read(getattr(network.config, SAVED_CONTEXT, None))
-        self.full_share = 0.0
         network.model.encoder.__class__ = ShortContextEncoder
-        self._set_language(language)
-
-    def _set_language(self, language: str | None) -> None:
-        """Put language and task where generation looks for them today; forced_decoder_ids are the old way."""
-        settings = self.network.generation_config
-        settings.forced_decoder_ids = None
-        self.network.config.forced_decoder_ids = None
-        if not self.multilingual:
-            if language and _language_code(language, set(), self.source) != "en":
-                raise BadInput(
-                    f"model {self.source} writes English only, not language={language}; use a multilingual one"
-                )
-            self.language, self.prompt = "en", self._tokens("<|startoftranscript|>", "<|notimestamps|>")
-            return
-        codes = {token.strip("<|>") for token in getattr(settings, "lang_to_id", {})}
-        language = language or getattr(settings, "language", None)
-        self.language = language and _language_code(language, codes, self.source)
-        settings.task = self.task
-        if self.language:
-            settings.language = self.language
-        self.prompt = self._tokens(
-            "<|startoftranscript|>", f"<|{self.language or 'en'}|>", f"<|{self.task}|>", "<|notimestamps|>"
-        )
-
-    def _tokens(self, *names: str) -> list[int]:
-        return self.tokenizer.convert_tokens_to_ids(list(names))
-
-    # ---- text <-> labels
-
-    def encode(self, text: str) -> list[int]:
-        """Tokens of `text` with the leading space of Whisper's own training, and the end token."""
-        return [*self.tokenizer.encode(" " + text.strip(), add_special_tokens=False), self.end]
-
-    def unwritable(self, text: str) -> set[str]:
-        """None: byte-level tokens write anything."""
-        return set()
-
-    def label_problem(self, text: str, duration_s: float) -> str | None:
-        """Whisper's decoder has room for a fixed number of tokens, its prompt among them."""
-        needed = len(self.prompt) + len(self.encode(text))
-        if needed > self.longest_label:
-            return f"labels longer than Whisper's {self.longest_label} tokens ({needed})"
-        limit_s = self.extractor.chunk_length
-        return f"audio longer than Whisper's {limit_s} s window ({duration_s:.1f} s)" if duration_s > limit_s else None
-
-    def training_problem(self) -> str | None:
-        """A multilingual checkpoint writes the language token into every label: it must be the right one."""
-        if self.language is None:
-            return f"model {self.source} is multilingual: say which language it shall learn (model.language=en)"
-        return None
 
     # ---- waveform -> batch
 
@@ -144,8 +86,6 @@ class WhisperModel(AcousticModel):
         """`input_features` `(batch, mels, frames)` with `frames` `(batch,)` of each utterance's own and `silence`
         `(batch,)`, what follows them; with labels also `labels` and `decoder_input_ids` `(batch, tokens)`, and
         `whole_rows`, `trimmed_rows` (indices) where some rows are to get the 30 s.
-
-        Prompt tokens are given to the decoder and have no loss.
         """
         own = [min(f["mel"].shape[1], self.full_frames) for f in features]
         context = self.decoding_context if labels is None else self.trained_context
@@ -156,10 +96,7 @@ class WhisperModel(AcousticModel):
         batch = {"input_features": torch.from_numpy(inputs), "frames": torch.tensor(own)}
         batch["silence"] = torch.tensor([float(f["silence"]) for f in features])
         if labels is not None:
-            targets = [[IGNORED] * (len(self.prompt) - 1) + list(ids) for ids in labels]
-            given = [self.prompt + list(ids[:-1]) for ids in labels]
-            batch["labels"] = _pad(targets, IGNORED)
-            batch["decoder_input_ids"] = _pad(given, self.end)
+            batch |= self.targets(labels)
             whole = torch.tensor([bool(f.get("whole_window", False)) for f in features])
             if whole.any() and frames < self.full_frames:
                 batch["whole_rows"], batch["trimmed_rows"] = (flag.nonzero()[:, 0] for flag in (whole, ~whole))
@@ -288,6 +225,17 @@ class WhisperModel(AcousticModel):
         self.trained_context, self.full_share = AudioContext.wanted(option), full_share
         self.decoding_context = FULL
 
+    def set_packing(self, timestamp_share: float) -> None:
+        """Windows are filled instead of trimmed; without timestamp tokens the texts follow each other without them."""
+        if self.trained_context.at_least_s:
+            raise BadInput(
+                f"training.packing fills windows of {self.window_limit_s:g} s: leave model.audio_context at auto or "
+                f"full, not {self.trained_context.at_least_s:g}"
+            )
+        last = self.first_timestamp + round(self.window_limit_s / TIMESTAMP_S)
+        self.trained_context = FULL
+        self.timestamp_share = timestamp_share if last < self.network.config.vocab_size else 0.0
+
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Put a CTC head on the encoder: for the tokens of text, which come before the end token, and that one."""
         width = self.network.config.d_model
@@ -305,27 +253,3 @@ class WhisperModel(AcousticModel):
             self.network.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         self.extractor.save_pretrained(folder)
-
-
-def _pad(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
-    """`(batch, longest)` from rows of ids."""
-    tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
-    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
-
-
-def _language_code(language: str, codes: set[str], source: str) -> str:
-    """Whisper's code of a language given as code or name ("de", "german", "de-DE").
-
-    Raises:
-        BadInput: the checkpoint has no token for it; names the nearest one.
-    """
-    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
-
-    wanted = language.lower().split("-")[0].split("_")[0]
-    code = TO_LANGUAGE_CODE.get(wanted, wanted)
-    if codes and code not in codes:
-        hint = nearest(wanted, [*TO_LANGUAGE_CODE, *codes])
-        raise BadInput(
-            f"model {source} has no token for language={language}" + (f"; did you mean {hint}?" if hint else "")
-        )
-    return code

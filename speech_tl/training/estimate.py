@@ -7,13 +7,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 import transformers
 
-from speech_tl.data.batching import Collator, SimilarLengthBatches, SpeechDataset, batch_by_length
+from speech_tl.data.batching import Collator, SpeechDataset, batch_by_length
 from speech_tl.decoding import decode, loader_workers
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
+from speech_tl.training.batches import training_batches, training_dataset
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions, peak_learning_rate, resolved_precision
 from speech_tl.training.train import peak_memory_bytes, steps_of_epochs
@@ -22,9 +24,6 @@ if TYPE_CHECKING:
     from speech_tl.data.augment import Augmenter
     from speech_tl.data.manifest import Manifest
     from speech_tl.strategies.base import BaseStrategy
-
-Key = tuple[int, int]
-"""(index, epoch) of an utterance in a training batch."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,8 @@ def estimate(
     """
     transformers.set_seed(seed)
     chain = augmenter.chain("train", train, sample_rate=model.sample_rate, seed=seed)
-    dataset = SpeechDataset(train, model, with_labels=True, augment=chain, seed=seed)
-    batches = SimilarLengthBatches(train.durations_s().tolist(), options.batch_seconds, seed, stretch=dataset.stretch)
+    dataset = training_dataset(train, model, options, chain, seed)
+    batches = training_batches(dataset, model, options, seed)
     steps, per_epoch = _steps(len(batches), options)
     about = options.max_steps or steps_of_epochs(train.durations_s().tolist(), options)
     eval_steps = options.eval_steps or max(1, about // 10)
@@ -128,7 +127,7 @@ def _decoding_batch(model: AcousticModel, test: Manifest, decoding: DecodingOpti
 
 
 def _micro_batch_seconds(
-    model: AcousticModel, dataset: SpeechDataset, batches: list[list[Key]], options: TrainingOptions
+    model: AcousticModel, dataset: SpeechDataset, batches: list[list], options: TrainingOptions
 ) -> float:
     """Seconds for a usual batch, loading (as far as workers do not hide it) and learning."""
     if options.auxiliary_ctc:
@@ -136,7 +135,8 @@ def _micro_batch_seconds(
     if options.gradient_checkpointing:
         model.network.activation_checkpointing_enable({"use_reentrant": False})
     collator, step = Collator(model), _Step(model, options)
-    by_length = sorted(batches, key=lambda batch: _padded_seconds(batch, dataset.utterances))
+    durations_s = dataset.utterances.durations_s()
+    by_length = sorted(batches, key=lambda batch: _padded_seconds(batch, durations_s))
     middle = by_length[len(by_length) // 2]
     for batch in (by_length[-1], middle, middle):  # the first also warms up, and its time is not looked at
         started = time.perf_counter()
@@ -149,10 +149,10 @@ def _micro_batch_seconds(
     return max(learning_s, loading_s / workers) if workers else learning_s + loading_s
 
 
-def _padded_seconds(batch: list[Key], train: Manifest) -> float:
-    """Audio of a batch with its padding, in seconds."""
-    durations_s = train.select([index for index, _ in batch]).durations_s()
-    return float(len(batch) * durations_s.max())
+def _padded_seconds(batch: list, durations_s: np.ndarray) -> float:
+    """Audio of a batch with its padding, in seconds; its keys are utterances, or windows that several share."""
+    rows = [key if isinstance(key[0], tuple) else (key,) for key in batch]
+    return float(len(rows) * max(sum(durations_s[index] for index, _ in row) for row in rows))
 
 
 class _Step:

@@ -31,6 +31,10 @@ class TrainingOptions(BaseModel):
         weight_decay: how much weights shrink, as a share of the learning rate.
         max_grad_norm: gradients are clipped to this norm.
         batch_seconds: padded seconds of audio in one batch on one device; larger is faster until memory is full.
+        packing: for Whisper: fill 30 s windows with several short utterances each instead of trimming them, for a model
+            that shall keep its timestamps and its hold on long recordings. `model.full_context_share` of the utterances
+            keep a window of their own.
+        timestamp_share: share of the packed windows that are written with timestamps.
         gradient_accumulation_steps: batches for one step; the loss is a mean over all of them.
         precision: "auto" takes bf16 where GPU or CPU multiply in it, else float32.
         gradient_checkpointing: a third slower, far less memory.
@@ -55,6 +59,8 @@ class TrainingOptions(BaseModel):
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     batch_seconds: float = Field(40.0, gt=0)
+    packing: bool = False
+    timestamp_share: float = Field(0.5, ge=0, le=1)
     gradient_accumulation_steps: int = Field(1, ge=1)
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     gradient_checkpointing: bool = False

@@ -16,10 +16,12 @@ from speech_tl.data.augment import Augmenter
 from speech_tl.data.batching import SpeechDataset
 from speech_tl.decoding import decode, loader_workers
 from speech_tl.errors import BadInput
+from speech_tl.models.audio_context import WINDOW_S
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.scoring.wer import score
 from speech_tl.text import Normaliser
+from speech_tl.training.batches import training_dataset
 from speech_tl.training.interruption import Interruption
 from speech_tl.training.options import (
     TrainingOptions,
@@ -97,7 +99,7 @@ def train(
     callbacks = [interruption, *_callbacks(options, folder, facts, progress, bool(dev)), *_schedule(strategy, model)]
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
-    dataset = SpeechDataset(utterances, model, with_labels=True, augment=chain, seed=seed)
+    dataset = training_dataset(utterances, model, options, chain, seed)
     trainer = _trainer(model, dataset, scorer, options, folder, seed, facts, callbacks, strategy)
     checkpoint = _last_checkpoint(folder) if resume else None
     trainer.args.eval_on_start = bool(dev) and checkpoint is None
@@ -121,7 +123,7 @@ def _trainer(
     durations_s = dataset.utterances.durations_s().tolist()
     arguments = _arguments(model, options, folder, seed, durations_s, scorer is not None, strategy)
     rates = strategy.rates(model) if strategy else []
-    return AdaptationTrainer(model, arguments, dataset, durations_s, options, facts, scorer, callbacks, rates)
+    return AdaptationTrainer(model, arguments, dataset, options, facts, scorer, callbacks, rates)
 
 
 @contextmanager
@@ -178,7 +180,8 @@ def _dev_scorer(
 
 def steps_of_epochs(durations_s: Sequence[float], options: TrainingOptions) -> int:
     """About how many steps the epochs will take."""
-    per_step = options.batch_seconds * options.gradient_accumulation_steps
+    seconds = WINDOW_S * max(1, options.batch_seconds // WINDOW_S) if options.packing else options.batch_seconds
+    per_step = seconds * options.gradient_accumulation_steps
     return max(1, round(options.epochs * sum(durations_s) / per_step))
 
 

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from speech_tl.data.batching import Collator, SimilarLengthBatches, SpeechDataset
+from speech_tl.data.batching import Collator, SpeechDataset
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
+from speech_tl.training.batches import Batches, training_batches
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import TrainingFacts
@@ -36,16 +37,15 @@ class AdaptationTrainer(Trainer):
         acoustic: AcousticModel,
         args: TrainingArguments,
         dataset: SpeechDataset,
-        durations_s: list[float],
         options: TrainingOptions,
         facts: TrainingFacts,
         dev_scorer: DevScorer | None,
         callbacks: list | None = None,
         rates: Rates = (),
     ) -> None:
-        """`durations_s` are the dataset's, in order; `facts` collects what the run did; `rates` are a strategy's."""
+        """`facts` collects what the run did; `rates` are a strategy's."""
         self.acoustic, self.facts, self.dev_scorer = acoustic, facts, dev_scorer
-        self.durations_s, self.options, self.rates = durations_s, options, rates
+        self.options, self.rates = options, rates
         self._has_gradient = False
         super().__init__(
             model=acoustic.network,
@@ -65,12 +65,9 @@ class AdaptationTrainer(Trainer):
             self.optimizer = new_optimizer(network, self.options, self.args.learning_rate, self.rates)
         return super().create_optimizer(model)
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> SimilarLengthBatches:
+    def _get_train_sampler(self, train_dataset: Any = None) -> Batches:
         ranks, rank = self.args.world_size, self.args.process_index
-        stretch = self.train_dataset.stretch
-        return SimilarLengthBatches(
-            self.durations_s, self.options.batch_seconds, self.args.seed, ranks, rank, stretch=stretch
-        )
+        return training_batches(self.train_dataset, self.acoustic, self.options, self.args.seed, ranks, rank)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device

@@ -1,0 +1,158 @@
+"""What Whisper writes: language and prompt, labels of one utterance or of several in one window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import WhisperForConditionalGeneration, WhisperTokenizer
+
+from speech_tl.errors import BadInput
+from speech_tl.models.base import AcousticModel, Batch
+from speech_tl.text import nearest
+
+TIMESTAMP_S = 0.02
+"""Seconds from one timestamp token to the next."""
+
+IGNORED = -100
+"""Label of a position that has no loss."""
+
+
+class WhisperText(AcousticModel):
+    """The side of a Whisper that has to do with text.
+
+    Attributes:
+        prompt: tokens that the decoder is given: start, language and task where it has several, no timestamps.
+        end: token that ends a text.
+        longest_label: positions of the decoder, the prompt's among them.
+        first_timestamp: token of 0.00 s; those from here on are timestamps, 20 ms apart, if there are any.
+        timestamp_share: share of the packed windows whose target has timestamps.
+    """
+
+    timestamp_share: float = 0.0
+
+    def __init__(
+        self,
+        network: WhisperForConditionalGeneration,
+        tokenizer: WhisperTokenizer,
+        source: str,
+        language: str | None,
+        task: str,
+        sample_rate: int,
+    ) -> None:
+        """Set language and task for labels and for generation."""
+        super().__init__(network, source, language, sample_rate)
+        self.tokenizer, self.task = tokenizer, task
+        self.multilingual = bool(getattr(network.generation_config, "is_multilingual", True))
+        self.longest_label = network.config.max_target_positions
+        self.end = network.config.eos_token_id
+        self.first_timestamp = tokenizer.get_vocab().get("<|0.00|>", network.config.vocab_size)
+        self._set_language(language)
+
+    def _set_language(self, language: str | None) -> None:
+        """Put language and task where generation looks for them today; forced_decoder_ids are the old way."""
+        settings = self.network.generation_config
+        settings.forced_decoder_ids = None
+        self.network.config.forced_decoder_ids = None
+        if not self.multilingual:
+            if language and _language_code(language, set(), self.source) != "en":
+                raise BadInput(
+                    f"model {self.source} writes English only, not language={language}; use a multilingual one"
+                )
+            self.language, self.prompt = "en", self._tokens("<|startoftranscript|>", "<|notimestamps|>")
+            return
+        codes = {token.strip("<|>") for token in getattr(settings, "lang_to_id", {})}
+        language = language or getattr(settings, "language", None)
+        self.language = language and _language_code(language, codes, self.source)
+        settings.task = self.task
+        if self.language:
+            settings.language = self.language
+        self.prompt = self._tokens(
+            "<|startoftranscript|>", f"<|{self.language or 'en'}|>", f"<|{self.task}|>", "<|notimestamps|>"
+        )
+
+    def _tokens(self, *names: str) -> list[int]:
+        return self.tokenizer.convert_tokens_to_ids(list(names))
+
+    def encode(self, text: str) -> list[int]:
+        """Tokens of `text` with the leading space of Whisper's own training, and the end token."""
+        return [*self.tokenizer.encode(" " + text.strip(), add_special_tokens=False), self.end]
+
+    def targets(self, labels: Sequence[Sequence[int]]) -> Batch:
+        """`labels` and `decoder_input_ids` `(batch, tokens)` of rows of label ids.
+
+        Prompt tokens are given to the decoder and have no loss; "no timestamps" is not prompted where there are some.
+        """
+        prompts = [self.prompt if ids[0] < self.first_timestamp else self.prompt[:-1] for ids in labels]
+        rows = list(zip(prompts, labels, strict=True))
+        targets = [[IGNORED] * (len(prompt) - 1) + list(ids) for prompt, ids in rows]
+        given = [prompt + list(ids[:-1]) for prompt, ids in rows]
+        return {"labels": _pad(targets, IGNORED), "decoder_input_ids": _pad(given, self.end)}
+
+    def packed_labels(self, texts: Sequence[str], ends_s: Sequence[float], rng: np.random.Generator) -> list[int]:
+        """The texts one after the other, and the end token.
+
+        For `timestamp_share` of the windows each text stands between the times at which it begins and ends, as Whisper
+        writes segments.
+        """
+        written = [self.encode(text)[:-1] for text in texts]
+        if rng.random() < self.timestamp_share:
+            times = [self.first_timestamp + round(end_s / TIMESTAMP_S) for end_s in [0.0, *ends_s]]
+            written = [[times[i], *ids, times[i + 1]] for i, ids in enumerate(written)]
+        return [*chain.from_iterable(written), self.end]
+
+    def packing_tokens(self, text: str) -> int:
+        """The text's tokens and two timestamps."""
+        return len(self.encode(text)) + 1
+
+    @property
+    def packing_room(self) -> int:
+        """What prompt and end token leave of the decoder's positions."""
+        return self.longest_label - len(self.prompt) - 1
+
+    def unwritable(self, text: str) -> set[str]:
+        """None: byte-level tokens write anything."""
+        return set()
+
+    def label_problem(self, text: str, duration_s: float) -> str | None:
+        """Whisper's decoder has room for a fixed number of tokens, its prompt among them."""
+        needed = len(self.prompt) + len(self.encode(text))
+        if needed > self.longest_label:
+            return f"labels longer than Whisper's {self.longest_label} tokens ({needed})"
+        limit_s = self.window_limit_s
+        return (
+            f"audio longer than Whisper's {limit_s:g} s window ({duration_s:.1f} s)" if duration_s > limit_s else None
+        )
+
+    def training_problem(self) -> str | None:
+        """A multilingual checkpoint writes the language token into every label: it must be the right one."""
+        if self.language is None:
+            return f"model {self.source} is multilingual: say which language it shall learn (model.language=en)"
+        return None
+
+
+def _pad(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
+    """`(batch, longest)` from rows of ids."""
+    tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
+    return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
+
+
+def _language_code(language: str, codes: set[str], source: str) -> str:
+    """Whisper's code of a language given as code or name ("de", "german", "de-DE").
+
+    Raises:
+        BadInput: the checkpoint has no token for it; names the nearest one.
+    """
+    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
+
+    wanted = language.lower().split("-")[0].split("_")[0]
+    code = TO_LANGUAGE_CODE.get(wanted, wanted)
+    if codes and code not in codes:
+        hint = nearest(wanted, [*TO_LANGUAGE_CODE, *codes])
+        raise BadInput(
+            f"model {source} has no token for language={language}" + (f"; did you mean {hint}?" if hint else "")
+        )
+    return code
