@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from speech_tl.audio.readers import (
     reason,
 )
 from speech_tl.errors import AudioError, BadInput
+from speech_tl.text import replacing
 
 __all__ = [
     "SILENCE_PEAK",
@@ -128,16 +128,8 @@ def save_audio(path: str | os.PathLike, waveform: np.ndarray, sample_rate: int) 
     suffix = path.suffix.lower()
     if suffix not in _WRITABLE:
         raise BadInput(f"{path}: cannot write '{suffix}' audio; use one of {' '.join(_WRITABLE)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=suffix)
-    os.close(handle)
-    try:
+    with replacing(path) as temporary:
         _encode(temporary, np.asarray(waveform, dtype=np.float32), sample_rate, suffix)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
     return path
 
 
@@ -196,7 +188,7 @@ def _resample(waveform: np.ndarray, rate: int, wanted_rate: int) -> np.ndarray:
     return soxr.resample(waveform, rate, wanted_rate).astype(np.float32, copy=False)
 
 
-def _encode(path: str, waveform: np.ndarray, sample_rate: int, suffix: str) -> None:
+def _encode(path: Path, waveform: np.ndarray, sample_rate: int, suffix: str) -> None:
     subtype = "OPUS" if suffix == ".opus" else None
     with soundfile.SoundFile(path, "w", sample_rate, 1, subtype, format=_WRITABLE[suffix]) as file:
         for first in range(0, len(waveform), sample_rate):  # libvorbis overflows its stack on one very long write

@@ -86,16 +86,26 @@ def read_rows(folder: str | Path, required: Sequence[str]) -> list[dict[str, Any
 
 
 def _row(line: str, where: str, required: Sequence[str]) -> dict[str, Any]:
-    """One line's object."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        raise BadInput(f"{where}: not a JSON object; is the file complete?") from None
-    if not isinstance(row, dict):
-        raise BadInput(f"{where}: expected a JSON object, one an utterance")
+    """One line's object, with the keys it must have."""
+    row = json_object(line, where)
     missing = [key for key in required if key not in row]
     if missing:
         raise BadInput(f"{where}: lacks {', '.join(missing)}; expected the keys {', '.join(required)}")
+    return row
+
+
+def json_object(line: str, where: str) -> dict[str, Any]:
+    """The object that a line of JSONL holds.
+
+    Raises:
+        BadInput: it is none; `where` names the place.
+    """
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise BadInput(f"{where}: not JSON ({error}); expected one object a line, is the file complete?") from None
+    if not isinstance(row, dict):
+        raise BadInput(f"{where}: expected a JSON object, one an utterance")
     return row
 
 

@@ -42,12 +42,10 @@ def read_trn(path: str | Path) -> list[Utterance]:
     Raises:
         BadInput: a line of another form, an id a second time, or alternatives `{a / b}`, which are not read.
     """
-    found = []
-    for where, line in _lines(path):
-        parts = _TRANSCRIPT.fullmatch(line)
-        if parts is None:
-            raise BadInput(f"{where}: expected the words and then the utterance's id in parentheses")
-        found.append(Utterance(parts["id"], "", parts["text"].strip(), columns=_speaker_of(parts["id"])))
+    found = [
+        Utterance(parts["id"], "", parts["text"].strip(), columns=_speaker_of(parts["id"]))
+        for _, parts in _parsed(path, _TRANSCRIPT, "the words and then the utterance's id in parentheses")
+    ]
     _no_id_twice(found, path)
     return found
 
@@ -61,10 +59,7 @@ def read_stm(path: str | Path) -> list[Utterance]:
         BadInput: a line of another form, a segment a second time, or alternatives `{a / b}`, which are not read.
     """
     found = []
-    for where, line in _lines(path):
-        parts = _SEGMENT.fullmatch(line)
-        if parts is None:
-            raise BadInput(f"{where}: expected file, channel, speaker, start, end and the words")
+    for where, parts in _parsed(path, _SEGMENT, "file, channel, speaker, start, end and the words"):
         file, channel, speaker, start, end, labels, text = parts.groups()
         start_s, end_s = _seconds(start, "start", where), _seconds(end, "end", where)
         if end_s < start_s:
@@ -155,6 +150,15 @@ def _recording(segment: Utterance) -> Recording:
 def _end_s(segment: Utterance) -> float:
     """Where a segment ends, in seconds; a whole file has no end that a word could lie behind."""
     return float("inf") if segment.end_s is None else segment.end_s
+
+
+def _parsed(path: str | Path, form: re.Pattern[str], expected: str) -> Iterator[tuple[str, re.Match[str]]]:
+    """The lines by their parts, each with its place; all must be of one form."""
+    for where, line in _lines(path):
+        parts = form.fullmatch(line)
+        if parts is None:
+            raise BadInput(f"{where}: expected {expected}")
+        yield where, parts
 
 
 def _lines(path: str | Path) -> Iterator[tuple[str, str]]:

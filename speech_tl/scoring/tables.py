@@ -11,6 +11,7 @@ from typing import Any
 
 from speech_tl.data.manifest import Utterance
 from speech_tl.errors import BadInput
+from speech_tl.scoring.files import json_object
 from speech_tl.scoring.wer import KEYS
 from speech_tl.text import read_text
 
@@ -138,13 +139,6 @@ def _header(cells: Sequence[str], separator: str, path: str | Path) -> list[str]
 def _json_rows(path: str | Path) -> Iterator[Row]:
     """Rows of a file of JSON objects, one a line."""
     for number, line in enumerate(read_text(path).split("\n"), 1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        try:
-            cells = json.loads(line)
-        except ValueError as error:
-            raise BadInput(f"{where}: not JSON ({error}); expected one object a line") from None
-        if not isinstance(cells, dict):
-            raise BadInput(f"{where}: expected a JSON object, one an utterance")
-        yield where, cells
+        if line.strip():
+            where = f"{path}, line {number}"
+            yield where, json_object(line, where)

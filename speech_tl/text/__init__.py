@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speech_tl.text.files import read_text, require_writable, write_atomically
+from speech_tl.text.files import read_text, replacing, require_writable, write_atomically
 from speech_tl.text.languages import default_normaliser, leading_rate
 from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser
 from speech_tl.text.spelling import nearest
@@ -18,6 +18,7 @@ __all__ = [
     "leading_rate",
     "nearest",
     "read_text",
+    "replacing",
     "require_writable",
     "write_atomically",
 ]
