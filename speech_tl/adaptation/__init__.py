@@ -18,7 +18,7 @@ from speech_tl.reporting.page import build_report, write_report
 from speech_tl.reporting.plan import plan_text
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import get_normaliser
+from speech_tl.text import get_normaliser, leading_rate
 from speech_tl.training.estimate import estimate
 from speech_tl.training.run_folder import BYTES_A_PARAMETER, RunFolder
 from speech_tl.training.train import TrainingResult, train
@@ -152,6 +152,7 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
             augmenter=data.augmenter,
             decoding=recipe.decoding,
             normaliser=normaliser,
+            rate=leading_rate(data.language or model.language, data.normaliser),
             strategy=recipe.strategy,
             resume=run.resumed,
             progress=show,

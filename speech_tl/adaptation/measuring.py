@@ -130,7 +130,8 @@ class Bench:
                 model, utterances, normaliser, decoding, facts, update, augment=augment, seed=seed
             )
         evaluation.model |= described
-        wer = evaluation.score.wer
-        told = f"WER {wer:.1%} ({evaluation.normaliser})" if wer is not None else "no words"
+        rate = evaluation.rate
+        figure = getattr(evaluation.score, rate)
+        told = f"{rate.upper()} {figure:.1%} ({evaluation.normaliser})" if figure is not None else "no words"
         self.screen.line(f"{title}: {told}")
         return evaluation

@@ -24,7 +24,8 @@ class GuardOptions(BaseModel):
         split: which split; None, or a manifest without splits, means every row.
         where: keep rows with these values, e.g. {accent: us}.
         utterances: at most so many, drawn with `data.split_seed`.
-        limit: how much the WER may rise before it is a warning, absolute: 0.02 is two percentage points.
+        limit: how much the WER (the CER, for languages without spaces) may rise before it is a warning, absolute:
+            0.02 is two percentage points.
         normaliser: None takes the recipe's for the same language, else the language's default.
         language: of the speech; None takes the manifest's when all rows agree, else the target's.
     """
@@ -49,7 +50,7 @@ class Guard:
         utterances: usable rows, all with text and a duration.
         language: of its speech, as far as known.
         normaliser: name of what its WERs are measured with.
-        limit: by how much the WER may rise, as a fraction.
+        limit: by how much the leading error rate may rise, as a fraction.
         facts: for its summaries: source, split, fingerprint, counts.
         excluded: rows set aside.
         set_to: language that a model which writes several is set to while it decodes this; None is the target's.

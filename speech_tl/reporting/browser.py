@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from speech_tl.reporting.clips import AudioMode, clip_addresses
-from speech_tl.scoring.alignment import Chunk, chunks_of_all
+from speech_tl.scoring.alignment import SPACE, UNITS, Chunk, chunks_of_all
 from speech_tl.scoring.wer import Evaluation, ScoredUtterance
+from speech_tl.text import Rate
 
 MOST_BYTES = 700_000  # of utterances in a page, sound aside; the rest stay in utterances.jsonl
 
@@ -41,7 +42,7 @@ def browser_of(
     columns: Sequence[str] = (),
     audio: AudioMode = "none",
     folder: Path | None = None,
-    unit: str = "word",
+    rate: Rate = "wer",
 ) -> Browser:
     """Both evaluations side by side, an utterance a row.
 
@@ -49,21 +50,22 @@ def browser_of(
         before, after: of the same utterances in the same order (`speech_tl.scoring.pairing.pair` sees to that).
         columns: of the manifest, to be shown and searched.
         audio, folder: as `speech_tl.reporting.clips.clip_addresses` takes them.
-        unit: "word" or "character": what is aligned.
+        rate: which one leads: what is aligned are words, or characters where it is the CER.
     """
     shown = [name for name in dict.fromkeys(columns) if name != "speaker"]
-    said = [_units(utterance.reference, unit) for utterance in before.utterances]
-    edits = [_all_edits(said, side, unit) for side in (before, after)]
+    edits = [_all_edits(side, rate) for side in (before, after)]
     rows = [
-        _row(utterance, text, shown, sides)
-        for utterance, text, *sides in zip(before.utterances, said, *edits, strict=True)
+        _row(utterance, _units(utterance.reference, rate), shown, sides)
+        for utterance, *sides in zip(before.utterances, *edits, strict=True)
     ]
     order = by_change([error_count(row[7]) - error_count(row[6]) for row in rows])
     kept = _fitting(rows, order)
     sound = clip_addresses(before.utterances, [index for index in order if index in kept], audio, folder)
     for index, address in sound.items():
         rows[index][8] = address
-    return Browser([rows[i] for i in sorted(kept)], shown, len(rows) - len(kept), len(sound), unit)
+    return Browser(
+        [rows[i] for i in sorted(kept)], shown, len(rows) - len(kept), len(sound), UNITS[rate].removesuffix("s")
+    )
 
 
 def by_change(changes: Sequence[int]) -> list[int]:
@@ -100,10 +102,10 @@ def error_count(edits: Sequence[Edit]) -> int:
     return sum(len(heard) if isinstance(heard, list) else 1 for _, heard in edits)
 
 
-def _all_edits(said: Sequence[str], side: Evaluation, unit: str) -> list[list[Edit]]:
+def _all_edits(side: Evaluation, rate: Rate) -> list[list[Edit]]:
     """The edits of every utterance of one side."""
-    heard = [_units(utterance.hypothesis, unit) for utterance in side.utterances]
-    return [edits_of(chunks) for chunks in chunks_of_all(said, heard)]
+    texts = [[utterance.reference for utterance in side.utterances], [u.hypothesis for u in side.utterances]]
+    return [edits_of(chunks) for chunks in chunks_of_all(*texts, rate)]
 
 
 def _row(utterance: ScoredUtterance, said: str, columns: Sequence[str], edits: Sequence[list[Edit]]) -> list[Any]:
@@ -113,9 +115,9 @@ def _row(utterance: ScoredUtterance, said: str, columns: Sequence[str], edits: S
     return [utterance.id, utterance.speaker or "", values, seconds, said, len(said.split()), *edits, None]
 
 
-def _units(text: str, unit: str) -> str:
-    """Text as the alignment takes it: words, or characters, with a space between them."""
-    return text if unit == "word" else " ".join(text.replace(" ", ""))
+def _units(text: str, rate: Rate) -> str:
+    """Text as it is shown: words, or characters, with a space between them."""
+    return text if rate == "wer" else " ".join(text.replace(" ", SPACE))
 
 
 def _fitting(rows: Sequence[list[Any]], order: Sequence[int]) -> set[int]:

@@ -14,6 +14,8 @@ from speech_tl.reporting.browser import Browser, browser_of
 from speech_tl.reporting.clips import AudioMode
 from speech_tl.reporting.ladder import ladder_section
 from speech_tl.reporting.plots import interval_plot
+from speech_tl.scoring.alignment import UNITS
+from speech_tl.scoring.groups import SMALL_GROUP
 from speech_tl.scoring.pairing import pair
 from speech_tl.scoring.wer import Evaluation
 
@@ -36,7 +38,7 @@ def html_page(
     Args:
         report: from `build_report`; keys that older reports lack leave their parts out.
         before, after: for the speakers and the browser of utterances; without both, the page leaves them out.
-        log: entries of training/log.jsonl with `step` and `loss` or `dev_wer`.
+        log: entries of training/log.jsonl with `step` and `loss`, `dev_wer` or `dev_cer`.
         audio: "embed" puts at most 40 clips into the page, "link" points at the files, "none" leaves sound out.
         folder: where the page will lie, for links.
     """
@@ -48,26 +50,27 @@ def html_page(
     )
     if before is not None and after is not None:
         after = pair(before, after)
-    change, rate = report["target"]["wer_change"], sections.rate_of(report)
-    browser = _browser(report, before, after, audio, folder, "character" if rate == "cer" else "word")
+    change, rate = words.leading(report["target"]), words.rate_of(report["target"])
+    browser = _browser(report, before, after, audio, folder)
     style, script = (_own(name) for name in ("page.css", "page.js"))
     return environment.get_template("report.html").render(
         report=report,
         words=words,
         rate=rate,
         change=change,
-        change_plot=interval_plot(change) if change["ci95"] else None,
+        change_plot=interval_plot(change, rate) if change["ci95"] else None,
         test_line=sections.test_line(report, after),
         effort=sections.effort_lines(report),
         ladder=ladder_section(report, rate),
-        guard_plot=sections.guard_plot(report),
+        guard_plots=sections.guard_plots(report),
         groups=sections.group_sections(report),
-        speakers=sections.speaker_section(before, after),
+        speakers=sections.speaker_section(before, after, rate),
         errors=sections.error_section(report),
-        curves=sections.curves(log),
+        curves=sections.curves(log, rate),
         facts=words.training_facts(report["training"]),
         leaks=words.leak_lines(report.get("leaks")),
-        small=sections.SMALL_GROUP_WORDS,
+        units=UNITS[rate],
+        small=SMALL_GROUP[rate],
         browser=browser,
         browser_data=_as_json(browser) if browser else None,
         style=style,
@@ -82,12 +85,11 @@ def _browser(
     after: Evaluation | None,
     audio: AudioMode,
     folder: Path | None,
-    unit: str,
 ) -> Browser | None:
     """The utterances with the columns that the report groups by; None without both evaluations."""
     if before is None or after is None:
         return None
-    return browser_of(before, after, list(report["groups"]), audio, folder, unit)
+    return browser_of(before, after, list(report["groups"]), audio, folder, words.rate_of(report["target"]))
 
 
 def _own(name: str) -> Markup:

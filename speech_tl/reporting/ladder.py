@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.reporting.plots import LadderPoint, ladder_plot
+from speech_tl.text import Rate
 
 if TYPE_CHECKING:
     from speech_tl.data.augment import Ladder
@@ -48,7 +49,7 @@ def ladder_figures(ladder: Climbed | None, figures: Figures) -> dict[str, Any] |
     return {**ladder.facts, "rungs": rungs}
 
 
-def ladder_section(report: Mapping[str, Any], rate: str = "wer") -> dict[str, Any] | None:
+def ladder_section(report: Mapping[str, Any], rate: Rate = "wer") -> dict[str, Any] | None:
     """What the page shows: the plot, the rungs and what was heard; None without a ladder."""
     ladder = report.get("ladder")
     if not ladder:

@@ -7,7 +7,8 @@ from typing import Any
 
 from speech_tl.reporting import words
 from speech_tl.reporting.ladder import heard_lines
-from speech_tl.reporting.sections import rate_of
+from speech_tl.scoring.alignment import UNITS
+from speech_tl.text import Rate
 
 GROUPS_SHOWN = 12
 WORDS_SHOWN = 6
@@ -21,7 +22,7 @@ def markdown_page(report: Mapping[str, Any]) -> str:
     Keys that older reports lack leave their parts out.
     """
     target = report["target"]
-    change = target["wer_change"]
+    change, rate = words.leading(target), words.rate_of(target)
     tests = words.tests_lines({**change, "p_value": None})  # the bootstrap's p stands in the line of the change
     parts = [
         f"# {escaped(words.recipe_name(report))}",
@@ -30,13 +31,13 @@ def markdown_page(report: Mapping[str, Any]) -> str:
         escaped(words.guards_verdict(report["guards"])) if report["training"] or report["guards"] else "",
         "\n".join(f"> {escaped(note)}" for note in report.get("notes", [])),
         scores_table(target),
-        _ladder(report.get("ladder")),
+        _ladder(report.get("ladder"), rate),
         _guards(report["guards"]),
         *(
-            _group(column, values, (report.get("gaps") or {}).get(column))
+            _group(column, values, (report.get("gaps") or {}).get(column), rate)
             for column, values in report["groups"].items()
         ),
-        _errors(report.get("errors") or {}),
+        _errors(report.get("errors") or {}, rate),
         _training(report["training"]),
         folded("Conditions", _conditions(report)),
     ]
@@ -45,8 +46,8 @@ def markdown_page(report: Mapping[str, Any]) -> str:
 
 def headline(report: Mapping[str, Any]) -> str:
     """The leading rate before and after: "WER 25.0 % → 20.0 %"; of a language without spaces the CER comes first."""
-    target, rate = report["target"], rate_of(report)
-    rates = [rate, "wer"] if rate != "wer" else ["wer"]
+    target = report["target"]
+    rates = list(dict.fromkeys([words.rate_of(target), "wer"]))
     told = [f"{name.upper()} {' → '.join(words.percent(target[side][name]) for side in SIDES)}" for name in rates]
     return ", ".join(told)
 
@@ -72,54 +73,62 @@ def folded(title: str, content: str) -> str:
 
 def scores_table(target: Mapping[str, Any]) -> str:
     """The main table: both scores and by how much they differ."""
-    before, after = sides = [target[side] for side in SIDES]
-    intervals = [f"{words.percent(side['wer'])} ({words.interval(side['ci95'])})" for side in sides]
-    rows = [["WER (95 % interval)", *intervals, words.change_of(before, after)]]
-    rows.append(["CER", *(words.percent(side["cer"]) for side in sides), words.change_of(before, after, "cer")])
+    sides, rate = [target[side] for side in SIDES], words.rate_of(target)
+    other = words.OTHER[rate]
+    intervals = [f"{words.percent(side[rate])} ({words.interval(words.ci95(side, rate))})" for side in sides]
+    rows = [[f"{rate.upper()} (95 % interval)", *intervals, words.change_of(*sides, rate)]]
+    rows.append([other.upper(), *(words.percent(side[other]) for side in sides), words.change_of(*sides, other)])
     if all(side.get("raw") for side in sides):
         written = [side["raw"] for side in sides]
-        rates = [words.percent(raw["wer"]) for raw in written]
-        rows.append(["WER of the text as written", *rates, words.change_of(*written)])
+        rates = [words.percent(raw[rate]) for raw in written]
+        rows.append([f"{rate.upper()} of the text as written", *rates, words.change_of(*written, rate)])
+    counts = [words.edits(side, rate) for side in sides]
     for name in ("substitutions", "deletions", "insertions"):
-        counts = [words.count(side[name]) for side in sides]
-        rows.append([name, *counts, words.count_change(before, after, name)])
-    for name in ("words", "utterances"):
-        rows.append([name, *(words.count(side[name]) for side in sides), ""])
+        rows.append([name, *(words.count(side[name]) for side in counts), words.count_change(*counts, name)])
+    rows.append([UNITS[rate], *(words.count(words.units(side, rate)) for side in sides), ""])
+    rows.append(["utterances", *(words.count(side["utterances"]) for side in sides), ""])
     return table(["", "before", "after", "change"], rows)
 
 
 def guards_table(guards: Mapping[str, Any]) -> str:
     """What the adaptation cost elsewhere, test set by test set."""
-    rows = [
-        [
-            escaped(name),
-            *(words.percent(guard[side]["wer"]) for side in SIDES),
-            _with_interval(guard["wer_change"]),
-            words.points(guard.get("limit")),
-            f"`{guard['normaliser']}`" if guard.get("normaliser") else words.NOTHING,
-            f"**beyond its limit**, {words.verdict(guard['wer_change'])}"
-            if guard.get("exceeded")
-            else words.verdict(guard["wer_change"]),
-        ]
-        for name, guard in guards.items()
+    rates = {words.rate_of(guard) for guard in guards.values()}
+    shared = f"{min(rates).upper()} before" if len(rates) == 1 else "before"
+    rows = [_guard(name, guard, named=len(rates) > 1) for name, guard in guards.items()]
+    return table(["test set", shared, "after", "points (95 % interval)", "limit", "normaliser", ""], rows)
+
+
+def _guard(name: str, guard: Mapping[str, Any], named: bool) -> list[str]:
+    """One guard's row; its rate is `named` where not all guards have the same one."""
+    rate, change = words.rate_of(guard), words.leading(guard)
+    prefix = f"{rate.upper()} " if named else ""
+    verdict = words.verdict(change)
+    return [
+        escaped(name),
+        *(prefix + words.percent(guard[side][rate]) for side in SIDES),
+        _with_interval(change),
+        words.points(guard.get("limit")),
+        f"`{guard['normaliser']}`" if guard.get("normaliser") else words.NOTHING,
+        f"**beyond its limit**, {verdict}" if guard.get("exceeded") else verdict,
     ]
-    return table(["test set", "WER before", "after", "points (95 % interval)", "limit", "normaliser", ""], rows)
 
 
-def _ladder(ladder: Mapping[str, Any] | None) -> str:
+def _ladder(ladder: Mapping[str, Any] | None, rate: Rate) -> str:
     """Error rates from clean speech to the loudest noise."""
     if not ladder:
         return ""
+    other = words.OTHER[rate]
     rows = [
         [
             escaped(rung["name"]),
-            *(words.percent(rung[side]["wer"]) for side in SIDES),
-            _with_interval(rung["wer_change"]),
-            *(words.percent(rung[side]["cer"]) for side in SIDES),
+            *(words.percent(rung[side][rate]) for side in SIDES),
+            _with_interval(words.leading(rung)),
+            *(words.percent(rung[side][other]) for side in SIDES),
         ]
         for rung in ladder["rungs"]
     ]
-    headings = ["speech over noise", "WER before", "after", "points (95 % interval)", "CER before", "after"]
+    headings = ["speech over noise", f"{rate.upper()} before", "after", "points (95 % interval)"]
+    headings += [f"{other.upper()} before", "after"]
     return "\n\n".join(["## In noise", escaped(" ".join(heard_lines(ladder))), table(headings, rows)])
 
 
@@ -128,15 +137,15 @@ def _guards(guards: Mapping[str, Any]) -> str:
     return "## Guards\n\n" + guards_table(guards) if guards else ""
 
 
-def _group(column: str, values: Mapping[str, Any], gap: Mapping[str, Any] | None) -> str:
+def _group(column: str, values: Mapping[str, Any], gap: Mapping[str, Any] | None, rate: Rate) -> str:
     """One column's groups, the largest ones where there are many, and how far the best and the worst are apart."""
-    largest = sorted(values, key=lambda value: -values[value]["words"])[:GROUPS_SHOWN]
+    largest = sorted(values, key=lambda value: -words.units(values[value]["before"], rate))[:GROUPS_SHOWN]
     rows = [
         [
             escaped(value) + (" (too small to judge)" if found.get("small") else ""),
-            *(words.percent(found[side]["wer"]) for side in SIDES),
-            _with_interval(found["change"]) if "change" in found else words.change_of(found["before"], found["after"]),
-            words.count(found["words"]),
+            *(words.percent(found[side][rate]) for side in SIDES),
+            _with_interval(found["change"]) if "change" in found else words.change_of(*(found[s] for s in SIDES), rate),
+            words.count(words.units(found["before"], rate)),
         ]
         for value, found in values.items()
         if value in largest
@@ -144,19 +153,21 @@ def _group(column: str, values: Mapping[str, Any], gap: Mapping[str, Any] | None
     parts = [
         f"## By {escaped(column)}",
         escaped(words.gap_line(gap)),
-        table([escaped(column), "WER before", "after", "points (95 % interval)", "words"], rows),
+        table([escaped(column), f"{rate.upper()} before", "after", "points (95 % interval)", UNITS[rate]], rows),
     ]
     if left := len(values) - len(largest):
         parts.append(f"{left} smaller groups are in report.json and report.html.")
     return "\n\n".join(part for part in parts if part)
 
 
-def _errors(errors: Mapping[str, Any]) -> str:
+def _errors(errors: Mapping[str, Any], rate: Rate) -> str:
     """The kinds of error in a few lines: words that were won and lost, confusions, what no speech explains."""
     lines = []
-    for name, told in (("fixed", "words fixed"), ("broken", "words broken")):
+    for name in ("fixed", "broken"):
         if counted := errors.get(name):
-            lines.append(f"- {told}: " + ", ".join(f"{_cut(word)} {n}" for word, n in counted[:WORDS_SHOWN]))
+            lines.append(
+                f"- {UNITS[rate]} {name}: " + ", ".join(f"{_cut(word)} {n}" for word, n in counted[:WORDS_SHOWN])
+            )
     for side in SIDES:
         if confused := (errors.get("confusions") or {}).get(side):
             pairs = [f"{_cut(said)} → {_cut(heard)} {n}" for said, heard, n in confused[:WORDS_SHOWN]]

@@ -107,7 +107,7 @@ def _language(report: Mapping[str, Any]) -> str | None:
 def _body(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
     """The card's parts."""
     target = report["target"]
-    change = target["wer_change"]
+    change = words.leading(target)
     source = place_name(report["model"].get("source"))
     revision = report["model"].get("revision")
     begun = f"adapted from `{source}`{f' (revision `{revision}`)' if revision else ''}"
@@ -121,7 +121,7 @@ def _body(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
         f"{words.verdict(change)}.",
         "## Results",
         scores_table(target),
-        f"Change of the WER: {words.change_line(change)}; {change['method']}. "
+        f"Change of the {words.rate_of(target).upper()}: {words.change_line(change)}; {change['method']}. "
         f"Normaliser of references and of both models: `{report['normaliser']}` "
         f"(rules `{report.get('normaliser_hash', 'unknown')}`). Decoding: {escaped(words.short(report['decoding']))}.",
         "## Elsewhere",

@@ -12,15 +12,15 @@ from speech_tl.reporting.guards import LIMIT, guard_warnings, judged
 from speech_tl.reporting.html import html_page
 from speech_tl.reporting.ladder import Climbed, ladder_figures
 from speech_tl.reporting.markdown import markdown_page
-from speech_tl.reporting.sections import rate_of as leading_rate_of
+from speech_tl.reporting.plots import KINDS
+from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.files import plain, write_json
 from speech_tl.scoring.groups import compare_groups, gap, group
 from speech_tl.scoring.kinds import error_kinds
 from speech_tl.scoring.pairing import differing_conditions, pair
-from speech_tl.scoring.ranking import rate_of
-from speech_tl.scoring.significance import change_interval
+from speech_tl.scoring.significance import bootstrap_change, change_interval
 from speech_tl.scoring.wer import Evaluation, Score
-from speech_tl.text import write_atomically
+from speech_tl.text import Rate, leading_rate, write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,7 +62,7 @@ def build_report(
         recipe: its name, or the whole resolved recipe (with the key `name`).
         before, after: the test set by the untouched and the adapted model.
         guards: other test sets before and after, by name.
-        guard_limits: by how much the WER of a guard may rise (a fraction), by name; `LIMIT` where there is none.
+        guard_limits: by how much the leading rate of a guard may rise (a fraction), by name; else `LIMIT`.
         ladder: the test set in noise, before and after.
         leaks: what train and test share, from `data.leaks.find_leaks`; None where nobody knows.
         by: manifest columns to report by group.
@@ -73,39 +73,52 @@ def build_report(
         seed: of the bootstrap.
 
     Returns:
-        The report: plain values only, in the contract's order.
+        The report: plain values only, the contract's keys and more.
 
     Raises:
         BadInput: before and after were not measured on the same words, or a group's column does not exist.
     """
     after = pair(before, after)
-    limits = guard_limits or {}
-    price = {
-        name: judged(_before_after(*sides, seed), limits.get(name, LIMIT)) | _rules(sides[1])
-        for name, sides in (guards or {}).items()
-    }
-    groups = {column: compare_groups(before.utterances, after.utterances, column, seed) for column in by}
-    known = dict.fromkeys(TRAINING) if training else {}
+    facts = {**after.data, **(data or {})}
+    rate = leading_rate(facts.get("language") or after.model.get("language"), after.normaliser)
+    price = _price(guards or {}, guard_limits or {}, seed)
     return plain(
         {
             "recipe": recipe,
-            "target": _before_after(before, after, seed),
+            "target": _before_after(before, after, seed, rate),
             "guards": price,
-            "groups": groups,
-            "gaps": {column: gap(found) for column, found in groups.items()},
-            "ladder": ladder_figures(ladder, lambda *sides: _before_after(*sides, seed)),
-            "errors": error_kinds(before.utterances, after.utterances),
-            "training": {**known, **(training or {})},
+            **_details(before, after, by, seed, rate),
+            "ladder": ladder_figures(ladder, lambda *sides: _before_after(*sides, seed, rate)),
+            "training": {**(dict.fromkeys(TRAINING) if training else {}), **(training or {})},
             "model": dict(model) if model is not None else after.model,
             "decoding": after.decoding,
             **_rules(after),
-            "data": {**after.data, **(data or {})},
+            "data": facts,
             "leaks": None if leaks is None else dict(leaks),
             "conditions": _conditions({"": (before, after), **(guards or {})}),
             "notes": list(dict.fromkeys([*guard_warnings(price), *notes, *_own_notes(after)])),
             "versions": after.versions,
         }
     )
+
+
+def _details(before: Evaluation, after: Evaluation, by: Sequence[str], seed: int, rate: Rate) -> dict[str, Any]:
+    """For whom, and what kind of errors."""
+    sides = before.utterances, after.utterances
+    groups = {column: compare_groups(*sides, column, seed, rate) for column in by}
+    return {
+        "groups": groups,
+        "gaps": {column: gap(found, rate) for column, found in groups.items()},
+        "errors": error_kinds(*sides, rate),
+    }
+
+
+def _price(guards: Mapping[str, Pair], limits: Mapping[str, float], seed: int) -> dict[str, dict[str, Any]]:
+    """Every guard with its verdict; the rate that leads is its own language's."""
+    return {
+        name: judged(_before_after(*sides, seed, sides[1].rate), limits.get(name, LIMIT)) | _rules(sides[1])
+        for name, sides in guards.items()
+    }
 
 
 def write_report(
@@ -138,7 +151,7 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
     from rich.table import Table
 
     target = report["target"]
-    change = target["wer_change"]
+    change = words.leading(target)
     table = Table(
         title=escape(words.recipe_name(report)),
         caption=f"{words.change_line(change)}\n{words.verdict(change)}\nnormaliser {report['normaliser']}",
@@ -146,11 +159,13 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
     )
     for heading in ("", "before", "after", "change"):
         table.add_column(heading, justify="left" if heading == "" else "right")
-    for cells in _rows(target["before"], target["after"], leading_rate_of(report)):
+    for cells in _rows(target["before"], target["after"], words.rate_of(target)):
         table.add_row(*cells)
     for name, guard in report["guards"].items():
-        rates = [words.percent(guard[side]["wer"]) for side in ("before", "after")]
-        table.add_row(f"guard {escape(name)}: WER", *rates, words.change_of(guard["before"], guard["after"], "wer"))
+        rate = words.rate_of(guard)
+        rates = [words.percent(guard[side][rate]) for side in ("before", "after")]
+        change = words.change_of(guard["before"], guard["after"], rate)
+        table.add_row(f"guard {escape(name)}: {rate.upper()}", *rates, change)
     return table
 
 
@@ -172,9 +187,8 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
         caption_justify="left",
     )
     table.add_column("", max_width=24, overflow="fold")  # a long value folds; figures are never cut
-    rate = rate_of(evaluation)
-    rates = ("WER", "95 % interval", "CER") if rate == "wer" else ("CER", "WER", "95 % interval")
-    for heading in (*rates, "sub.", "del.", "ins.", "words"):
+    rate = evaluation.rate
+    for heading in (rate.upper(), "95 % interval", words.OTHER[rate].upper(), "sub.", "del.", "ins.", UNITS[rate]):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_row("all", *_cells(evaluation.score, rate))
     for column in by:
@@ -185,38 +199,49 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
     return table
 
 
-def _cells(figures: Score, rate: str) -> list[str]:
+def _cells(figures: Score, rate: Rate) -> list[str]:
     """One line of figures, the leading rate first: rates in per cent, counts as they are."""
-    rates = [words.percent(figures.wer), words.interval(figures.ci95)]
-    rates.insert(0 if rate == "cer" else 2, words.percent(figures.cer))
-    edits = (figures.substitutions, figures.deletions, figures.insertions, figures.words)
-    return rates + [words.count(number) for number in edits]
+    score = figures.as_dict()
+    rates = [
+        words.percent(score[rate]),
+        words.interval(words.ci95(score, rate)),
+        words.percent(score[words.OTHER[rate]]),
+    ]
+    counts = words.edits(score, rate)
+    return [*rates, *(words.count(counts[name]) for name in (*KINDS, UNITS[rate]))]
 
 
-def _rows(before: Mapping[str, Any], after: Mapping[str, Any], rate: str) -> list[tuple[str, str, str, str]]:
+def _rows(before: Mapping[str, Any], after: Mapping[str, Any], rate: Rate) -> list[tuple[str, str, str, str]]:
     """The table's lines, the leading rate first: rates in per cent, counts as they are."""
-    sides = (before, after)
-    rates = {name: [words.percent(side[name]) for side in sides] for name in ("wer", "cer")}
-    rows = [
-        ("WER", *rates["wer"], words.change_of(before, after, "wer")),
-        ("  95 % interval", *(words.interval(side["ci95"]) for side in sides), ""),
+    sides, other = (before, after), words.OTHER[rate]
+    counts = [words.edits(side, rate) for side in sides]
+    return [
+        (rate.upper(), *(words.percent(side[rate]) for side in sides), words.change_of(*sides, rate)),
+        ("  95 % interval", *(words.interval(words.ci95(side, rate)) for side in sides), ""),
         (
             "  as written",
-            *(words.percent(side["raw"]["wer"]) for side in sides),
-            words.change_of(before["raw"], after["raw"]),
+            *(words.percent(side["raw"][rate]) for side in sides),
+            words.change_of(before["raw"], after["raw"], rate),
         ),
+        (other.upper(), *(words.percent(side[other]) for side in sides), words.change_of(*sides, other)),
+        *((kind, *(words.count(side[kind]) for side in counts), words.count_change(*counts, kind)) for kind in KINDS),
+        (UNITS[rate], *(words.count(words.units(side, rate)) for side in sides), ""),
     ]
-    rows.insert(0 if rate == "cer" else 3, ("CER", *rates["cer"], words.change_of(before, after, "cer")))
-    for name in ("substitutions", "deletions", "insertions"):
-        rows.append((name, *(words.count(side[name]) for side in sides), words.count_change(before, after, name)))
-    return [*rows, ("words", *(words.count(side["words"]) for side in sides), "")]
 
 
-def _before_after(before: Evaluation, after: Evaluation, seed: int) -> dict[str, Any]:
-    """Both scores and the change between them."""
+def _before_after(before: Evaluation, after: Evaluation, seed: int, rate: Rate) -> dict[str, Any]:
+    """Both scores and the change of either rate; the matched-pairs test is made of the leading one."""
     after = pair(before, after)
-    change = change_interval(before, after, seed)
-    return {"before": before.score.as_dict(), "after": after.score.as_dict(), "wer_change": change.as_dict()}
+    changes = {
+        rate: change_interval(before, after, seed, rate=rate),
+        words.OTHER[rate]: bootstrap_change(before.utterances, after.utterances, seed, rate=words.OTHER[rate]),
+    }
+    return {
+        "rate": rate,
+        "before": before.score.as_dict(),
+        "after": after.score.as_dict(),
+        **{f"{name}_change": changes[name].as_dict() for name in words.OTHER},
+    }
 
 
 def _rules(evaluation: Evaluation) -> dict[str, str]:

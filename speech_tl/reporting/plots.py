@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from speech_tl.reporting import svg
 from speech_tl.reporting.svg import BOTTOM, LEFT, LETTER, RIGHT, TOP, WIDTH, mark
+from speech_tl.reporting.words import ci95, edits, units
+from speech_tl.scoring.alignment import UNITS
+from speech_tl.text import Rate
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -39,7 +42,7 @@ class LadderPoint(NamedTuple):
 
 
 class PairedRow(NamedTuple):
-    """One line of a paired dot plot: scores as in report.json, with a `wer`; `faint` where there are too few words."""
+    """One line of a paired dot plot: scores as in report.json, with the rate; `faint` where there are too few words."""
 
     name: str
     before: Mapping[str, Any]
@@ -47,8 +50,8 @@ class PairedRow(NamedTuple):
     faint: bool = False
 
 
-def interval_plot(change: Mapping[str, Any]) -> Markup:
-    """The change of the WER in percentage points as a dot with its 95 % interval, and zero as a line."""
+def interval_plot(change: Mapping[str, Any], rate: Rate = "wer") -> Markup:
+    """The change of an error rate in percentage points as a dot with its 95 % interval, and zero as a line."""
     low, high = (100 * end for end in change["ci95"])
     middle = 100 * change["absolute"]
     span = svg.span_of([low, high, 0.0], margin=0.2)
@@ -57,7 +60,7 @@ def interval_plot(change: Mapping[str, Any]) -> Markup:
     said = f"{_points(middle)} ({_points(low)} to {_points(high)})"
     half = len(said) * LETTER / 2 + 4
     marks = [
-        *svg.bottom_axis(place, span, axis, "change of the WER (percentage points)", left=24),
+        *svg.bottom_axis(place, span, axis, f"change of the {rate.upper()} (percentage points)", left=24),
         mark("line", "zero", x1=zero, x2=zero, y1=20, y2=axis),
         mark("text", "better", "← better", x=zero - 8, y=14, text_anchor="end") if zero > 80 else "",
         mark("text", "worse", "worse →", x=zero + 8, y=14) if zero < WIDTH - 80 else "",
@@ -70,49 +73,52 @@ def interval_plot(change: Mapping[str, Any]) -> Markup:
     return svg.figure("The change and its 95 % interval", alternative, marks, axis + BOTTOM)
 
 
-def paired_plot(title: str, rows: Sequence[PairedRow]) -> Markup:
-    """WER before and after for each row, with the 95 % intervals where they are known.
+def paired_plot(title: str, rows: Sequence[PairedRow], rate: Rate = "wer") -> Markup:
+    """An error rate before and after for each row, with the 95 % intervals where they are known.
 
     Args:
         title: what the rows are.
-        rows: at least one; each with a WER on both sides.
+        rows: at least one; each with the rate on both sides.
+        rate: which one.
     """
-    span = svg.span_of([100 * value for row in rows for side in row[1:3] for value in _values(side)])
+    span = svg.span_of([100 * value for row in rows for side in row[1:3] for value in _values(side, rate)])
     span = max(0.0, span[0]), span[1]
     left = 14 + LETTER * min(NAME_LETTERS, max(len(row.name) for row in rows))
     place, axis = svg.scale(span, left, WIDTH - RIGHT), TOP + ROW_HEIGHT * len(rows)
-    marks = svg.bottom_axis(place, span, axis, "WER (%)", left=left, grid_from=TOP)
+    marks = svg.bottom_axis(place, span, axis, f"{rate.upper()} (%)", left=left, grid_from=TOP)
     for number, row in enumerate(rows):
-        marks.append(_paired(row, place, TOP + ROW_HEIGHT * (number + 0.5), left))
+        marks.append(_paired(row, rate, place, TOP + ROW_HEIGHT * (number + 0.5), left))
     said = "; ".join(
-        f"{row.name}: {100 * row.before['wer']:.1f} before, {100 * row.after['wer']:.1f} after" for row in rows
+        f"{row.name}: {100 * row.before[rate]:.1f} before, {100 * row.after[rate]:.1f} after" for row in rows
     )
-    return svg.figure(f"{title}: ○ before, ● after", f"{title}, WER in per cent: {said}.", marks, axis + BOTTOM)
+    alternative = f"{title}, {rate.upper()} in per cent: {said}."
+    return svg.figure(f"{title}: ○ before, ● after", alternative, marks, axis + BOTTOM)
 
 
-def _paired(row: PairedRow, place: svg.Place, y: float, left: float) -> str:
+def _paired(row: PairedRow, rate: Rate, place: svg.Place, y: float, left: float) -> str:
     """One row: name, the way from before to after, and above and below it the intervals of the two."""
-    first, last = (place(100 * side["wer"]) for side in row[1:3])
+    first, last = (place(100 * side[rate]) for side in row[1:3])
     marks = [
         mark("text", "label", svg.cut(row.name, NAME_LETTERS), x=left - 8, y=y + 4, text_anchor="end"),
         mark("line", "way", x1=first, x2=last, y1=y, y2=y),
     ]
     for css, side, x, shift in (("before", row.before, first, -6), ("after", row.after, last, 6)):
-        if side.get("ci95"):
-            low, high = (place(100 * end) for end in side["ci95"])
+        if ends := ci95(side, rate):
+            low, high = (place(100 * end) for end in ends)
             marks.append(mark("line", f"{css} ci", x1=low, x2=high, y1=y + shift, y2=y + shift))
         marks.append(mark("circle", css, cx=x, cy=y, r=5))
-    sides = [f"{name} {_said(side)}" for name, side in (("before", row.before), ("after", row.after))]
+    sides = [f"{name} {_said(side, rate)}" for name, side in (("before", row.before), ("after", row.after))]
     tip = f"<title>{_escaped(f'{row.name}: {sides[0]}, {sides[1]}')}</title>"
     return f'<g class="row{" faint" if row.faint else ""}">{tip}{"".join(marks)}</g>'
 
 
-def spread_plot(title: str, changes: Sequence[tuple[str, float]]) -> Markup:
+def spread_plot(title: str, changes: Sequence[tuple[str, float]], rate: Rate = "wer") -> Markup:
     """Each speaker's change as a dot, stacked where they are alike: how evenly a gain is shared out.
 
     Args:
         title: what is shown.
         changes: (speaker, change in percentage points), at least one, all finite.
+        rate: what changed.
     """
     values = [change for _, change in changes]
     span = svg.span_of([*values, 0.0])
@@ -126,7 +132,7 @@ def spread_plot(title: str, changes: Sequence[tuple[str, float]]) -> Markup:
     upright = svg.scale((0, max(highest, 2)), floor, TOP + 4)
     marks = [
         *svg.side_axis(upright, (0, max(highest, 2)), floor, "speakers", whole=True),
-        *svg.bottom_axis(place, span, floor, "change of the speaker's WER (percentage points)"),
+        *svg.bottom_axis(place, span, floor, f"change of the speaker's {rate.upper()} (percentage points)"),
         *(_stack(stack, place((number + 0.5) * step), place(step) - place(0), upright)
           for number, stack in sorted(stacks.items())),
         mark("line", "zero", x1=place(0), x2=place(0), y1=TOP, y2=floor),
@@ -153,15 +159,17 @@ def _stack(stack: Sequence[tuple[float, str]], x: float, width: float, upright: 
     )
 
 
-def kinds_plot(before: Mapping[str, Any], after: Mapping[str, Any]) -> Markup:
-    """Substitutions, deletions and insertions before and after, per 100 words that were said (their sum is the WER)."""
+def kinds_plot(before: Mapping[str, Any], after: Mapping[str, Any], rate: Rate = "wer") -> Markup:
+    """Substitutions, deletions and insertions before and after, per 100 words (or characters) that were said."""
     sides = {"before": before, "after": after}
-    shares = {name: [100 * side[kind] / side["words"] for kind in KINDS] for name, side in sides.items()}
+    shares = {
+        name: [100 * edits(side, rate)[kind] / units(side, rate) for kind in KINDS] for name, side in sides.items()
+    }
     span = 0.0, max(*map(sum, shares.values()), 1e-3) * 1.12
     place, axis = svg.scale(span, LEFT, WIDTH - RIGHT), TOP + 2 * (BAR_HEIGHT + 12) + 4
-    marks = svg.bottom_axis(place, span, axis, "errors in 100 words said", grid_from=TOP)
+    marks = svg.bottom_axis(place, span, axis, f"errors in 100 {UNITS[rate]} said", grid_from=TOP)
     for row, (name, parts) in enumerate(shares.items()):
-        marks += _bar(name, parts, place, TOP + row * (BAR_HEIGHT + 12) + 4)
+        marks += _bar(name, parts, UNITS[rate], place, TOP + row * (BAR_HEIGHT + 12) + 4)
     x: float = LEFT
     for kind, css in zip(KINDS, ("sub", "del", "ins"), strict=True):
         marks.append(mark("rect", f"part {css}", x=x, y=axis + 46, width=12, height=12))
@@ -171,17 +179,17 @@ def kinds_plot(before: Mapping[str, Any], after: Mapping[str, Any]) -> Markup:
         f"{name}: " + ", ".join(f"{value:.1f} {kind}" for kind, value in zip(KINDS, parts, strict=True))
         for name, parts in shares.items()
     ]
-    alternative = f"Errors in 100 words. {'; '.join(said)}."
-    return svg.figure("Kinds of error: their lengths add up to the WER", alternative, marks, axis + 64)
+    alternative = f"Errors in 100 {UNITS[rate]}. {'; '.join(said)}."
+    return svg.figure(f"Kinds of error: their lengths add up to the {rate.upper()}", alternative, marks, axis + 64)
 
 
-def _bar(name: str, parts: Sequence[float], place: svg.Place, y: float) -> list[str]:
+def _bar(name: str, parts: Sequence[float], unit: str, place: svg.Place, y: float) -> list[str]:
     """One stacked bar with its figures inside, where they fit."""
     marks = [mark("text", "label", name, x=LEFT - 7, y=y + BAR_HEIGHT / 2 + 4, text_anchor="end")]
     reached = 0.0
     for kind, css, value in zip(KINDS, ("sub", "del", "ins"), parts, strict=True):
         start, end = place(reached), place(reached + value)
-        tip = f"{name}: {value:.1f} {kind} in 100 words"
+        tip = f"{name}: {value:.1f} {kind} in 100 {unit}"
         marks.append(mark("rect", f"part {css}", tip=tip, x=start, y=y, width=max(0.0, end - start), height=BAR_HEIGHT))
         if end - start > 30:
             middle = y + BAR_HEIGHT / 2 + 4
@@ -228,12 +236,12 @@ def curve_plot(title: str, unit: str, points: Sequence[Point], across: str = "st
     return svg.figure(title, alternative, marks, CURVE_HEIGHT)
 
 
-def ladder_plot(points: Sequence[LadderPoint], rate: str = "wer") -> Markup:
+def ladder_plot(points: Sequence[LadderPoint], rate: Rate = "wer") -> Markup:
     """Error rates before and after on every rung, from clean speech to the loudest noise.
 
     Args:
         points: the rungs in order, at least one, each with the rate on both sides.
-        rate: "wer" (drawn with its 95 % intervals) or "cer".
+        rate: "wer" or "cer", drawn with its 95 % intervals.
     """
     sides = {"before": [point.before for point in points], "after": [point.after for point in points]}
     values = [100 * value for side in sides.values() for score in side for value in _values(score, rate)]
@@ -258,7 +266,7 @@ def ladder_plot(points: Sequence[LadderPoint], rate: str = "wer") -> Markup:
 
 
 def _rungs(
-    side: str, names: Sequence[str], scores: Sequence[Mapping[str, Any]], rate: str, x: svg.Place, y: svg.Place
+    side: str, names: Sequence[str], scores: Sequence[Mapping[str, Any]], rate: Rate, x: svg.Place, y: svg.Place
 ) -> list[str]:
     """One model's line over the rungs, its dots, and its intervals."""
     path = " ".join(f"{x(number):.1f},{y(100 * score[rate]):.1f}" for number, score in enumerate(scores))
@@ -280,16 +288,16 @@ def _thinned(points: Sequence[Point]) -> list[Point]:
     return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
 
 
-def _values(side: Mapping[str, Any], rate: str = "wer") -> list[float]:
-    """A score's error rate and, of the WER, the ends of its interval."""
-    return [side[rate], *((side.get("ci95") or []) if rate == "wer" else [])]
+def _values(side: Mapping[str, Any], rate: Rate) -> list[float]:
+    """A score's error rate and the ends of its interval."""
+    return [side[rate], *(ci95(side, rate) or [])]
 
 
-def _said(side: Mapping[str, Any]) -> str:
+def _said(side: Mapping[str, Any], rate: Rate) -> str:
     """A score in words."""
-    ends = side.get("ci95")
+    ends = ci95(side, rate)
     interval = f" ({100 * ends[0]:.1f} to {100 * ends[1]:.1f})" if ends else ""
-    return f"{100 * side['wer']:.1f} %{interval}"
+    return f"{100 * side[rate]:.1f} %{interval}"
 
 
 def _points(value: float) -> str:

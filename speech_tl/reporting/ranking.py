@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from speech_tl.reporting import words
 from speech_tl.reporting.markdown import escaped, table
+from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.files import plain, write_json
-from speech_tl.scoring.groups import SMALL_GROUP_WORDS, members
+from speech_tl.scoring.groups import is_small, members
 from speech_tl.scoring.pairing import differing_conditions, pair
-from speech_tl.scoring.ranking import LEVEL, rank, rate_of
+from speech_tl.scoring.ranking import LEVEL, rank
 from speech_tl.scoring.wer import Evaluation, Score
 from speech_tl.text import write_atomically
 
@@ -40,7 +41,7 @@ def build_ranking(evaluations: Mapping[str, Evaluation], by: Sequence[str] = (),
     }
     return plain(
         {
-            "rate": rate_of(first),
+            "rate": first.rate,
             "ranking": [
                 {"rank": place.rank, "name": place.name, **place.score.as_dict()}
                 | {"rate_ci95": place.ci95, "better_than": place.better_than}
@@ -117,7 +118,10 @@ def _rows(report: Mapping[str, Any]) -> list[list[str]]:
             words.percent(place["wer"]),
             words.percent(place["cer"]),
             words.interval(place["rate_ci95"]),
-            *(words.count(place[name]) for name in ("substitutions", "deletions", "insertions")),
+            *(
+                words.count(words.edits(place, report["rate"])[name])
+                for name in ("substitutions", "deletions", "insertions")
+            ),
             ", ".join(dict.fromkeys(ranks[name] for name in place["better_than"])) or words.NOTHING,
         ]
         for place in report["ranking"]
@@ -161,11 +165,11 @@ def _group(report: Mapping[str, Any], column: str) -> str:
         [
             escaped(value) + (" (too small to judge)" if found["small"] else ""),
             *(words.percent(found["rates"][name]) for name in names),
-            words.count(found["words"]),
+            words.count(found[UNITS[report["rate"]]]),
         ]
         for value, found in report["groups"][column].items()
     ]
-    return f"## By {escaped(column)}\n\n" + table([escaped(column), *map(escaped, names), "words"], rows)
+    return f"## By {escaped(column)}\n\n" + table([escaped(column), *map(escaped, names), UNITS[report["rate"]]], rows)
 
 
 def _groups(evaluations: Mapping[str, Evaluation], column: str) -> dict[str, Any]:
@@ -176,9 +180,12 @@ def _groups(evaluations: Mapping[str, Evaluation], column: str) -> dict[str, Any
     found = {}
     for value, indices in members(first.utterances, column).items():
         scores = {name: Score.of([side[index] for index in indices]) for name, side in sides.items()}
-        spoken = scores[names[0]].words
-        rates = {name: getattr(score, rate_of(first)) for name, score in scores.items()}
-        found[value] = {"words": spoken, "small": spoken < SMALL_GROUP_WORDS, "rates": rates}
+        one, rate = scores[names[0]], first.rate
+        found[value] = {
+            UNITS[rate]: words.units(one.as_dict(), rate),
+            "small": is_small(one, rate),
+            "rates": {name: getattr(score, rate) for name, score in scores.items()},
+        }
     return found
 
 

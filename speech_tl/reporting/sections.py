@@ -9,10 +9,11 @@ from typing import Any
 
 from speech_tl.reporting import words
 from speech_tl.reporting.plots import KINDS, PairedRow, Point, curve_plot, kinds_plot, paired_plot, spread_plot
-from speech_tl.scoring.groups import SMALL_GROUP_WORDS, UNKNOWN, split_by
+from speech_tl.scoring.alignment import UNITS
+from speech_tl.scoring.groups import SMALL_GROUP, UNKNOWN, split_by
 from speech_tl.scoring.kinds import MOST
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import leading_rate
+from speech_tl.text import Rate
 
 MOST_ROWS = 24  # of a plot of groups; its table holds them all
 ERROR_COUNTS = {
@@ -24,19 +25,13 @@ ERROR_COUNTS = {
 Section = dict[str, Any]
 
 
-def rate_of(report: Mapping[str, Any]) -> str:
-    """The rate that leads: "cer" for languages written without spaces, else "wer"."""
-    known = (report.get(area) or {} for area in ("data", "model"))
-    language = next((area["language"] for area in known if isinstance(area.get("language"), str)), None)
-    return leading_rate(language)
-
-
 def test_line(report: Mapping[str, Any], after: Evaluation | None) -> str:
     """The test set's size in one line."""
-    score = report["target"]["after"]
+    score, rate = report["target"]["after"], words.rate_of(report["target"])
     known = {utterance.speaker for utterance in after.utterances} - {None} if after else set()
     speakers = f", {words.count(len(known))} speaker{'s' if len(known) > 1 else ''}" if known else ""
-    return f"{words.count(score['utterances'])} utterances, {words.count(score['words'])} words{speakers}"
+    said = words.count(words.units(score, rate))
+    return f"{words.count(score['utterances'])} utterances, {said} {UNITS[rate]}{speakers}"
 
 
 def effort_lines(report: Mapping[str, Any]) -> list[str]:
@@ -59,11 +54,13 @@ def effort_lines(report: Mapping[str, Any]) -> list[str]:
     return lines + ([", ".join(steps + share)] if steps or share else [])
 
 
-def guard_plot(report: Mapping[str, Any]) -> Any:
-    """All guards as a paired dot plot; None where there is nothing to draw."""
-    guards = report.get("guards") or {}
-    rows = [PairedRow(name, found["before"], found["after"]) for name, found in guards.items() if _has_words(found)]
-    return paired_plot("WER of the guards", rows) if rows else None
+def guard_plots(report: Mapping[str, Any]) -> list[Any]:
+    """The guards as paired dot plots, one for each rate that leads among them."""
+    rows: dict[Rate, list[PairedRow]] = {}
+    for name, found in (report.get("guards") or {}).items():
+        if _has_words(found):
+            rows.setdefault(words.rate_of(found), []).append(PairedRow(name, found["before"], found["after"]))
+    return [paired_plot(f"{rate.upper()} of the guards", guards, rate) for rate, guards in rows.items()]
 
 
 def group_sections(report: Mapping[str, Any]) -> list[Section]:
@@ -73,9 +70,10 @@ def group_sections(report: Mapping[str, Any]) -> list[Section]:
 
 def _group_section(report: Mapping[str, Any], column: str, values: Mapping[str, Any]) -> Section:
     """One column's groups; the plot holds those with most words."""
-    small = {value: found.get("small", found["words"] < SMALL_GROUP_WORDS) for value, found in values.items()}
+    rate = words.rate_of(report["target"])
+    small = {value: found.get("small", found["words"] < SMALL_GROUP["wer"]) for value, found in values.items()}
     rows = {value: found for value, found in values.items() if _has_words(found)}
-    most = sorted(rows, key=lambda value: -rows[value]["words"])[:MOST_ROWS]
+    most = sorted(rows, key=lambda value: -words.units(rows[value]["before"], rate))[:MOST_ROWS]
     drawn = [
         PairedRow(value, found["before"], found["after"], small[value])
         for value, found in rows.items()
@@ -83,7 +81,7 @@ def _group_section(report: Mapping[str, Any], column: str, values: Mapping[str, 
     ]
     return {
         "column": column,
-        "plot": paired_plot(f"WER by {column}", drawn) if drawn else None,
+        "plot": paired_plot(f"{rate.upper()} by {column}", drawn, rate) if drawn else None,
         "values": values,
         "small": small,
         "gap": (report.get("gaps") or {}).get(column),
@@ -92,28 +90,28 @@ def _group_section(report: Mapping[str, Any], column: str, values: Mapping[str, 
     }
 
 
-def speaker_section(before: Evaluation | None, after: Evaluation | None) -> Section | None:
-    """How each speaker's WER changed; None where fewer than two speakers are known."""
+def speaker_section(before: Evaluation | None, after: Evaluation | None, rate: Rate = "wer") -> Section | None:
+    """How each speaker's error rate changed; None where fewer than two speakers are known."""
     if before is None or after is None or not any(utterance.speaker for utterance in before.utterances):
         return None
     first, last = split_by(before, "speaker"), split_by(after, "speaker")
     changes, sizes = [], []
     for speaker, utterances in first.items():
-        size = sum(utterance.words for utterance in utterances)
+        size = sum(utterance.edits(rate).units for utterance in utterances)
         if size and speaker != UNKNOWN:
-            errors = [sum(utterance.errors for utterance in side[speaker]) for side in (last, first)]
+            errors = [sum(utterance.edits(rate).errors for utterance in side[speaker]) for side in (last, first)]
             changes.append((speaker, 100 * (errors[0] - errors[1]) / size))
             sizes.append(size)
     if len(changes) < 2:
         return None
     values = [change for _, change in changes]
     return {
-        "plot": spread_plot("Change of each speaker: one dot each", changes),
+        "plot": spread_plot("Change of each speaker: one dot each", changes, rate),
         "better": sum(value < 0 for value in values),
         "worse": sum(value > 0 for value in values),
         "same": sum(value == 0 for value in values),
         "median": statistics.median(values),
-        "words": statistics.median(sizes),
+        "size": statistics.median(sizes),
         "lost": [found for found in sorted(changes, key=lambda found: -found[1])[:5] if found[1] > 0],
     }
 
@@ -121,16 +119,17 @@ def speaker_section(before: Evaluation | None, after: Evaluation | None) -> Sect
 def error_section(report: Mapping[str, Any]) -> Section:
     """Kinds of error, the counts of odd texts, confusions that became rarer and more frequent, words won and lost."""
     target, errors = report["target"], report.get("errors") or {}
+    rate = words.rate_of(target)
     both = [target[side] for side in ("before", "after")]
     fixed, new = confusion_changes(errors.get("confusions") or {"before": [], "after": []})
     return {
-        "plot": kinds_plot(*both) if all(side["words"] for side in both) else None,
+        "plot": kinds_plot(*both, rate) if all(words.units(side, rate) for side in both) else None,
         "kinds": KINDS,
         "counts": [(said, errors[name]) for name, said in ERROR_COUNTS.items() if errors.get(name)],
         "confusions": [(title, rows) for title, rows in (("Rarer", fixed), ("New or more frequent", new)) if rows],
         "words": [
             (title, errors[name])
-            for title, name in (("Words fixed", "fixed"), ("Words broken", "broken"))
+            for title, name in ((f"{UNITS[rate].capitalize()} {name}", name) for name in ("fixed", "broken"))
             if errors.get(name)
         ],
     }
@@ -160,13 +159,12 @@ def confusion_changes(confusions: Mapping[str, Sequence[Sequence[Any]]]) -> tupl
     return sorted(fixed, key=lambda row: row["by"]), sorted(new, key=lambda row: -row["by"])
 
 
-def curves(log: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """Loss and dev WER over the steps, as far as they were logged."""
-    loss, dev = _series(log, "loss"), [(step, 100 * value) for step, value in _series(log, "dev_wer")]
+def curves(log: Sequence[Mapping[str, Any]], rate: Rate = "wer") -> list[Any]:
+    """Loss and the leading rate of dev over the steps, as far as they were logged."""
+    loss, dev = _series(log, "loss"), [(step, 100 * value) for step, value in _series(log, f"dev_{rate}")]
     drawn = [curve_plot("Training loss", "loss", loss)] if loss else []
-    return (
-        [*drawn, curve_plot("WER on the dev split, its lowest marked", "WER (%)", dev, lowest=True)] if dev else drawn
-    )
+    title = f"{rate.upper()} on the dev split, its lowest marked"
+    return [*drawn, curve_plot(title, f"{rate.upper()} (%)", dev, lowest=True)] if dev else drawn
 
 
 def _series(log: Sequence[Mapping[str, Any]], name: str) -> list[Point]:

@@ -5,7 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from speech_tl.scoring.alignment import UNITS
+from speech_tl.text import Rate
+
 NOTHING = "–"
+
+OTHER: dict[Rate, Rate] = {"wer": "cer", "cer": "wer"}
+"""The rate that stands behind the leading one."""
+
+
+def rate_of(found: Mapping[str, Any]) -> Rate:
+    """The rate that leads in a report's `target` or in a guard: "cer" for languages without spaces, else "wer"."""
+    return found.get("rate", "wer")
+
+
+def leading(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The change of the leading rate, of a report's `target` or of a guard."""
+    return found[f"{rate_of(found)}_change"]
+
+
+def ci95(score: Mapping[str, Any], rate: Rate) -> list[float] | None:
+    """The 95 % interval of an error rate of a score."""
+    return score.get("ci95" if rate == "wer" else "cer_ci95")
+
+
+def edits(score: Mapping[str, Any], rate: Rate) -> Mapping[str, Any]:
+    """Where a score has the counts that an error rate is made of."""
+    return score if rate == "wer" else score["by_character"]
+
+
+def units(score: Mapping[str, Any], rate: Rate) -> int:
+    """How many words, or characters, the references hold."""
+    return edits(score, rate)[UNITS[rate]]
 
 
 def percent(fraction: float | None) -> str:
@@ -67,7 +98,7 @@ def hours(seconds: float | None) -> str:
 
 
 def verdict(change: Mapping[str, Any]) -> str:
-    """Whether a `wer_change` is real or may be luck, in plain words."""
+    """Whether a change is real or may be luck, in plain words."""
     ci95 = change["ci95"]
     if ci95 is None:
         return "too little data to tell a change from chance"
@@ -98,7 +129,7 @@ def change_line(change: Mapping[str, Any]) -> str:
 
 
 def tone(change: Mapping[str, Any]) -> str:
-    """ "better", "worse" or "open": which way a `wer_change` points beyond chance."""
+    """ "better", "worse" or "open": which way a change points beyond chance."""
     ci95 = change["ci95"]
     if not ci95 or ci95[0] <= 0 <= ci95[1]:
         return "open"
@@ -133,7 +164,7 @@ def won_share(fraction: float) -> str:
 
 def guard_line(name: str, guard: Mapping[str, Any]) -> str:
     """One guard's change and whether it is within its limit, such as "ljspeech: +0.4 points (limit +2.0)"."""
-    change, limit = guard["wer_change"]["absolute"], guard.get("limit")
+    change, limit = leading(guard)["absolute"], guard.get("limit")
     if change is None:
         return f"{name}: no words to score"
     allowed = "" if limit is None else f" (limit {points(limit)})"

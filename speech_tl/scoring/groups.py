@@ -10,10 +10,12 @@ from speech_tl.errors import BadInput
 from speech_tl.scoring.bands import MANY, band_order, banded
 from speech_tl.scoring.significance import bootstrap_change
 from speech_tl.scoring.wer import Evaluation, Score, ScoredUtterance
-from speech_tl.text import nearest
+from speech_tl.text import Rate, nearest
 
 UNKNOWN = "unknown"
-SMALL_GROUP_WORDS = 200  # reference words: with fewer, a group is too small to judge
+SMALL_GROUP: dict[Rate, int] = {"wer": 200, "cer": 400}
+"""Words of the references, or characters where the CER leads (Chinese words have about two): with fewer, a group is too
+small to judge."""
 DURATION_BAND = "duration_band"
 DERIVED = (DURATION_BAND,)
 """Columns to group by that no manifest needs to have."""
@@ -54,7 +56,11 @@ def group(evaluation: Evaluation, column: str) -> dict[str, Score]:
 
 
 def compare_groups(
-    before: Sequence[ScoredUtterance], after: Sequence[ScoredUtterance], column: str, seed: int = 0
+    before: Sequence[ScoredUtterance],
+    after: Sequence[ScoredUtterance],
+    column: str,
+    seed: int = 0,
+    rate: Rate = "wer",
 ) -> dict[str, dict[str, Any]]:
     """Both scores of each value of `column`, as they stand in report.json.
 
@@ -62,9 +68,11 @@ def compare_groups(
         before, after: of the same utterances in the same order; `before` says who belongs to which group.
         column: of the manifest, or one of `DERIVED`.
         seed: of the bootstrap.
+        rate: which one leads.
 
     Returns:
-        By value: `before`, `after`, `words`, `change` (`absolute` and `ci95`), and `small`: too few words to judge.
+        By value: `before`, `after`, `words`, `change` of the leading rate (`absolute` and `ci95`), and `small`: too
+        few words to judge.
 
     Raises:
         BadInput: no utterance has that column.
@@ -72,22 +80,29 @@ def compare_groups(
     found = {}
     for value, indices in members(before, column).items():
         first, second = [before[i] for i in indices], [after[i] for i in indices]
-        scores, change = (Score.of(first), Score.of(second)), bootstrap_change(first, second, seed).as_dict()
+        scores = Score.of(first), Score.of(second)
+        change = bootstrap_change(first, second, seed, rate=rate).as_dict()
         found[value] = {
             "before": scores[0].as_dict(),
             "after": scores[1].as_dict(),
             "words": scores[0].words,
             "change": {name: change[name] for name in ("absolute", "ci95")},
-            "small": scores[0].words < SMALL_GROUP_WORDS,
+            "small": is_small(scores[0], rate),
         }
     return found
 
 
-def gap(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]] | None:
-    """How far the groups with the lowest and the highest WER are apart, before and after.
+def is_small(score: Score, rate: Rate) -> bool:
+    """Whether a group is too small to judge."""
+    return (score.words if rate == "wer" else score.by_character["characters"]) < SMALL_GROUP[rate]
+
+
+def gap(groups: Mapping[str, Mapping[str, Any]], rate: Rate = "wer") -> dict[str, dict[str, Any]] | None:
+    """How far the groups with the lowest and the highest error rate are apart, before and after.
 
     Args:
         groups: from `compare_groups`. Small groups and those of unknown value are left out.
+        rate: which one leads.
 
     Returns:
         By side: `best` and `worst`, the values, and `gap` as a fraction; None with fewer than two groups.
@@ -97,9 +112,9 @@ def gap(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]] | 
         return None
     gaps = {}
     for side in ("before", "after"):
-        wers = {value: found[side]["wer"] for value, found in judged.items()}
-        best, worst = min(wers, key=wers.__getitem__), max(wers, key=wers.__getitem__)
-        gaps[side] = {"best": best, "worst": worst, "gap": wers[worst] - wers[best]}
+        rates = {value: found[side][rate] for value, found in judged.items()}
+        best, worst = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
+        gaps[side] = {"best": best, "worst": worst, "gap": rates[worst] - rates[best]}
     return gaps
 
 

@@ -10,15 +10,19 @@ from speech_tl.scoring.alignment import Chunk, chunks_of_all
 from speech_tl.scoring.loops import longer_than_speech, loops
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import ScoredUtterance
+from speech_tl.text import Rate
 
 MOST = 20  # entries of each list
 
 
-def error_kinds(before: Sequence[ScoredUtterance], after: Sequence[ScoredUtterance]) -> dict[str, Any]:
+def error_kinds(
+    before: Sequence[ScoredUtterance], after: Sequence[ScoredUtterance], rate: Rate = "wer"
+) -> dict[str, Any]:
     """What changed in the errors, as it stands in report.json under `errors`.
 
     Args:
         before, after: of the same utterances in the same order.
+        rate: which one leads: where it is the CER, characters take the place of words.
 
     Returns:
         `confusions`: by side, the most frequent substitutions as [said, heard, count]. `fixed` and `broken`: words of
@@ -30,15 +34,16 @@ def error_kinds(before: Sequence[ScoredUtterance], after: Sequence[ScoredUtteran
     """
     sides = {"before": list(before), "after": list(after)}
     aligned = {
-        side: chunks_of_all([u.reference for u in said], [u.hypothesis for u in said]) for side, said in sides.items()
+        side: chunks_of_all([u.reference for u in said], [u.hypothesis for u in said], rate)
+        for side, said in sides.items()
     }
     fixed, broken = _changed_words(aligned["before"], aligned["after"])
     return {
         "confusions": {side: _most(confusions(chunks)) for side, chunks in aligned.items()},
         "fixed": _most(fixed),
         "broken": _most(broken),
-        "improved": _most_changed(before, after, sign=-1),
-        "worsened": _most_changed(before, after, sign=1),
+        "improved": _most_changed(before, after, rate, sign=-1),
+        "worsened": _most_changed(before, after, rate, sign=1),
         "loops": {
             side: sum(loops(u.hypothesis) and not loops(u.reference) for u in said) for side, said in sides.items()
         },
@@ -81,8 +86,14 @@ def _most(counted: Counter) -> list[list[Any]]:
     return [[*words, count] for words, count in ordered[:MOST]]
 
 
-def _most_changed(before: Sequence[ScoredUtterance], after: Sequence[ScoredUtterance], sign: int) -> list[list[Any]]:
+def _most_changed(
+    before: Sequence[ScoredUtterance], after: Sequence[ScoredUtterance], rate: Rate, sign: int
+) -> list[list[Any]]:
     """The utterances whose errors became more (`sign` 1) or fewer (-1), the greatest change first."""
-    changes = [(sign * (last.errors - first.errors), first, last) for first, last in zip(before, after, strict=True)]
-    changes = sorted((found for found in changes if found[0] > 0), key=lambda found: -found[0])
-    return [[first.id, first.errors, last.errors] for _, first, last in changes[:MOST]]
+    changes = [
+        [first.id, first.edits(rate).errors, last.edits(rate).errors] for first, last in zip(before, after, strict=True)
+    ]
+    changes = sorted(
+        (found for found in changes if sign * (found[2] - found[1]) > 0), key=lambda f: sign * (f[1] - f[2])
+    )
+    return changes[:MOST]

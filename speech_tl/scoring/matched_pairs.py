@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from speech_tl.scoring.alignment import Chunk, chunks_of_all
+from speech_tl.text import Rate
 
 if TYPE_CHECKING:
     from speech_tl.scoring.wer import ScoredUtterance
@@ -38,14 +39,18 @@ class MatchedPairs(NamedTuple):
     segments: int
 
 
-def matched_pairs(before: Sequence[ScoredUtterance], after: Sequence[ScoredUtterance]) -> MatchedPairs | None:
+def matched_pairs(
+    before: Sequence[ScoredUtterance], after: Sequence[ScoredUtterance], rate: Rate = "wer"
+) -> MatchedPairs | None:
     """Test whether two recognisers differ; `after[i]` answers the same utterance as `before[i]`.
+
+    Where the CER leads, characters take the place of words, as with sclite's option -c for Chinese.
 
     Returns:
         The result; None where there are fewer than two segments, or all of them differ by the same number of errors:
         nothing says then how much they vary.
     """
-    sides = [_slot_errors(utterances) for utterances in (before, after)]
+    sides = [_slot_errors(utterances, rate) for utterances in (before, after)]
     pairs = [pair for first, second in zip(*sides, strict=True) for pair in segments(first, second)]
     worse = np.array([last - first for first, last in pairs], dtype=float)
     if not worse.any():
@@ -77,9 +82,9 @@ def segments(before: Sequence[int], after: Sequence[int]) -> list[tuple[int, int
     return found
 
 
-def _slot_errors(utterances: Sequence[ScoredUtterance]) -> list[list[int]]:
+def _slot_errors(utterances: Sequence[ScoredUtterance], rate: Rate) -> list[list[int]]:
     """The errors in each slot of each utterance, as `segments` takes them."""
-    aligned = chunks_of_all([u.reference for u in utterances], [u.hypothesis for u in utterances])
+    aligned = chunks_of_all([u.reference for u in utterances], [u.hypothesis for u in utterances], rate)
     return [_slots(chunks) for chunks in aligned]
 
 

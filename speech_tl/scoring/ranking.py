@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 from speech_tl.errors import BadInput
 from speech_tl.scoring.pairing import pair
-from speech_tl.scoring.significance import Change, change_interval, wer_interval
+from speech_tl.scoring.significance import Change, change_interval, rate_interval
 from speech_tl.scoring.wer import Evaluation, Score
-from speech_tl.text import leading_rate
+from speech_tl.text import Rate
 
 LEVEL = 0.05  # of corrected p-values: below it a difference is called beyond chance
 
@@ -86,25 +86,19 @@ def rank(evaluations: Mapping[str, Evaluation], seed: int = 0) -> tuple[list[Ran
     sides = {name: pair(first, evaluations[name], (names[0], name)) for name in names}
     if not first.score.words:
         raise BadInput(f"{names[0]}: the references hold no words: there is no error rate to rank by")
-    led = {name: _led(side) for name, side in sides.items()}
-    rates = {name: side.score.wer or 0.0 for name, side in led.items()}
+    rates = {name: getattr(side.score, first.rate) for name, side in sides.items()}
     order = sorted(names, key=lambda name: (rates[name], names.index(name)))
-    tests = _tests(led, order, seed, rate_of(first) == "wer")
+    tests = _tests(sides, order, seed, first.rate)
     return [
         Ranked(
             rank=1 + sum(rates[other] < rates[name] for other in names),
             name=name,
             score=sides[name].score,
-            ci95=wer_interval(led[name].utterances, seed),
+            ci95=rate_interval(sides[name].utterances, seed, rate=first.rate),
             better_than=[test.worse for test in tests if test.better == name and test.significant],
         )
         for name in order
     ], tests
-
-
-def rate_of(evaluation: Evaluation) -> str:
-    """Which rate leads in an evaluation's language: "wer" or "cer"."""
-    return leading_rate(evaluation.data.get("language") or evaluation.model.get("language"))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -124,34 +118,13 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def _tests(led: Mapping[str, Evaluation], order: Sequence[str], seed: int, by_words: bool) -> list[PairTest]:
-    """Every pair, the better one first; the matched-pairs test is one of words."""
+def _tests(sides: Mapping[str, Evaluation], order: Sequence[str], seed: int, rate: Rate) -> list[PairTest]:
+    """Every pair, the better one first."""
     pairs = list(combinations(order, 2))
-    changes = [change_interval(led[better], led[worse], seed) for better, worse in pairs]
-    if not by_words:
-        changes = [replace(change, mapsswe=None) for change in changes]
+    changes = [change_interval(sides[better], sides[worse], seed, rate=rate) for better, worse in pairs]
     bootstrap = holm([change.p_value for change in changes])
     matched = holm([change.mapsswe.p_value if change.mapsswe else None for change in changes])
     return [
         PairTest(*names, change, p_holm, mapsswe_p_holm)
         for names, change, p_holm, mapsswe_p_holm in zip(pairs, changes, bootstrap, matched, strict=True)
     ]
-
-
-def _led(evaluation: Evaluation) -> Evaluation:
-    """The evaluation with the counts of its leading rate in the place of the words' counts."""
-    if rate_of(evaluation) == "wer":
-        return evaluation
-    return replace(
-        evaluation,
-        utterances=[
-            replace(
-                utterance,
-                words=utterance.characters,
-                substitutions=utterance.character_edits,
-                deletions=0,
-                insertions=0,
-            )
-            for utterance in evaluation.utterances
-        ],
-    )

@@ -1,4 +1,4 @@
-"""Real or luck: intervals of a WER and of its change, by bootstrap over speakers.
+"""Real or luck: intervals of an error rate and of its change, by bootstrap over speakers.
 
 Utterances of one speaker are not independent, so whole speakers are drawn with replacement (blocks), and before and
 after are drawn together (paired). Percentiles of a bootstrap are too narrow with few blocks: they are moved outwards
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from speech_tl.scoring.matched_pairs import MatchedPairs, matched_pairs
+from speech_tl.text import Rate
 
 if TYPE_CHECKING:
     from speech_tl.scoring.wer import Evaluation, ScoredUtterance
@@ -34,7 +35,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Change:
-    """How much the WER changed, and whether chance alone would do that.
+    """How much an error rate (WER or CER) changed, and whether chance alone would do that.
 
     Attributes:
         absolute: after - before, as a fraction (negative is better); None without reference words.
@@ -122,53 +123,61 @@ def resample(sums: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndar
     return totals
 
 
-def wer_interval(
-    utterances: Sequence[ScoredUtterance], seed: int = 0, resamples: int = RESAMPLES
+def rate_interval(
+    utterances: Sequence[ScoredUtterance], seed: int = 0, resamples: int = RESAMPLES, rate: Rate = "wer"
 ) -> tuple[float, float] | None:
-    """The 95 % interval of the WER of `utterances`; None with fewer than two blocks or without words."""
-    words = [utterance.words for utterance in utterances]
+    """The 95 % interval of an error rate of `utterances`; None with fewer than two blocks or without words."""
+    counts = [utterance.edits(rate) for utterance in utterances]
+    units = [found.units for found in counts]
     blocks = blocks_by_speaker([utterance.speaker for utterance in utterances])
-    if blocks.count < 2 or not any(words):
+    if blocks.count < 2 or not any(units):
         return None
-    return _percentiles(draw_rates([u.errors for u in utterances], words, blocks, seed, resamples), blocks.count)
+    return _percentiles(draw_rates([found.errors for found in counts], units, blocks, seed, resamples), blocks.count)
 
 
-def change_interval(before: Evaluation, after: Evaluation, seed: int = 0, resamples: int = RESAMPLES) -> Change:
-    """How much the WER changed from `before` to `after`, by both tests.
+def change_interval(
+    before: Evaluation, after: Evaluation, seed: int = 0, resamples: int = RESAMPLES, rate: Rate = "wer"
+) -> Change:
+    """How much an error rate changed from `before` to `after`, by both tests.
 
     Both must hold the same utterances in the same order (`speech_tl.scoring.pairing.pair` sees to that).
     """
     first, second = before.utterances, after.utterances
     if [utterance.id for utterance in first] != [utterance.id for utterance in second]:
         raise ValueError("a paired test needs the same utterances in the same order")
-    return replace(bootstrap_change(first, second, seed, resamples), mapsswe=matched_pairs(first, second))
+    drawn = bootstrap_change(first, second, seed, resamples, rate)
+    return replace(drawn, mapsswe=matched_pairs(first, second, rate))
 
 
 def bootstrap_change(
-    before: Sequence[ScoredUtterance], after: Sequence[ScoredUtterance], seed: int = 0, resamples: int = RESAMPLES
+    before: Sequence[ScoredUtterance],
+    after: Sequence[ScoredUtterance],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    rate: Rate = "wer",
 ) -> Change:
     """The change by paired bootstrap alone; `after[i]` answers the same utterance as `before[i]`."""
-    words = [utterance.words for utterance in before]
-    if not any(words):
+    units = [utterance.edits(rate).units for utterance in before]
+    if not any(units):
         return Change(None, None, None, None, "no change to test: the references hold no words")
-    worse = [last.errors - first.errors for first, last in zip(before, after, strict=True)]
-    wrong_before = sum(utterance.errors for utterance in before)
-    absolute = (wrong_before + sum(worse)) / sum(words) - wrong_before / sum(words)
-    relative = absolute / (wrong_before / sum(words)) if wrong_before else None
+    wrong, wrong_after = ([utterance.edits(rate).errors for utterance in side] for side in (before, after))
+    worse = [last - first for first, last in zip(wrong, wrong_after, strict=True)]
+    absolute = sum(wrong_after) / sum(units) - sum(wrong) / sum(units)
+    relative = absolute / (sum(wrong) / sum(units)) if any(wrong) else None
     blocks = blocks_by_speaker([utterance.speaker for utterance in before])
     if blocks.count < 2:
         return Change(absolute, relative, None, None, "no interval: one utterance alone")
     method = f"paired bootstrap over {blocks.description}, {resamples} resamples, two-sided{blocks.caution}"
-    drawn = judge(draw_rates(worse, words, blocks, seed, resamples), absolute, blocks.count)
+    drawn = judge(draw_rates(worse, units, blocks, seed, resamples), absolute, blocks.count)
     return Change(absolute, relative, drawn.ci95, drawn.p_value, method, drawn.won)
 
 
 def draw_rates(
-    counts: Sequence[int], words: Sequence[int], blocks: Blocks, seed: int = 0, resamples: int = RESAMPLES
+    counts: Sequence[int], units: Sequence[int], blocks: Blocks, seed: int = 0, resamples: int = RESAMPLES
 ) -> np.ndarray:
-    """`counts` over `words`, both (utterances,), in each resample of `blocks` that holds a word: (resamples,)."""
-    drawn, drawn_words = resample(blocks.sums(counts, words), seed, resamples)
-    return drawn[drawn_words > 0] / drawn_words[drawn_words > 0]
+    """`counts` over `units`, both (utterances,), in each resample of `blocks` that holds a unit: (resamples,)."""
+    drawn, drawn_units = resample(blocks.sums(counts, units), seed, resamples)
+    return drawn[drawn_units > 0] / drawn_units[drawn_units > 0]
 
 
 def judge(changes: np.ndarray, observed: float, blocks: int) -> Drawn:

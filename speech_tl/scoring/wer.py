@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Protocol
 from speech_tl.errors import BadInput
 from speech_tl.scoring import files
 from speech_tl.scoring.alignment import Edits, align
-from speech_tl.scoring.significance import wer_interval
-from speech_tl.text import Normaliser, get_normaliser
+from speech_tl.scoring.significance import rate_interval
+from speech_tl.text import Normaliser, Rate, get_normaliser, leading_rate
 
 KEYS = (
     "id",
@@ -56,7 +56,8 @@ class ScoredUtterance:
     """One utterance's texts and counts: a row of utterances.jsonl.
 
     `reference` and `hypothesis` are the normalised texts that were compared, `..._raw` are as written, and `raw` is
-    what comparing those would count; `duration` in seconds; `columns` holds the manifest's other columns.
+    what comparing those would count; `characters` counts letter by letter what the four counts of words count word by
+    word; `duration` in seconds; `columns` holds the manifest's other columns.
     """
 
     id: str
@@ -69,8 +70,7 @@ class ScoredUtterance:
     substitutions: int
     deletions: int
     insertions: int
-    characters: int
-    character_edits: int
+    characters: Edits
     raw: Raw
     duration: float | None = None
     columns: dict[str, Any] = field(default_factory=dict)
@@ -79,6 +79,12 @@ class ScoredUtterance:
     def errors(self) -> int:
         """Wrong words: substituted, deleted or inserted."""
         return self.substitutions + self.deletions + self.insertions
+
+    def edits(self, rate: Rate = "wer") -> Edits:
+        """The counts that an error rate is made of: words, or characters."""
+        if rate == "cer":
+            return self.characters
+        return Edits(self.words, self.substitutions, self.deletions, self.insertions)
 
     @property
     def speaker(self) -> str | None:
@@ -107,7 +113,9 @@ class Score:
         wer: (substitutions + deletions + insertions) / words over the whole set, never a mean over utterances; None
             when the references hold no word at all (`insertions` then says what was heard in silence).
         cer: the same over characters, the spaces between words included.
-        ci95: 95 % interval of the WER, (low, high), by bootstrap over speakers; None where it cannot be drawn.
+        ci95, cer_ci95: 95 % intervals of WER and CER, (low, high), by bootstrap over speakers; None where they cannot
+            be drawn.
+        by_character: `characters` of the references, `substitutions`, `deletions` and `insertions` of characters.
         raw: `wer` and `cer` of the texts as written: what a model gains here and not above, it gained in formatting.
     """
 
@@ -119,29 +127,43 @@ class Score:
     deletions: int
     insertions: int
     ci95: tuple[float, float] | None
+    cer_ci95: tuple[float, float] | None
+    by_character: dict[str, int]
     raw: dict[str, float | None]
 
     @classmethod
     def of(cls, utterances: Sequence[ScoredUtterance]) -> Score:
         """Sum the counts of `utterances`."""
-        words = sum(utterance.words for utterance in utterances)
-        characters = sum(utterance.characters for utterance in utterances)
+        words, characters = (_sum_of(utterances, rate) for rate in ("wer", "cer"))
         raw = Raw(*(sum(utterance.raw[count] for utterance in utterances) for count in range(len(Raw._fields))))
         return cls(
-            wer=_rate(sum(utterance.errors for utterance in utterances), words),
-            cer=_rate(sum(utterance.character_edits for utterance in utterances), characters),
-            words=words,
+            wer=_rate(words.errors, words.units),
+            cer=_rate(characters.errors, characters.units),
+            words=words.units,
             utterances=len(utterances),
-            substitutions=sum(utterance.substitutions for utterance in utterances),
-            deletions=sum(utterance.deletions for utterance in utterances),
-            insertions=sum(utterance.insertions for utterance in utterances),
-            ci95=wer_interval(utterances),
+            substitutions=words.substitutions,
+            deletions=words.deletions,
+            insertions=words.insertions,
+            ci95=rate_interval(utterances),
+            cer_ci95=rate_interval(utterances, rate="cer"),
+            by_character={"characters": characters.units, **_kinds(characters)},
             raw={"wer": _rate(raw.errors, raw.words), "cer": _rate(raw.character_edits, raw.characters)},
         )
 
     def as_dict(self) -> dict[str, Any]:
         """The score as it stands in summary.json and report.json."""
-        return {**vars(self), "ci95": list(self.ci95) if self.ci95 else None}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+
+
+def _sum_of(utterances: Sequence[ScoredUtterance], rate: Rate) -> Edits:
+    """The counts of all utterances together."""
+    counts = [utterance.edits(rate) for utterance in utterances]
+    return Edits(*(sum(found[place] for found in counts) for place in range(len(Edits._fields))))
+
+
+def _kinds(edits: Edits) -> dict[str, int]:
+    """Substitutions, deletions and insertions by name."""
+    return {name: count for name, count in edits._asdict().items() if name != "units"}
 
 
 def _rate(errors: int, units: int) -> float | None:
@@ -168,6 +190,11 @@ class Evaluation:
     decoding: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=files.versions)
+
+    @property
+    def rate(self) -> Rate:
+        """The rate that leads: "cer" for languages written without spaces, else "wer"."""
+        return leading_rate(self.data.get("language") or self.model.get("language"), self.normaliser)
 
     @cached_property
     def score(self) -> Score:
@@ -244,7 +271,7 @@ def _compare(pairs: Sequence[tuple[UtteranceLike, str]], rules: Normaliser) -> l
             raise BadInput(f"utterance {said.id} has no text: scoring needs the column `text`")
     references = [rules(said.text or "") for said, _ in pairs]
     hypotheses = [rules(heard) for _, heard in pairs]
-    words, characters = align(references, hypotheses), align(references, hypotheses, "characters")
+    words, characters = align(references, hypotheses), align(references, hypotheses, "cer")
     raw = _raw_counts([said.text or "" for said, _ in pairs], [heard for _, heard in pairs])
     return [
         ScoredUtterance(
@@ -258,8 +285,7 @@ def _compare(pairs: Sequence[tuple[UtteranceLike, str]], rules: Normaliser) -> l
             substitutions=words[row].substitutions,
             deletions=words[row].deletions,
             insertions=words[row].insertions,
-            characters=characters[row].units,
-            character_edits=sum(characters[row][1:]),
+            characters=characters[row],
             raw=raw[row],
             duration=_duration_s(said),
             columns={**_segment(said), **said.columns},
@@ -272,9 +298,9 @@ def _raw_counts(references: Sequence[str], hypotheses: Sequence[str]) -> list[Ra
     """The counts over texts as written, only white space squeezed."""
     as_written = get_normaliser("none")
     sides = [as_written(text) for text in references], [as_written(text) for text in hypotheses]
-    words, characters = align(*sides), align(*sides, "characters")
+    words, characters = align(*sides), align(*sides, "cer")
     return [
-        Raw(found.units, sum(found[1:]), spelt.units, sum(spelt[1:]))
+        Raw(found.units, found.errors, spelt.units, spelt.errors)
         for found, spelt in zip(words, characters, strict=True)
     ]
 
@@ -297,7 +323,7 @@ def _from_rows(rows: Sequence[dict[str, Any]], path: Path) -> list[ScoredUtteran
         if not all(isinstance(row[key], str) for key in TEXTS):
             raise BadInput(f"{path}, line {line}: {', '.join(TEXTS)} must be text")
     references, hypotheses = [row["reference"] for row in rows], [row["hypothesis"] for row in rows]
-    words, characters = align(references, hypotheses), align(references, hypotheses, "characters")
+    words, characters = align(references, hypotheses), align(references, hypotheses, "cer")
     for line, row in enumerate(rows, 1):
         if not _belongs(row, words[line - 1]):
             raise BadInput(f"{path}, line {line} ({row['id']}): its counts do not belong to its texts; evaluate again")
@@ -305,8 +331,7 @@ def _from_rows(rows: Sequence[dict[str, Any]], path: Path) -> list[ScoredUtteran
     return [
         ScoredUtterance(
             **{key: row[key] for key in KEYS},
-            characters=spelt.units,
-            character_edits=sum(spelt[1:]),
+            characters=spelt,
             raw=written,
             columns={name: value for name, value in row.items() if name not in KEYS},
         )
@@ -318,4 +343,4 @@ def _belongs(row: dict[str, Any], counted: Edits) -> bool:
     """Whether a stored row has as many words and errors as its texts; how the errors divide may depend on jiwer."""
     errors = [row[key] for key in ("substitutions", "deletions", "insertions")]
     whole = all(isinstance(count, int) for count in [row["words"], *errors])
-    return whole and row["words"] == counted.units and sum(errors) == sum(counted[1:])
+    return whole and row["words"] == counted.units and sum(errors) == counted.errors

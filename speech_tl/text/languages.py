@@ -6,10 +6,13 @@ from typing import Literal
 
 ENGLISH = frozenset(("en", "eng", "english"))
 
+Rate = Literal["wer", "cer"]
+"""An error rate: of words or of characters."""
+
 UNSPACED = frozenset([
-    "zh", "zho", "chi", "cmn", "chinese", "mandarin", "yue", "cantonese", "ja", "jpn", "japanese", "th", "tha", "thai",
-    "lo", "lao", "km", "khm", "khmer", "my", "mya", "bur", "burmese", "myanmar", "bo", "bod", "tib", "tibetan",
-    "dz", "dzo", "dzongkha",
+    "zh", "zho", "chi", "cmn", "chinese", "mandarin", "yue", "cantonese", "wuu", "nan", "hak", "gan",
+    "ja", "jpn", "japanese", "th", "tha", "thai", "lo", "lao", "km", "khm", "khmer", "dz", "dzo", "dzongkha",
+    "my", "mya", "bur", "burmese", "myanmar", "bo", "bod", "tib", "tibetan",
 ])  # fmt: skip
 """Languages written without spaces between words, by ISO 639 code and English name."""
 
@@ -25,13 +28,16 @@ def default_normaliser(language: str | None) -> str:
     return "unspaced" if spoken in UNSPACED else "basic"
 
 
-def leading_rate(language: str | None) -> Literal["wer", "cer"]:
+def leading_rate(language: str | None, normaliser: str = "") -> Rate:
     """Which error rate leads: "cer" for languages written without spaces (there is no agreed word), else "wer".
+
+    Where nobody says the language, the normaliser "unspaced" does.
 
     >>> leading_rate("th"), leading_rate("en-GB"), leading_rate(None)
     ('cer', 'wer', 'wer')
     """
-    return "cer" if _spoken(language) in UNSPACED else "wer"
+    unspaced = _spoken(language) in UNSPACED if _spoken(language) else normaliser == "unspaced"
+    return "cer" if unspaced else "wer"
 
 
 def _spoken(language: str | None) -> str:

@@ -38,9 +38,9 @@ class TrainingOptions(BaseModel):
         gradient_accumulation_steps: batches for one step; the loss is a mean over all of them.
         precision: "auto" takes bf16 where GPU or CPU multiply in it, else float32.
         gradient_checkpointing: a third slower, far less memory.
-        eval_steps: steps between looks at the dev WER; None makes it about ten looks.
+        eval_steps: steps between looks at the dev WER (the CER without spaces); None makes it about ten looks.
         dev_limit: at most so many dev utterances are decoded each time, always the same ones; None is all.
-        patience: looks without a better dev WER before stopping; None never stops early.
+        patience: looks without a better dev figure before stopping; None never stops early.
         workers: processes that load audio; None picks by machine.
         bad_losses: so many non-finite losses in a row stop the run.
         auxiliary_ctc: weight of a second CTC loss while pre-training, on Whisper's encoder or in the middle of a CTC

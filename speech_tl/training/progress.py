@@ -19,7 +19,7 @@ from speech_tl.data.batching import BatchFacts
 from speech_tl.text import write_atomically
 
 StepProgress = Callable[[int, int, dict[str, float]], None]
-"""Called with (steps done, steps in all, {"loss", "dev_wer", ...} as far as known)."""
+"""Called with (steps done, steps in all, {"loss", "dev_wer" or "dev_cer"} as far as known)."""
 
 
 class TrainingFacts:
@@ -109,7 +109,8 @@ class LogFile(TrainerCallback):
         entry = {self.NAMES.get(key, key): value for key, value in (logs or {}).items() if "runtime" not in key}
         if not {"loss", "dev_wer"} & set(entry) or not state.is_world_process_zero:
             return
-        self.latest.update({key: entry[key] for key in ("loss", "dev_wer") if key in entry})
+        shown = ("loss", f"dev_{args.metric_for_best_model or 'wer'}")
+        self.latest.update({key: entry[key] for key in shown if key in entry})
         line = {"step": state.global_step, "epoch": state.epoch, **entry, **self.facts.counts()}
         if new_problems := dict(list(self.facts.problems.items())[self.logged_problems :]):
             line["problems"] = new_problems

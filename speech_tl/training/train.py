@@ -1,4 +1,4 @@
-"""From utterances to an adapted model: set the Trainer up, run it, bring back the best weights by dev WER."""
+"""From utterances to an adapted model: set the Trainer up, run it, bring back the weights that are best on dev."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from speech_tl.models.audio_context import WINDOW_S
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.scoring.wer import score
-from speech_tl.text import Normaliser
+from speech_tl.text import Normaliser, Rate
 from speech_tl.training.batches import training_dataset
 from speech_tl.training.interruption import Interruption
 from speech_tl.training.options import (
@@ -69,11 +69,12 @@ def train(
     augmenter: Augmenter,
     decoding: DecodingOptions,
     normaliser: Normaliser,
+    rate: Rate = "wer",
     strategy: BaseStrategy | None = None,
     resume: bool = False,
     progress: StepProgress | None = None,
 ) -> TrainingResult:
-    """Train `model` in place and leave it with the weights of the best dev WER.
+    """Train `model` in place and leave it with the weights of the best dev WER, or CER where that leads.
 
     Args:
         model: what a strategy has prepared.
@@ -85,6 +86,7 @@ def train(
         augmenter: what training utterances are heard through; see `AugmentOptions`.
         decoding: how dev utterances are decoded.
         normaliser: applied to both sides of the dev WER.
+        rate: which error rate of dev selects.
         strategy: what has prepared the model; None trains what requires gradients, all at one rate.
         resume: continue from the last whole checkpoint in `folder`.
         progress: hears of every step.
@@ -100,7 +102,7 @@ def train(
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(utterances, model, options, chain, seed)
-    trainer = _trainer(model, dataset, scorer, options, folder, seed, facts, callbacks, strategy)
+    trainer = _trainer(model, dataset, scorer, rate, options, folder, seed, facts, callbacks, strategy)
     checkpoint = _last_checkpoint(folder) if resume else None
     trainer.args.eval_on_start = bool(dev) and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
@@ -112,6 +114,7 @@ def _trainer(
     model: AcousticModel,
     dataset: SpeechDataset,
     scorer: DevScorer | None,
+    rate: Rate,
     options: TrainingOptions,
     folder: Path,
     seed: int,
@@ -121,7 +124,7 @@ def _trainer(
 ) -> AdaptationTrainer:
     """The trainer, ready to start; without a scorer of dev it keeps the last weights."""
     durations_s = dataset.utterances.durations_s().tolist()
-    arguments = _arguments(model, options, folder, seed, durations_s, scorer is not None, strategy)
+    arguments = _arguments(model, options, folder, seed, durations_s, rate if scorer else None, strategy)
     rates = strategy.rates(model) if strategy else []
     return AdaptationTrainer(model, arguments, dataset, options, facts, scorer, callbacks, rates)
 
@@ -191,7 +194,7 @@ def _arguments(
     folder: Path,
     seed: int,
     durations_s: Sequence[float],
-    has_dev: bool,
+    selects_by: Rate | None,
     strategy: BaseStrategy | None,
 ) -> TrainingArguments:
     """Our options in the Trainer's words; the optimiser's own are in `optimizers.py`."""
@@ -211,7 +214,7 @@ def _arguments(
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         **_checkpointing(options),
-        **_looks(options.eval_steps or max(1, steps // 10), has_dev),
+        **_looks(options.eval_steps or max(1, steps // 10), selects_by),
         seed=seed,
         dataloader_num_workers=loader_workers(options.workers, len(durations_s)),
         dataloader_pin_memory=model.device.type == "cuda",
@@ -227,20 +230,20 @@ def _decay(options: TrainingOptions, steps: int) -> dict[str, Any]:
     return {"num_decay_steps": max(1, steps // 10)} if options.schedule == "warmup_stable_decay" else {}
 
 
-def _looks(eval_steps: int, has_dev: bool) -> dict[str, Any]:
-    """When to log, to look at dev and to save; the weights with the best dev WER are taken at the end."""
+def _looks(eval_steps: int, selects_by: Rate | None) -> dict[str, Any]:
+    """When to log, to look at dev and to save; the weights with the lowest rate on dev are taken at the end."""
     return {
         "logging_steps": max(1, min(25, eval_steps)),
         "logging_nan_inf_filter": False,
-        "eval_strategy": "steps" if has_dev else "no",
+        "eval_strategy": "steps" if selects_by else "no",
         "eval_steps": eval_steps,
         "save_strategy": "steps",
         "save_steps": eval_steps,
         "save_total_limit": 2,
         "restore_callback_states_from_checkpoint": True,
-        "load_best_model_at_end": has_dev,
-        "metric_for_best_model": "wer" if has_dev else None,
-        "greater_is_better": False if has_dev else None,
+        "load_best_model_at_end": selects_by is not None,
+        "metric_for_best_model": selects_by,
+        "greater_is_better": False if selects_by else None,
     }
 
 
@@ -293,8 +296,13 @@ def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFa
         "learning_rate": trainer.args.learning_rate,
         "skipped_losses": facts.skipped_losses,
         "best_step": trainer.state.best_global_step,
-        "best_dev_wer": trainer.state.best_metric,
+        f"best_dev_{_selects_by(trainer)}": trainer.state.best_metric,
     }
+
+
+def _selects_by(trainer: AdaptationTrainer) -> str:
+    """The rate of dev that selects the weights."""
+    return trainer.args.metric_for_best_model or "wer"
 
 
 def peak_memory_bytes(device_type: str) -> int:
@@ -315,8 +323,12 @@ def _notes(folder: Path, trainer: AdaptationTrainer, facts: TrainingFacts) -> li
     notes = []
     if facts.skipped_losses:
         notes.append(f"{facts.skipped_losses} batches had a loss that was not finite and were skipped")
-    start = next((e["dev_wer"] for e in read_log(folder / "log.jsonl") if e["step"] == 0 and "dev_wer" in e), None)
+    rate = _selects_by(trainer)
+    name, log = f"dev_{rate}", read_log(folder / "log.jsonl")
+    start = next((entry[name] for entry in log if entry["step"] == 0 and name in entry), None)
     best = trainer.state.best_metric
     if start is not None and best is not None and best >= start:
-        notes.append(f"dev WER never became better than the untouched model's ({best:.3f} against {start:.3f})")
+        notes.append(
+            f"dev {rate.upper()} never became better than the untouched model's ({best:.3f} against {start:.3f})"
+        )
     return notes

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from speech_tl.reporting.guards import guard_warnings, judged
+from speech_tl.reporting.html import html_page
+from speech_tl.reporting.markdown import markdown_page
 from speech_tl.reporting.page import build_report, write_report
 from tests.scoring.made import evaluation
 
@@ -33,6 +35,31 @@ def test_a_guard_may_rise_by_its_limit_and_no_more(after: int, limit: float, exc
     guard = report["guards"]["libri"]
     assert guard["limit"] == limit and guard["exceeded"] is exceeded
     assert bool(guard_warnings(report["guards"])) is exceeded
+
+
+def test_a_guard_without_spaces_is_judged_by_its_cer() -> None:
+    """Each utterance is one "word" there: its WER says nothing."""
+
+    def chinese(heard: str):
+        said = evaluation([("今天天气很好啊啊啊", heard)] * 12, "unspaced", speakers=[f"s{n}" for n in range(12)])
+        said.data["language"] = "zh"
+        return said
+
+    right, one, two = (chinese(text) for text in ("今天天气很好啊啊啊", "今天天气很好啊啊呀", "今天天气很好啊呀呀"))
+    guards = {"little": (one, two), "libri": (scored(1), scored(1))}
+    report = build_report("x", scored(5), scored(2), guards=guards, guard_limits={"little": 0.1})
+    little = report["guards"]["little"]
+    assert little["wer_change"]["absolute"] == 0 and little["cer_change"]["absolute"] == pytest.approx(1 / 9)
+    assert (little["rate"], little["exceeded"]) == ("cer", True)
+    told = "guard little became worse: CER 11.1 % to 22.2 %, +11.1 points where +10.0 are allowed"
+    assert report["notes"][0].startswith(told)
+    held = build_report("x", scored(5), scored(2), guards={"little": (right, one)}, guard_limits={"little": 0.12})
+    assert held["guards"]["little"]["wer_change"]["absolute"] == 1 and not held["guards"]["little"]["exceeded"]
+    assert "| little | CER 11.1 % | CER 22.2 % |" in markdown_page(report)
+    assert "| libri | WER 10.0 % | WER 10.0 % |" in markdown_page(report)
+    assert "| test set | CER before |" in markdown_page(held)
+    page = html_page(report)
+    assert "CER of the guards" in page and "WER of the guards" in page
 
 
 def test_the_warning_is_in_every_form_of_the_report(tmp_path: Path) -> None:

@@ -52,8 +52,8 @@ def test_groups_have_intervals_small_marks_and_the_gap() -> None:
     change = {"absolute": -0.3, "ci95": [-0.4, -0.2]}
     report["groups"] = {
         "gender": {
-            "f": {**sides, "words": 900, "change": change, "small": False},
-            "m": {**sides, "words": 20, "change": change, "small": True},
+            "f": {**sides, "before": sides["before"] | {"words": 900}, "change": change, "small": False},
+            "m": {**sides, "before": sides["before"] | {"words": 20}, "change": change, "small": True},
         }
     }
     gap = {"best": "f", "worst": "m", "gap": 0.1}

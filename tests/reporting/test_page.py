@@ -17,6 +17,7 @@ from speech_tl.scoring.wer import Evaluation, score
 from tests.scoring.made import Said, evaluation
 
 SCORE = {"wer", "cer", "words", "utterances", "substitutions", "deletions", "insertions", "ci95", "raw"}
+SCORE |= {"cer_ci95", "by_character"}
 CHANGE = {"absolute", "relative", "ci95", "p_value", "method", "won", "mapsswe"}
 
 
@@ -53,7 +54,7 @@ def test_report_json_has_the_contracts_keys(run) -> None:
     for measured in (report["target"], report["guards"]["librispeech"]):
         assert set(measured) >= {"before", "after", "wer_change"}
         assert set(measured["before"]) == set(measured["after"]) == SCORE
-        assert set(measured["wer_change"]) == CHANGE
+        assert set(measured["wer_change"]) == set(measured["cer_change"]) == CHANGE and measured["rate"] == "wer"
     assert set(report["training"]) == set(TRAINING) and report["training"]["epochs"] is None
     assert set(report["groups"]) == {"gender", "age"} and set(report["groups"]["age"]) == {"0", "1", "2"}
     assert set(report["groups"]["gender"]["f"]) == {"before", "after", "words", "change", "small"}
@@ -137,10 +138,11 @@ def test_the_terminal_shows_the_leading_rate_first() -> None:
         console.print(table)
         return console.export_text()
 
-    thai = evaluation([("กข", "กค")], "unspaced")
+    thai = evaluation([("กขคง", "กคคง"), ("กขคง", "กคคง"), ("กขคง", "กขคง")], "unspaced", speakers=["s", "s", "t"])
     thai.data["language"] = "th"
     alone, both = shown(evaluation_table(thai)), shown(terminal_table(build_report("thai", thai, thai)))
     assert alone.index("CER") < alone.index("WER") and both.index("CER") < both.index("WER")
-    assert "50.0 %" in alone
+    assert "16.7 %" in alone and "0.0 to 25.0 %" in alone and "characters" in alone
+    assert "0.0 to 25.0 %" in both
     english = shown(evaluation_table(evaluation([("a", "a")])))
     assert english.index("WER") < english.index("CER")

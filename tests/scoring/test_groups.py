@@ -61,6 +61,18 @@ def test_gap_between_best_and_worst_group() -> None:
     assert found["after"] == {"best": "f", "worst": "m", "gap": pytest.approx(0.1)}
 
 
+def test_groups_and_gaps_of_characters() -> None:
+    said = [Said(f"u{n}", "你好吗啊", columns={"gender": "fm"[n % 2], "speaker": f"s{n}"}) for n in range(220)]
+    texts = [["你好吗啊", "你号吗啊"][n % 2] for n in range(220)]
+    before, after = score(said, ["你号码啊"] * 220, "none"), score(said, texts, "none")
+    groups = compare_groups(before.utterances, after.utterances, "gender", rate="cer")
+    assert [groups[name]["change"]["absolute"] for name in "fm"] == [-0.5, -0.25]
+    assert [groups[name]["small"] for name in "fm"] == [False, False]  # 440 characters, though only 110 words
+    assert gap(groups, "cer")["after"] == {"best": "f", "worst": "m", "gap": 0.25}
+    few = compare_groups(before.utterances[:198], after.utterances[:198], "gender", rate="cer")
+    assert few["f"]["small"] and gap(few, "cer") is None
+
+
 def test_small_and_unknown_groups_make_no_gap() -> None:
     groups = compared({"f": (0.5, 0.2), "m": (0.4, 0.3), "": (0.9, 0.9)})
     assert set(groups) == {"f", "m", "unknown"} and gap(groups)["before"]["worst"] == "f"

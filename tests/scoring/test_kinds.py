@@ -57,6 +57,15 @@ def test_lists_are_cut_and_their_order_is_fixed() -> None:
     assert len(found["worsened"]) == 20 and found["fixed"] == [] and found["improved"] == []
 
 
+def test_characters_take_the_place_of_words() -> None:
+    said, before, after = ["你好吗", "ok 好"], ["你号吗", "ok 好"], ["你好吗", "ok号好"]
+    sides = (evaluation(list(zip(said, heard, strict=True))).utterances for heard in (before, after))
+    found = error_kinds(*sides, rate="cer")
+    assert found["confusions"] == {"before": [["好", "号", 1]], "after": [["\u2423", "号", 1]]}
+    assert found["fixed"] == [["好", 1]] and found["broken"] == [["\u2423", 1]]
+    assert found["improved"] == [["u0", 1, 0]] and found["worsened"] == [["u1", 0, 1]]
+
+
 texts = st.lists(st.sampled_from("abc"), max_size=5).map(" ".join)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speech_tl.errors import BadInput
-from speech_tl.scoring.ranking import holm, rank, rate_of
+from speech_tl.scoring.ranking import holm, rank
 from speech_tl.scoring.wer import Evaluation, score
 from tests.scoring.made import Said, evaluation
 
@@ -59,7 +59,7 @@ def test_characters_lead_where_no_spaces_are_written() -> None:
         return score(said, [heard] * 12, "unspaced", data={"language": "th"})
 
     found, tests = rank({"far": thai("ฬฬฬฬจฉชซ"), "near": thai("กขคงจฉชฬ")})
-    assert rate_of(thai("ก")) == "cer" and rate_of(evaluation([("a", "a")])) == "wer"
+    assert thai("ก").rate == "cer" and evaluation([("a", "a")]).rate == "wer"
     # By words both are wrong in every utterance.
     assert [(place.name, place.score.wer, place.score.cer) for place in found] == [("near", 1, 0.125), ("far", 1, 0.5)]
     assert tests[0].change.absolute == pytest.approx(0.375)

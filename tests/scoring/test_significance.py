@@ -11,8 +11,8 @@ from speech_tl.scoring.significance import (
     blocks_by_speaker,
     change_interval,
     judge,
+    rate_interval,
     resample,
-    wer_interval,
     widening,
 )
 from speech_tl.scoring.wer import Evaluation
@@ -64,17 +64,17 @@ def test_swapping_before_and_after_swaps_the_sign() -> None:
 def test_speakers_who_differ_widen_the_interval() -> None:
     rates = [0.1, 0.6] * 10
     differing = corpus(rates)
-    low, high = wer_interval(differing.utterances)
+    low, high = rate_interval(differing.utterances)
     anonymous = corpus(rates)
     for utterance in anonymous.utterances:
         utterance.columns["speaker"] = ""
-    narrow_low, narrow_high = wer_interval(anonymous.utterances)
+    narrow_low, narrow_high = rate_interval(anonymous.utterances)
     assert high - low > 2 * (narrow_high - narrow_low)
 
 
 def test_interval_holds_a_wer_computed_by_hand() -> None:
     # Two speakers of equal size with 0 and 1 errors a word: a resample is (0, .5 or 1), with odds 1 : 2 : 1.
-    assert wer_interval(corpus([0.0, 1.0]).utterances) == (0.0, 1.0)
+    assert rate_interval(corpus([0.0, 1.0]).utterances) == (0.0, 1.0)
 
 
 def test_one_speaker_falls_back_to_utterances() -> None:
@@ -104,13 +104,13 @@ def test_one_utterance_has_no_interval() -> None:
 
 def test_resamples_that_hold_no_words_are_no_figure() -> None:
     found = evaluation([("", "x"), ("a b", "a c")], speakers=["s", "t"])
-    low, high = wer_interval(found.utterances)
+    low, high = rate_interval(found.utterances)
     assert np.isfinite([low, high]).all()
 
 
 def test_same_seed_same_interval() -> None:
     found = corpus([0.1, 0.5, 0.3] * 5).utterances
-    assert wer_interval(found, seed=3) == wer_interval(found, seed=3) != wer_interval(found, seed=4)
+    assert rate_interval(found, seed=3) == rate_interval(found, seed=3) != rate_interval(found, seed=4)
 
 
 def test_resampling_draws_as_many_blocks_as_there_are() -> None:
@@ -182,3 +182,25 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
 def test_no_change_is_seldom_called_one() -> None:
     found = simulate(Corpora(speakers=30, mean_change=0.0), corpora=120, resamples=400)
     assert found.false_alarms <= 0.1
+
+
+def spelt(side: Evaluation) -> Evaluation:
+    """The same errors where no spaces are written: each word becomes four letters, the last wrong where the word is."""
+    texts = [(said.reference, said.hypothesis) for said in side.utterances]
+    letters = [
+        tuple(text.replace("a", "abcd").replace("x", "abcx").replace(" ", "") for text in pair) for pair in texts
+    ]
+    return evaluation(letters, "unspaced", speakers=[said.speaker for said in side.utterances])
+
+
+def test_the_cer_s_change_is_drawn_from_characters() -> None:
+    rates = [0.1 + 0.02 * number for number in range(20)]
+    before, after = corpus(rates), corpus([rate / 2 for rate in rates], seed=1)
+    words, letters = change_interval(before, after), change_interval(spelt(before), spelt(after), rate="cer")
+    assert letters.absolute == pytest.approx(words.absolute / 4) and letters.relative == pytest.approx(words.relative)
+    assert letters.ci95 == pytest.approx(tuple(end / 4 for end in words.ci95))
+    assert (letters.p_value, letters.won, letters.method) == (words.p_value, words.won, words.method)
+    assert letters.mapsswe.segments > 100 and letters.mapsswe.p_value < 1e-6
+    figures = spelt(after).score
+    assert figures.cer_ci95 == pytest.approx(tuple(end / 4 for end in after.score.ci95))
+    assert figures.ci95 == (1.0, 1.0) or figures.ci95[0] > 0.5, "each utterance is one word, and most are wrong"

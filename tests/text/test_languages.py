@@ -22,6 +22,11 @@ def test_unspaced_is_the_default_and_cer_leads_where_no_spaces_are_written(langu
     assert (default_normaliser(language), leading_rate(language)) == ("unspaced", "cer")
 
 
+def test_the_normaliser_tells_where_nobody_says_the_language() -> None:
+    assert leading_rate(None, "unspaced") == leading_rate("", "unspaced") == "cer"
+    assert leading_rate("en", "unspaced") == leading_rate(None, "basic") == "wer"
+
+
 @pytest.mark.parametrize("language", [None, "", "en", "ml", "ko", "vi", "thaana"])
 def test_wer_leads_elsewhere(language: str | None) -> None:
     assert leading_rate(language) == "wer"

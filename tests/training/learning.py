@@ -15,7 +15,7 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.strategies.base import BaseStrategy
 from speech_tl.strategies.trained import Full
-from speech_tl.text import get_normaliser
+from speech_tl.text import Rate, get_normaliser
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import read_log
 from speech_tl.training.train import TrainingResult, train
@@ -70,6 +70,7 @@ def learn(
     dev: bool = True,
     progress: Any = None,
     effects: dict[str, Any] | None = None,
+    rate: Rate = "wer",
     **options: Any,
 ) -> TrainingResult:
     """Train on the corpus' train split for a few steps; `masks` is the share of masked frames."""
@@ -88,6 +89,7 @@ def learn(
         ),
         decoding=DecodingOptions(workers=0),
         normaliser=get_normaliser("basic"),
+        rate=rate,
         strategy=strategy,
         resume=resume,
         progress=progress,

@@ -169,14 +169,16 @@ def test_dev_is_heard_as_recorded_unless_it_shall_be_heard_in_noise(
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Dev WERs as given, and the weights at each look."""
+    """Dev WERs (and CERs) as given, and the weights at each look."""
 
-    def scripted(model: AcousticModel, wers: list[float]) -> list[dict[str, torch.Tensor]]:
+    def scripted(
+        model: AcousticModel, wers: list[float], cers: list[float] | None = None
+    ) -> list[dict[str, torch.Tensor]]:
         seen: list[dict[str, torch.Tensor]] = []
 
         def look() -> dict[str, float]:
             seen.append(weights(model))
-            return {"wer": wers[len(seen) - 1], "cer": 0.5}
+            return {"wer": wers[len(seen) - 1], "cer": cers[len(seen) - 1] if cers else 0.5}
 
         monkeypatch.setattr("speech_tl.training.train._dev_scorer", lambda *_: look)
         return seen
@@ -195,6 +197,18 @@ def test_the_weights_of_the_best_dev_wer_are_kept(
     assert (result.figures["best_step"], result.figures["best_dev_wer"]) == (2, 0.3)
     assert not model.network.training
     assert len(list(tmp_path.glob("checkpoint-*"))) == 2, "the best and the last"
+
+
+def test_where_the_cer_leads_it_selects(folders: dict[str, Path], corpus: Manifest, tmp_path: Path, looks: Any) -> None:
+    model = load_model(folders["ctc"])
+    seen = looks(model, [0.9, 0.8, 0.3, 0.5], [0.7, 0.2, 0.5, 0.6])
+    result = learn(model, corpus, tmp_path, max_steps=3, rate="cer")
+    assert not changed(seen[1], weights(model))
+    assert (result.figures["best_step"], result.figures["best_dev_cer"]) == (1, 0.2)
+    model = load_model(folders["ctc"])
+    looks(model, [0.9, 0.1, 0.1], [0.5, 0.5, 0.6])
+    result = learn(model, corpus, tmp_path / "worse", max_steps=2, rate="cer")
+    assert result.notes == ["dev CER never became better than the untouched model's (0.500 against 0.500)"]
 
 
 def test_the_last_steps_are_looked_at_too(

@@ -26,7 +26,7 @@
     const said = text ? text.split(" ") : [];
     const pairs = [...before, ...after].map(([place, heard]) =>
       Array.isArray(heard) ? heard.map((word) => `→ ${word}`).join(" ") : `${said[place]} → ${heard ?? ""}`);
-    const spoken = unit === "character" ? [text.replaceAll(" ", "")] : [];
+    const spoken = unit === "character" ? [text.replaceAll(" ", "").replaceAll("\u2423", " ")] : [];
     const texts = [id, speaker, ...values, text, ...spoken, written(said, before), written(said, after), ...pairs];
     return { number, id, speaker, values, seconds, said, size, before, after, sound,
       wrongBefore: wrong(before), wrongAfter: wrong(after), haystack: `\n${texts.map((line) => ` ${line.trim()} `).join("\n")}\n`.toLocaleLowerCase() };
