@@ -63,6 +63,15 @@ def test_its_change_is_the_report_s(run: AdaptationResult) -> None:
     assert group["change"]["absolute"] == pytest.approx(group["after"]["cer"] - group["before"]["cer"])
 
 
+def test_kinds_of_error_are_of_characters(run: AdaptationResult) -> None:
+    errors = run.report["errors"]
+    confused = [entry for side in errors["confusions"].values() for entry in side]
+    assert confused and all(len(said) == len(heard) == 1 for said, heard, _ in confused)
+    counts = [{u.id: u.characters.errors for u in side.utterances} for side in (run.before, run.after)]
+    for name, first, last in errors["improved"] + errors["worsened"]:
+        assert (first, last) == (counts[0][name], counts[1][name])
+
+
 def test_a_guard_is_judged_by_the_rate_of_its_own_language(run: AdaptationResult) -> None:
     guard = run.report["guards"]["english"]
     assert guard["rate"] == "wer" and {"wer_change", "cer_change"} <= guard.keys()

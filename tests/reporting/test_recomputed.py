@@ -92,11 +92,21 @@ def squeezed(text: str) -> str:
     return " ".join(text.split())
 
 
-def redrawn(before: list[Row], after: list[Row]) -> list[float]:
-    """Changes of WER in 2 000 test sets of speakers drawn with replacement."""
+def letters_wrong(row: Row) -> int:
+    """Wrong characters of one row, by jiwer."""
+    if not row["reference"]:
+        return len(row["hypothesis"])
+    found = jiwer.process_characters(row["reference"], row["hypothesis"])
+    return found.substitutions + found.deletions + found.insertions
+
+
+def redrawn(
+    before: list[Row], after: list[Row], wrong: Callable[[Row], int], units: Callable[[Row], int]
+) -> list[float]:
+    """Changes of an error rate in 2 000 test sets of speakers drawn with replacement."""
     spoken: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for first, last in zip(before, after, strict=True):
-        spoken[first["speaker"]].append((errors(last) - errors(first), first["words"]))
+        spoken[first["speaker"]].append((wrong(last) - wrong(first), units(first)))
     blocks = [tuple(map(sum, zip(*pairs, strict=True))) for pairs in spoken.values()]
     chance, changes = random.Random(0), []
     for _ in range(2000):
@@ -115,15 +125,24 @@ def test_scores(report: dict[str, Any], rows: dict[str, list[Row]]) -> None:
         texts = [[row[name] for row in these] for name in ("reference", "hypothesis")]
         assert found["cer"] == jiwer.cer(*texts) and found["utterances"] == len(these)
         raw = [[squeezed(row[name]) for row in these] for name in ("reference_raw", "hypothesis_raw")]
+        spelt = jiwer.process_characters(*texts)
+        assert found["by_character"] == {
+            "characters": sum(len(row["reference"]) for row in these),
+            **{name: getattr(spelt, name) for name in ("substitutions", "deletions", "insertions")},
+        }
         assert found["raw"] == {"wer": jiwer.wer(*raw), "cer": jiwer.cer(*raw)}
 
 
-def test_change_and_its_chance(report: dict[str, Any], rows: dict[str, list[Row]]) -> None:
-    change = report["target"]["wer_change"]
-    absolute = wer(rows["after"]) - wer(rows["before"])
-    assert change["absolute"] == pytest.approx(absolute)
-    assert change["relative"] == pytest.approx(absolute / wer(rows["before"]))
-    changes = redrawn(rows["before"], rows["after"])
+@pytest.mark.parametrize("rate", ["wer", "cer"])
+def test_change_and_its_chance(report: dict[str, Any], rows: dict[str, list[Row]], rate: str) -> None:
+    change = report["target"][f"{rate}_change"]
+    wrong, units = (
+        (errors, lambda row: row["words"]) if rate == "wer" else (letters_wrong, lambda r: len(r["reference"]))
+    )
+    before, after = (sum(map(wrong, rows[side])) / sum(map(units, rows[side])) for side in ("before", "after"))
+    assert change["absolute"] == pytest.approx(after - before)
+    assert change["relative"] == pytest.approx((after - before) / before)
+    changes = redrawn(rows["before"], rows["after"], wrong, units)
     middle, spread = statistics.mean(change["ci95"]), change["ci95"][1] - change["ci95"][0]
     assert middle == pytest.approx(statistics.mean(changes), abs=0.15 * spread)
     plain = changes[1949] - changes[49]

@@ -63,6 +63,7 @@ def test_characters_lead_where_no_spaces_are_written() -> None:
     # By words both are wrong in every utterance.
     assert [(place.name, place.score.wer, place.score.cer) for place in found] == [("near", 1, 0.125), ("far", 1, 0.5)]
     assert tests[0].change.absolute == pytest.approx(0.375)
+    assert [place.ci95 for place in found] == [(0.125, 0.125), (0.5, 0.5)]
 
 
 def test_other_test_sets_and_silence_are_refused() -> None:
