@@ -58,9 +58,9 @@ def noted(decoded: list[list[str]], patch: pytest.MonkeyPatch) -> None:
     """Have every decoding of a test set leave its ids in `decoded`."""
     decode = speech_tl.evaluation.decode
 
-    def decode_and_note(model: Any, utterances: Any, *rest: Any) -> Any:
+    def decode_and_note(model: Any, utterances: Any, *rest: Any, **options: Any) -> Any:
         decoded.append([u.id for u in utterances])
-        return decode(model, utterances, *rest)
+        return decode(model, utterances, *rest, **options)
 
     patch.setattr(speech_tl.evaluation, "decode", decode_and_note)
 
@@ -143,10 +143,10 @@ def test_a_resumed_run_decodes_only_what_is_missing(
     """Six decodings: test, two guards; training; test, two guards."""
     decode = speech_tl.evaluation.decode
 
-    def until(*arguments: Any) -> Any:
+    def until(*arguments: Any, **options: Any) -> Any:
         if len(made.decoded) == call - 1:
             raise Killed
-        return decode(*arguments)
+        return decode(*arguments, **options)
 
     with monkeypatch.context() as patch:
         patch.setattr(speech_tl.evaluation, "decode", until)
