@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from speech_tl.data.filtering import wanted_rows
 from speech_tl.data.hub import Table
 from speech_tl.data.reading import SECONDS_COLUMNS, read_table
 from speech_tl.data.splitting import SplitResult, ensure_splits, speaker_disjoint_split
@@ -197,19 +198,14 @@ class Manifest(Sequence[Utterance]):
         return self._with(rows=self.rows[np.asarray(indices, dtype=np.int64)])
 
     def where(self, conditions: Mapping[str, Any]) -> Manifest:
-        """Rows whose columns have these values, compared as text; a list means any of them.
+        """Rows whose columns have these values, as `filtering.wanted_rows` compares them; a list means any of them.
 
         Raises:
             BadInput: no such column, or no row left (names the values there are).
         """
         found = self
         for name, wanted in conditions.items():
-            values = found.column(name)
-            accepted = {str(value) for value in (wanted if isinstance(wanted, list | tuple | set) else [wanted])}
-            keep = [index for index, value in enumerate(values) if ("" if value is None else str(value)) in accepted]
-            if not keep:
-                raise BadInput(_no_match(self.source, name, accepted, values))
-            found = found.select(keep)
+            found = found.select(wanted_rows(self.source, name, wanted, found.column(name)))
         return found
 
     def limit_duration(self, min_s: float, max_s: float) -> Manifest:
@@ -287,19 +283,13 @@ def _duration_s(cells: Mapping[str, Any]) -> float | None:
     return None if cells.get("end") is None else cells["end"] - (cells.get("start") or 0.0)
 
 
-def _no_match(source: str, name: str, wanted: set[str], values: list[Any]) -> str:
-    there = sorted({str(value) for value in values if value not in (None, "")})
-    shown = ", ".join(there[:8]) + (", ..." if len(there) > 8 else "")
-    return f"{source}: no row has {name} = {' or '.join(sorted(wanted))} (there are: {shown or 'only empty cells'})"
-
-
 class DataOptions(BaseModel):
     """Which utterances a run uses."""
 
     model_config = ConfigDict(extra="forbid")
 
     root: str | None = Field(None, description="manifest, folder that holds one, saved dataset or Hub id")
-    where: dict[str, Any] = Field({}, description="keep rows with these values, e.g. {accent: mandarin}")
+    where: dict[str, Any] = Field({}, description="keep rows with these values, e.g. {accent: mandarin, age: 16..}")
     min_duration_s: float = Field(0.3, ge=0, description="shorter utterances are set aside")
     max_duration_s: float = Field(30.0, gt=0, description="longer ones too: memory grows with the longest")
     split_seed: int = Field(0, description="seed of the split and of the limits below")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from speech_tl.data.corpora.finding import find_roots
 from speech_tl.data.corpora.sizes import is_full_disk
 from speech_tl.data.corpora.table import Row, counted, measure, summary, write_table
 from speech_tl.data.corpora.unpacking import stem, unpack
+from speech_tl.data.filtering import named
 from speech_tl.errors import BadInput, disk_trouble
 from speech_tl.text import nearest, require_writable
 
@@ -226,28 +226,17 @@ def unpacking_folder(out: Path, corpus: Corpus) -> Path:
     return out / corpus.name
 
 
-def split_accents(cell: str) -> Iterator[str]:
-    """The accents that a cell names: between bars, or commas outside brackets.
-
-    >>> list(split_accents("India and South Asia (India, Pakistan), Scottish English|slightly nasal"))
-    ['India and South Asia (India, Pakistan)', 'Scottish English', 'slightly nasal']
-    """
-    for part in re.split(r"\||,(?![^()]*\))", cell):
-        if part.strip():
-            yield part.strip()
-
-
 def _with_accent(rows: list[Row], wanted: Sequence[str] | None) -> list[Row]:
     if not wanted:
         return rows
-    named = {accent.lower() for accent in wanted}
-    accents = [{row.get("accent") or "", *split_accents(row.get("accent") or "")} for row in rows]
+    sought = {accent.lower() for accent in wanted}
+    accents = [{row.get("accent") or "", *named(row.get("accent") or "")} for row in rows]
     present = {accent.lower() for found in accents for accent in found}
     for accent in wanted:
         if accent.lower() not in present:
             there = counted(accent for found in accents for accent in found if accent)
             raise BadInput(f"--accent {accent}: no row has it; there are: {there or 'none'}")
-    return [row for row, found in zip(rows, accents, strict=True) if named & {accent.lower() for accent in found}]
+    return [row for row, found in zip(rows, accents, strict=True) if sought & {accent.lower() for accent in found}]
 
 
 def _wanted(corpus: Corpus, options: argparse.Namespace) -> list[Download]:
