@@ -98,7 +98,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     ladder = hearing.opened(recipe, parts, model.sample_rate)
     with screen.progress("comparing the audio of train and test") as update:
         leaks = find_leaks(parts["train"], parts["test"], check.shared_speakers, check.shared_sentences, update)
-    notes = [*([split.note] if split.note else []), *leak_notes(leaks)]
+    notes = [*([split.note] if split.note else []), *leak_notes(leaks), *model.remarks]
     if model.head_is_new:
         notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
     return model, Data(

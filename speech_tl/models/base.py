@@ -32,6 +32,7 @@ class AcousticModel(ABC):
         sample_rate: samples per second that `features` expects.
         exact_in_batches: whether padding leaves an utterance's result unchanged; if not, `decoding` only
             batches utterances of equal length.
+        remarks: sentences that a reader of its figures must know.
         head_is_new: whether the checkpoint came without a head that can write, so that this one is untrained.
         shortcuts: whether the same figures may be computed in ways that are faster than the published network's on
             this device.
@@ -56,6 +57,7 @@ class AcousticModel(ABC):
         self.source = source
         self.language = language
         self.sample_rate = sample_rate
+        self.remarks: list[str] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy for a loader's worker process: everything but the weights."""

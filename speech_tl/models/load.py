@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.errors import BadInput
+from speech_tl.models.mms import adapter_code
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import nearest
 
@@ -200,8 +201,11 @@ def _load_ctc(
     from speech_tl.models.ctc import CTCModel, extend_head, label_text, vocabulary_for
 
     extractor = _pretrained(AutoFeatureExtractor, name, place, revision=revision)
-    tokenizer = _ctc_tokenizer(place, revision, language if getattr(config, "adapter_attn_dim", None) else None)
-    network, fresh_head = _ctc_network(name, place, config, language, from_scratch, revision, tokenizer)
+    tokenizer, adapter = _ctc_tokenizer(place, revision), None
+    if getattr(config, "adapter_attn_dim", None) and language and tokenizer is not None:
+        adapter = adapter_code(name, place, tokenizer.vocab, language)
+        tokenizer = _ctc_tokenizer(place, revision, adapter)
+    network, fresh_head = _ctc_network(name, place, config, adapter, from_scratch, revision, tokenizer)
     if texts is not None:
         known = dict(tokenizer.get_vocab()) if tokenizer else {}
         added = vocabulary_for(texts, known)
@@ -222,7 +226,7 @@ def _ctc_network(
     name: str,
     place: str,
     config: PretrainedConfig,
-    language: str | None,
+    adapter: str | None,
     from_scratch: bool,
     revision: str | None,
     tokenizer: Wav2Vec2CTCTokenizer | None,
@@ -239,9 +243,7 @@ def _ctc_network(
         if getattr(config, "log_mel_filters", 0):
             start_as_log_mel(network)  # signal processing, as Whisper's mel frames are: nothing that was learnt
         return network, False
-    options: dict[str, Any] = {}
-    if getattr(config, "adapter_attn_dim", None) and language:
-        options = {"target_lang": language}
+    options: dict[str, Any] = {"target_lang": adapter} if adapter else {}
     network, info = _pretrained(
         AutoModelForCTC,
         name,
@@ -257,11 +259,11 @@ def _ctc_network(
     return network, fresh
 
 
-def _ctc_tokenizer(place: str, revision: str | None, adapter_language: str | None) -> Wav2Vec2CTCTokenizer | None:
-    """The checkpoint's characters, or None when it was never given any."""
+def _ctc_tokenizer(place: str, revision: str | None, adapter: str | None = None) -> Wav2Vec2CTCTokenizer | None:
+    """The checkpoint's characters, those of one language's adapter; None when it was never given any."""
     from transformers import Wav2Vec2CTCTokenizer
 
-    options = {"target_lang": adapter_language} if adapter_language else {}
+    options = {"target_lang": adapter} if adapter else {}
     try:
         return Wav2Vec2CTCTokenizer.from_pretrained(place, revision=revision, **options)
     except (OSError, TypeError, ValueError):

@@ -12,7 +12,7 @@ from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch
-from speech_tl.text import nearest
+from speech_tl.models.whisper_languages import language_token
 
 TIMESTAMP_S = 0.02
 """Seconds from one timestamp token to the next."""
@@ -58,7 +58,7 @@ class WhisperText(AcousticModel):
         settings.forced_decoder_ids = None
         self.network.config.forced_decoder_ids = None
         if not self.multilingual:
-            if language and _language_code(language, set(), self.source) != "en":
+            if language and language_token(language, set(), self.source)[0] != "en":
                 raise BadInput(
                     f"model {self.source} writes English only, not language={language}; use a multilingual one"
                 )
@@ -66,7 +66,10 @@ class WhisperText(AcousticModel):
             return
         codes = {token.strip("<|>") for token in getattr(settings, "lang_to_id", {})}
         language = language or getattr(settings, "language", None)
-        self.language = language and _language_code(language, codes, self.source)
+        if language:
+            language, remark = language_token(language, codes, self.source)
+            self.remarks = [remark] if remark else []
+        self.language = language
         settings.task = self.task
         if self.language:
             settings.language = self.language
@@ -138,21 +141,3 @@ def _pad(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
     """`(batch, longest)` from rows of ids."""
     tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
     return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
-
-
-def _language_code(language: str, codes: set[str], source: str) -> str:
-    """Whisper's code of a language given as code or name ("de", "german", "de-DE").
-
-    Raises:
-        BadInput: the checkpoint has no token for it; names the nearest one.
-    """
-    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
-
-    wanted = language.lower().split("-")[0].split("_")[0]
-    code = TO_LANGUAGE_CODE.get(wanted, wanted)
-    if codes and code not in codes:
-        hint = nearest(wanted, [*TO_LANGUAGE_CODE, *codes])
-        raise BadInput(
-            f"model {source} has no token for language={language}" + (f"; did you mean {hint}?" if hint else "")
-        )
-    return code

@@ -160,6 +160,29 @@ def test_an_mms_adapter_is_picked_by_language(tmp_path: Path) -> None:
     assert decode_waveforms(again, [voice(1.0)]) == decode_waveforms(german, [voice(1.0)])
 
 
+@pytest.mark.parametrize("language", ["de", "German", "de-DE", "deu"])
+def test_an_mms_adapter_is_found_by_any_name_of_its_language(language: str, tmp_path: Path) -> None:
+    assert adapter_sum(load_model(tiny_mms(tmp_path), language=language)) == pytest.approx(3.0)
+
+
+def test_a_language_without_an_adapter_is_one_line(tmp_path: Path) -> None:
+    folder = tiny_mms(tmp_path)
+    for given in ({}, {"texts": ["abc"]}):
+        with pytest.raises(BadInput, match=r"has no adapter for language=dut .*did you mean deu\?"):
+            load_model(folder, language="dut", **given)
+
+
+def test_an_mms_model_that_was_adapted_is_of_its_one_language(tmp_path: Path) -> None:
+    """Its folder has no adapters to choose from; the manifest's language does no harm to it."""
+    tiny_mms(tmp_path / "mms")
+    for name, texts in (("same", ["\u00e4b"]), ("more", ["\u00e4b\u00f1"])):
+        model = load_model(tmp_path / "mms", language="de", texts=texts)
+        model.save(tmp_path / name)
+        for language in (None, "de", "deu", "nl"):
+            again = load_model(tmp_path / name, language=language)
+            assert again.vocabulary == model.vocabulary and adapter_sum(again) == pytest.approx(3.0)
+
+
 def adapter_sum(model: CTCModel) -> float:
     """The value that an adapter's biases were filled with."""
     return float(model.network.wav2vec2.encoder.layers[0].adapter_layer.linear_1.bias.detach().mean())
