@@ -170,8 +170,8 @@ class Chain:
 
 
 def _chance(draw: Draw, effect: str) -> np.random.Generator:
-    """Where one effect's chance for one utterance comes from."""
-    return np.random.default_rng([*draw, ORDER.index(effect)])
+    """Where one effect's chance for one utterance comes from; nothing else in a loader begins at 100."""
+    return np.random.default_rng([*draw, 100 + ORDER.index(effect)])
 
 
 def described(options: Conditions) -> dict[str, Any]:
