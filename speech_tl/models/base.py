@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -62,6 +63,18 @@ class AcousticModel(ABC):
     def __getstate__(self) -> dict[str, Any]:
         """A copy for a loader's worker process: everything but the weights."""
         return {**self.__dict__, "network": None}
+
+    def twin(self) -> AcousticModel:
+        """The same recogniser for another thread: the weights are shared, the modules that hold them are its own."""
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        weights = (*self.network.parameters(), *self.network.buffers())
+        twin.network = copy.deepcopy(self.network, {id(weight): weight for weight in weights})
+        return twin
+
+    def has_twins(self) -> bool:
+        """Whether `twin` is independent: a replaced `forward` (autocast's, for one) would lead back to this network."""
+        return not any("forward" in vars(module) for module in self.network.modules())
 
     # ---- text <-> labels
 

@@ -54,6 +54,12 @@ class CTCModel(AcousticModel):
         self._trainable_convolutions = fix_filterbank(network)
         self._middle: tuple[float, list[torch.Tensor]] | None = None
 
+    def twin(self) -> CTCModel:
+        """See `AcousticModel`; its front end is its own."""
+        twin = super().twin()
+        twin.front = FrontEnd(twin.network)
+        return twin
+
     # ---- text <-> labels
 
     def encode(self, text: str) -> list[int]:

@@ -53,27 +53,29 @@ class DecodingOptions(BaseModel):
     """How utterances become hypotheses; the same for the figure before and the figure after.
 
     Attributes:
-        batch_seconds: upper bound on `utterances * longest` of one batch, in seconds of audio.
+        batch_seconds: upper bound on `utterances * longest` of one batch, in seconds of audio; None picks by device.
         max_batch: upper bound on the utterances of one batch.
         beam: beam width; 1 is greedy. CTC knows greedy only.
         precision: "float32", "bf16" or "fp16"; half precisions need a GPU.
         audio_context: "auto" gives Whisper's encoder what the model's folder says (30 s where it says nothing); "full"
             gives it 30 s.
-        workers: processes that decode audio and compute features beside the model; None picks by machine.
+        shortcuts: compute the same in faster ways than the published code; false takes that code, to compare.
+        workers: processes that load audio for a GPU, or batches at a time on a CPU; None picks by machine.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    batch_seconds: float = Field(240.0, gt=0)
+    batch_seconds: float | None = Field(None, gt=0)
     max_batch: int = Field(32, ge=1)
     beam: int = Field(1, ge=1)
     precision: str = Field("float32", pattern="^(float32|bf16|fp16)$")
     audio_context: Literal["auto", "full"] = "auto"
+    shortcuts: bool = True
     workers: int | None = Field(None, ge=0)
 
     def conditions(self) -> dict[str, Any]:
-        """What could change a transcript, for the record beside every WER (worker counts cannot).
+        """What could change a transcript, for the record beside every WER (workers and shortcuts cannot).
 
         The window is the model's to say: `AcousticModel.decoding_conditions`.
         """
-        return self.model_dump(exclude={"workers", "audio_context"})
+        return self.model_dump(exclude={"workers", "shortcuts", "audio_context"})

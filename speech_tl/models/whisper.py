@@ -13,11 +13,13 @@ from transformers import (
     WhisperForConditionalGeneration,
     WhisperTokenizer,
 )
+from transformers.modeling_outputs import BaseModelOutput
 
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
 from speech_tl.models.base import Batch, DecodingOptions, linear_layers
+from speech_tl.models.greedy import greedy_tokens, heard_languages, is_plain
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
 from speech_tl.models.whisper_text import IGNORED, TIMESTAMP_S, WhisperText
@@ -60,6 +62,10 @@ class WhisperModel(WhisperText):
         self._silence_samples = extractor.n_fft + 2 * extractor.hop_length
         self.decoding_context = AudioContext.read(getattr(network.config, SAVED_CONTEXT, None))
         network.model.encoder.__class__ = ShortContextEncoder
+
+    def has_twins(self) -> bool:
+        """See `AcousticModel`; transformers' own search is not made for threads."""
+        return super().has_twins() and is_plain(self.network)
 
     # ---- waveform -> batch
 
@@ -166,17 +172,32 @@ class WhisperModel(WhisperText):
 
     def _generate(self, inputs: torch.Tensor, allowed: torch.Tensor, beam: int) -> list[str]:
         """Texts of rows whose windows are equally long; `allowed` `(batch,)` tokens each."""
+        heard = self.network.model.encoder(inputs)  # generate itself would pad features to 30 s
+        if beam == 1 and self.shortcuts and is_plain(self.network):
+            ids = greedy_tokens(self.network, heard[0], self._prompts(heard[0]), allowed)
+        else:
+            ids = self._generated(heard, allowed, beam)
+        return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+    def _prompts(self, states: torch.Tensor) -> torch.Tensor:
+        """Each row's first tokens `(rows, tokens)`; the language is heard where nobody said it."""
+        prompts = torch.tensor(self.prompt, device=states.device).repeat(len(states), 1)
+        if self.language is None:
+            prompts[:, 1] = heard_languages(self.network, states)
+        return prompts
+
+    def _generated(self, heard: BaseModelOutput, allowed: torch.Tensor, beam: int) -> torch.Tensor:
+        """Tokens as transformers' own search finds them."""
         with quiet_transformers():
             ids = self.network.generate(
-                encoder_outputs=self.network.model.encoder(inputs),  # generate would pad features to 30 s
+                encoder_outputs=heard,
                 num_beams=beam,
                 do_sample=False,
                 return_timestamps=False,
                 max_new_tokens=int(allowed.max()),
             )
         beyond = torch.arange(ids.shape[1], device=ids.device)[None] >= allowed[:, None]
-        ids = ids.masked_fill(beyond, self.end)
-        return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+        return ids.masked_fill(beyond, self.end)
 
     def _context(self, options: DecodingOptions) -> AudioContext:
         """The windows that utterances are decoded with."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +27,8 @@ if TYPE_CHECKING:
     from speech_tl.models.options import DecodingOptions
 
 MAX_SEGMENT_S = 25.0
-BATCHES_AT_ONCE = 2  # segments of so many batches are sorted by length together: more pads less, but a kill loses more
+SORTED_S = 480.0  # segments of so many seconds are sorted by length together: more pads less, but a kill loses more
+BATCHES_AT_ONCE = 2  # or segments of so many batches, where the options say how much a batch is
 
 Progress = Callable[[float, float], None]
 """Called with (seconds of audio done, seconds in all)."""
@@ -125,6 +124,7 @@ class _Run:
 
         self.model = model
         self.options = options or DecodingOptions()
+        self.sorted_s = BATCHES_AT_ONCE * self.options.batch_seconds if self.options.batch_seconds else SORTED_S
         self.max_segment_s = max_segment_s
         self.desk = desk
         self.progress = progress
@@ -164,7 +164,7 @@ class _Run:
         self.waiting.append((job, segment))
         self.waiting_s += segment.end_s - segment.start_s
         job.waiting += 1
-        if self.waiting_s >= BATCHES_AT_ONCE * self.options.batch_seconds:
+        if self.waiting_s >= self.sorted_s:
             self._decode()
 
     def _decode(self) -> None:
@@ -172,13 +172,14 @@ class _Run:
         if not self.waiting:
             return
         from speech_tl.decoding import decode_waveforms
+        from speech_tl.memory import give_memory_back
 
         texts = decode_waveforms(self.model, [segment.waveform for _, segment in self.waiting], self.options)
         for (job, segment), text in zip(self.waiting, texts, strict=True):
             job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, " ".join(text.split())))
             job.waiting -= 1
         self.waiting, self.waiting_s = [], 0.0
-        _give_memory_back()
+        give_memory_back()
         self._hand_in()
 
     def _hand_in(self) -> None:
@@ -199,12 +200,6 @@ class _Run:
             return
         under_way_s = sum(job.segments[-1].end_s for job in self.jobs if job.segments)
         self.progress(min(self.done_s + under_way_s, self.total_s), self.total_s)
-
-
-def _give_memory_back() -> None:
-    """Return freed memory to the system: glibc keeps the gaps between batches of ever new shapes, more each hour."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # other C libraries have no such call
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _promised_s(recording: Recording) -> float:

@@ -6,10 +6,11 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.nn.utils import parametrize
 from torch.utils.data import DataLoader
 
 from speech_tl.audio import probe
@@ -21,7 +22,9 @@ from speech_tl.data.batching import (
     SpeechDataset,
     batch_by_length,
 )
+from speech_tl.decoding.lanes import in_lanes, lane_count
 from speech_tl.errors import BadInput
+from speech_tl.memory import reuse_freed_memory
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float, float], None]
 """Called with (seconds of audio done, seconds in all)."""
+
+BATCH_SECONDS = {"cpu": 30.0, "gpu": 240.0}
+"""Padded seconds of audio in a batch where nobody said: what stays in a processor's cache, or fills a GPU."""
 
 FEW = 64
 """Up to so many utterances are loaded in this process: starting workers would take longer."""
@@ -80,15 +86,13 @@ def decode(
     results = {i: Hypothesis(i, None, problem) for i, problem in unreadable.items()}
     total_s, done_s = sum(durations_s), 0.0
     dataset = SpeechDataset(utterances, model, with_labels=False, augment=augment, seed=seed)
-    for batch in _load(dataset, batches, options):
-        facts: BatchFacts = batch.pop("facts")
-        results.update({i: Hypothesis(i, None, problem) for i, problem in facts.problems})
-        if facts.indices:
-            texts = _transcribe(model, batch, options)
+    with _ready(model, options):
+        for facts, texts in _decoded(model, dataset, batches, options):
+            results.update({i: Hypothesis(i, None, problem) for i, problem in facts.problems})
             results.update({i: Hypothesis(i, text) for i, text in zip(facts.indices, texts, strict=True)})
-        done_s += facts.seconds
-        if progress is not None:
-            progress(done_s, total_s)
+            done_s += facts.seconds
+            if progress is not None:
+                progress(done_s, total_s)
     return [results[i] for i in range(len(utterances))]
 
 
@@ -100,18 +104,58 @@ def decode_waveforms(
     collator = Collator(model)
     texts = [""] * len(waveforms)
     seconds = [len(w) / model.sample_rate for w in waveforms]
-    for indices in _batches(model, seconds, options):
+    batches = _batches(model, seconds, options)
+
+    def work(twin: AcousticModel, indices: list[int]) -> tuple[BatchFacts, list[str]]:
         examples = [Example(i, seconds[i], model.features(waveforms[i])) for i in indices]
-        batch = collator(examples)
-        batch.pop("facts")
-        for index, text in zip(indices, _transcribe(model, batch, options), strict=True):
-            texts[index] = text
+        return _texts(twin, collator(examples), options)
+
+    with _ready(model, options):
+        for facts, found in in_lanes(model, lane_count(model, options, len(batches)), work, batches):
+            for index, text in zip(facts.indices, found, strict=True):
+                texts[index] = text
     return texts
+
+
+@contextlib.contextmanager
+def _ready(model: AcousticModel, options: DecodingOptions) -> Iterator[None]:
+    """Within, the network is as decoding wants it: in evaluation mode, with weights that are computed from others
+    (weight norm) computed once. Options without shortcuts take them from the model, too.
+    """
+    was_training, shortcuts = model.network.training, model.shortcuts
+    model.network.eval()
+    model.shortcuts = shortcuts and options.shortcuts
+    if model.shortcuts and model.device.type == "cpu":
+        reuse_freed_memory()
+    computed_once = parametrize.cached() if model.shortcuts else contextlib.nullcontext()
+    try:
+        with computed_once:
+            yield
+    finally:
+        model.shortcuts = shortcuts
+        model.network.train(was_training)
+
+
+def _decoded(
+    model: AcousticModel, dataset: SpeechDataset, batches: list[list[int]], options: DecodingOptions
+) -> Iterator[tuple[BatchFacts, list[str]]]:
+    """What each batch was, and the texts of its `indices`."""
+    lanes = lane_count(model, options, len(batches)) if dataset.augment is None else 1
+    if lanes == 1:
+        yield from (_texts(model, batch, options) for batch in _load(dataset, batches, options))
+        return
+    collator = Collator(dataset.model)
+
+    def work(twin: AcousticModel, indices: list[int]) -> tuple[BatchFacts, list[str]]:
+        return _texts(twin, collator([dataset[i] for i in indices]), options)
+
+    yield from in_lanes(model, lanes, work, batches)
 
 
 def _batches(model: AcousticModel, durations_s: list[float], options: DecodingOptions) -> list[list[int]]:
     """Longest first, so that too large a batch shows at once."""
-    return batch_by_length(durations_s, options.batch_seconds, options.max_batch, equal_only=not model.exact_in_batches)
+    seconds = options.batch_seconds or BATCH_SECONDS["cpu" if model.device.type == "cpu" else "gpu"]
+    return batch_by_length(durations_s, seconds, options.max_batch, equal_only=not model.exact_in_batches)
 
 
 def _durations(utterances: Sequence[Utterance]) -> tuple[list[float], dict[int, str]]:
@@ -141,15 +185,14 @@ def _load(dataset: SpeechDataset, batches: list[list[int]], options: DecodingOpt
     yield from DataLoader(dataset, batch_sampler=batches, collate_fn=Collator(dataset.model), num_workers=workers)
 
 
-def _transcribe(model: AcousticModel, batch: Batch, options: DecodingOptions) -> list[str]:
-    """One batch through the network on its device, in the wanted precision."""
-    was_training = model.network.training
-    model.network.eval()
-    batch = {key: value.to(model.device) for key, value in batch.items()}
+def _texts(model: AcousticModel, batch: dict[str, Any], options: DecodingOptions) -> tuple[BatchFacts, list[str]]:
+    """One collated batch through the network on its device, in the wanted precision."""
+    facts: BatchFacts = batch.pop("facts")
+    if not facts.indices:
+        return facts, []
+    moved = {key: value.to(model.device) for key, value in batch.items()}
     with precision_context(options.precision, model.device):
-        texts = model.transcribe(batch, options)
-    model.network.train(was_training)
-    return texts
+        return facts, model.transcribe(moved, options)
 
 
 def precision_context(precision: str, device: torch.device) -> contextlib.AbstractContextManager:

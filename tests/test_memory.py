@@ -1,0 +1,34 @@
+"""Freed memory stays for the next batch, and goes back when asked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import resource
+import numpy as np
+from speech_tl.memory import give_memory_back, reuse_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        np.ones(1_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+usual = faults()
+reuse_freed_memory()
+reused = (faults(), faults())[1]
+give_memory_back()
+print(usual, reused, faults())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's way with memory")
+def test_blocks_are_used_again_until_memory_is_given_back() -> None:
+    found = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    usual, reused, given_back = map(int, found.stdout.split())
+    assert reused < usual / 10, "pages came anew each time"
+    assert given_back > reused + 100, "nothing was given back"
