@@ -1,0 +1,23 @@
+"""The report's plots in one style: a title, axes with units, a text alternative.
+
+Before is a hollow dot and after a filled one everywhere, so that a print without colour can be read.
+"""
+
+from __future__ import annotations
+
+from speech_tl.reporting.plots.changes import PairedRow, interval_plot, paired_plot, spread_plot
+from speech_tl.reporting.plots.curves import LadderPoint, Point, curve_plot, ladder_plot
+from speech_tl.reporting.plots.kinds import KINDS, kinds_plot
+
+__all__ = [
+    "KINDS",
+    "LadderPoint",
+    "PairedRow",
+    "Point",
+    "curve_plot",
+    "interval_plot",
+    "kinds_plot",
+    "ladder_plot",
+    "paired_plot",
+    "spread_plot",
+]
