@@ -133,6 +133,9 @@ def compare(
     split: Split = "test",
     normaliser: Normaliser = None,
     language: Language = None,
+    audio: Annotated[
+        str | None, typer.Option(help="How the page plays clips: embed, link or none; by default as the runs do.")
+    ] = None,
     out: Out = None,
 ) -> None:
     """Compare two evaluations of the same test set, or rank several of them."""
@@ -146,10 +149,10 @@ def compare(
     scoring = {"data": data, "split": split, "normaliser": normaliser, "language": language}
     console = _console()
     if len(evaluations) == 2:
-        report = run(*evaluations, by=by or [], out=out, **scoring)
+        report = run(*evaluations, by=by or [], out=out, audio=audio, **scoring)
         console.print(terminal_table(report))
     else:
-        report = rank(evaluations, by=by or [], out=out, **scoring)
+        report = rank(evaluations, by=by or [], out=out, audio=audio, **scoring)
         console.print(ranking_table(report))
     for line in report["conditions"]:
         console.print(f"differs: {line}", markup=False, highlight=False)

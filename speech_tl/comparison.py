@@ -7,10 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.errors import BadInput
+from speech_tl.reporting.options import AudioMode, ReportOptions
+from speech_tl.reporting.words import telling
 from speech_tl.text import require_writable
 
 if TYPE_CHECKING:
     from speech_tl.scoring.wer import Evaluation
+
+RUN_DEPTH = 3
+"""A guard's evaluations lie so deep in a run's folder."""
+
+MODES: tuple[AudioMode, ...] = ("none", "link", "embed")
+"""How a page may play utterances, the most private way first."""
 
 
 def compare(
@@ -18,6 +26,7 @@ def compare(
     after: str | Path | Evaluation,
     by: Sequence[str] = (),
     out: str | Path | None = None,
+    audio: AudioMode | None = None,
     **scoring: Any,
 ) -> dict[str, Any]:
     """Compare two evaluations of the same utterances.
@@ -27,6 +36,8 @@ def compare(
             that another recogniser wrote.
         by: manifest columns to report by group.
         out: folder for report.json, report.md and report.html; nothing is written without it.
+        audio: how the page plays utterances, as `report.audio` of a recipe; None does as the runs do that these
+            evaluations are of (the most private way among them), else as a recipe does by default.
         scoring: `data`, `split`, `normaliser`, `language` for files, as `evaluate_hypotheses` has them.
 
     Returns:
@@ -40,27 +51,32 @@ def compare(
     from speech_tl.reporting.page import build_report, write_report
     from speech_tl.scoring.pairing import pair
 
+    audio = _audio([before, after], audio)
     if out is not None:
         require_writable(out)
     first, second = _evaluations([before, after], **scoring)
     second = pair(first, second, (_name(before, "before"), _name(after, "after")))
     models = {"before": first.model, "after": second.model}
-    report = build_report(_title(first, second), first, second, by=by, model=models)
+    report = build_report(_title([before, after], [first, second]), first, second, by=by, model=models)
     if out is not None:
-        write_report(report, out, first, second)
+        write_report(report, out, first, second, audio=audio)
     return report
 
 
 def rank(
-    given: Sequence[str | Path | Evaluation], by: Sequence[str] = (), out: str | Path | None = None, **scoring: Any
+    given: Sequence[str | Path | Evaluation],
+    by: Sequence[str] = (),
+    out: str | Path | None = None,
+    audio: AudioMode | None = None,
+    **scoring: Any,
 ) -> dict[str, Any]:
     """Rank evaluations of the same utterances, each pair of them tested.
 
     Args:
         given: two or more, each as `compare` takes it.
         by: manifest columns to report by group.
-        out: folder for report.json and report.md; nothing is written without it.
-        scoring: as for `compare`.
+        out: folder for report.json, report.md and report.html; nothing is written without it.
+        audio, scoring: as for `compare`.
 
     Returns:
         What report.json holds: `ranking` (best first), `pairs` (each with its tests, Holm-corrected), `groups`,
@@ -71,15 +87,17 @@ def rank(
     """
     from speech_tl.reporting.ranking import build_ranking, write_ranking
 
+    audio = _audio(given, audio)
     if out is not None:
         require_writable(out)
     names = [_name(side, f"evaluation {number}") for number, side in enumerate(given, 1)]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise BadInput(f"{twice} is given twice; expected different evaluations of one test set")
-    report = build_ranking(dict(zip(names, _evaluations(given, **scoring), strict=True)), by)
+    evaluations = dict(zip(names, _evaluations(given, **scoring), strict=True))
+    report = build_ranking(evaluations, by)
     if out is not None:
-        write_ranking(report, out)
+        write_ranking(report, out, evaluations, audio)
     return report
 
 
@@ -113,12 +131,38 @@ def _evaluations(
     return [found[number] for number in range(len(given))]
 
 
+def _audio(given: Sequence[str | Path | Evaluation], asked: str | None) -> AudioMode:
+    """How a page of these may play utterances.
+
+    Raises:
+        BadInput: what was asked for is no such way.
+    """
+    if asked is not None and asked not in MODES:
+        raise BadInput(f"audio {asked}: expected {', '.join(MODES)}")
+    runs = [Path(side).absolute() for side in given if isinstance(side, (str, Path))]
+    recipes = (folder / "recipe.yaml" for run in runs for folder in [*run.parents][:RUN_DEPTH])
+    said = [_said_audio(recipe) for recipe in recipes if recipe.is_file()]
+    return asked or min([mode for mode in said if mode in MODES], key=MODES.index, default=ReportOptions().audio)
+
+
+def _said_audio(recipe: Path) -> Any:
+    """A run's `report.audio`; None where its recipe cannot be read or does not say."""
+    import yaml
+
+    try:
+        return yaml.safe_load(recipe.read_text(encoding="utf-8"))["report"]["audio"]
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return None
+
+
 def _name(given: str | Path | Evaluation, otherwise: str) -> str:
     """How a message names one side."""
     return str(given) if isinstance(given, (str, Path)) else otherwise
 
 
-def _title(before: Evaluation, after: Evaluation) -> str:
-    """What is compared with what, by the models' sources where they are known."""
-    first, second = (str(side.model.get("source") or "unknown model") for side in (before, after))
-    return f"{first} compared with {second}"
+def _title(given: Sequence[str | Path | Evaluation], sides: Sequence[Evaluation]) -> str:
+    """What is compared with what: by the models' sources where those tell the two apart, else by the folders."""
+    names = [str(side.model.get("source") or "unknown model") for side in sides]
+    if names[0] == names[1]:
+        names = telling([_name(side, name) for side, name in zip(given, names, strict=True)])
+    return " compared with ".join(names)

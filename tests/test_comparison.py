@@ -10,6 +10,7 @@ import pytest
 from speech_tl.comparison import compare, rank
 from speech_tl.errors import BadInput
 from speech_tl.scoring.wer import Evaluation, score
+from tests.reporting.made import tone
 from tests.scoring.made import Said, evaluation
 
 
@@ -38,12 +39,22 @@ def test_repeated_ids_are_paired_one_by_one() -> None:
 
 
 def test_other_conditions_are_listed() -> None:
-    def under(beam: int, language: str) -> Evaluation:
-        said = [Said("u0", "a b")]
-        return score(said, ["a b"], "none", model={"source": str(beam), "language": language}, decoding={"beam": beam})
+    def under(beam: int, device: str, **model: str) -> Evaluation:
+        decoding = {"beam": beam, "device": device, "batch_seconds": 240.0}
+        return score([Said("u0", "a b")], ["a b"], "none", model={"source": str(beam), **model}, decoding=decoding)
 
-    conditions = compare(under(1, "en"), under(5, "de"))["conditions"]
-    assert conditions == ["model.language: en before, de after", "decoding.beam: 1 before, 5 after"]
+    first = under(1, "cpu", language="en", task="transcribe", revision="main")
+    second = under(5, "NVIDIA H100", language="de", task="translate", revision="v2")
+    listed = [
+        "model.language: en before, de after",
+        "model.task: transcribe before, translate after",
+        "decoding.beam: 1 before, 5 after",
+        "decoding.device: cpu before, NVIDIA H100 after",
+    ]
+    assert compare(first, second)["conditions"] == listed
+    assert rank([first, second])["conditions"] == [
+        line.replace(" before", " evaluation 1").replace(" after", " evaluation 2") for line in listed
+    ]
 
 
 def test_different_test_sets_are_refused_by_name(tmp_path: Path) -> None:
@@ -119,3 +130,73 @@ def test_the_same_evaluation_twice_is_refused(tmp_path: Path) -> None:
     paths = hypotheses(tmp_path, one="a x", two="a b")
     with pytest.raises(BadInput, match=r"one\.csv is given twice"):
         rank([*paths, paths[0]], data=tmp_path / "said.csv")
+
+
+# ---- clips
+
+
+@pytest.fixture
+def heard(tmp_path: Path) -> list[Path]:
+    """Three evaluations of two utterances with audio, in the folders of two runs and one outside any."""
+    audio = str(tone(tmp_path / "tone.wav"))
+    folders = [tmp_path / "run" / "before", tmp_path / "other" / "guards" / "libri" / "after", tmp_path / "alone"]
+    for folder, text in zip(folders, ("a x", "a b", "x x"), strict=True):
+        said = [Said(f"u{n}", "a b", audio=audio, duration_s=None) for n in range(2)]
+        score(said, [text, "a b"], "none").write(folder)
+    return folders
+
+
+def clips(folder: Path) -> tuple[int, int]:
+    """How many utterances of a page have their sound in it, and how many a link."""
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    data = json.loads(page.split('id="utterance-data">', 1)[1].split("</script>", 1)[0])
+    sounds = [row[7] for row in data["rows"] if row[7]]
+    embedded = sum(sound.startswith("data:audio/ogg") for sound in sounds)
+    return embedded, len(sounds) - embedded
+
+
+def test_pages_play_clips_as_they_are_told(heard: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for audio, wanted in ((None, (2, 0)), ("embed", (2, 0)), ("link", (0, 2)), ("none", (0, 0))):
+        compare(*heard[:2], out=out, audio=audio)
+        assert clips(out) == wanted, audio
+        rank(heard, out=out, audio=audio)
+        assert clips(out) == wanted, audio
+    with pytest.raises(BadInput, match=r"audio loud: expected none, link, embed"):
+        compare(*heard[:2], audio="loud")
+
+
+def test_what_a_run_keeps_private_stays_private(heard: list[Path], tmp_path: Path) -> None:
+    def said(run: str, audio: str) -> None:
+        (tmp_path / run / "recipe.yaml").write_text(f"name: x\nreport: {{audio: {audio}}}\n")
+
+    out = tmp_path / "out"
+    said("run", "embed")
+    said("other", "link")
+    compare(heard[0], heard[2], out=out)
+    assert clips(out) == (2, 0)
+    compare(*heard[:2], out=out)
+    assert clips(out) == (0, 2)
+    said("other", "none")
+    rank(heard, out=out)
+    assert clips(out) == (0, 0)
+    rank(heard, out=out, audio="embed")
+    assert clips(out) == (2, 0), "whoever says so is obeyed"
+    (tmp_path / "other" / "recipe.yaml").write_text("report: [broken")
+    rank(heard, out=out)
+    assert clips(out) == (2, 0)
+
+
+def test_sound_comes_from_whichever_side_has_it(heard: list[Path], tmp_path: Path) -> None:
+    elsewhere = tmp_path / "cloud.csv"
+    elsewhere.write_text("id,hypothesis,reference\nu0,a b,a b\nu1,a,a b\n")
+    silent = tmp_path / "mute.csv"
+    silent.write_text(elsewhere.read_text())
+    compare(elsewhere, heard[0], out=tmp_path / "out")
+    assert clips(tmp_path / "out") == (2, 0)
+    compare(elsewhere, silent, out=tmp_path / "out")
+    assert clips(tmp_path / "out") == (0, 0)
+
+
+def test_a_page_s_title_tells_two_evaluations_of_one_model_apart(heard: list[Path]) -> None:
+    assert compare(*heard[:2])["recipe"] == "run/before compared with other/guards/libri/after"

@@ -57,7 +57,9 @@ class Bench:
         source = {name: before.test.model.get(name) for name in ("source", "revision")}
 
         def load(set_to: str | None) -> AcousticModel:
-            return model if set_to is None else load_model(self.run.model_folder, language=set_to)
+            if set_to is None:
+                return model
+            return load_model(self.run.model_folder, language=set_to, task=self.recipe.model.task)
 
         return self._measured("after", load, self.recipe.decoding, {"revision": None, "adapted_from": source})
 

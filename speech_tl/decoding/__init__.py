@@ -195,6 +195,11 @@ def _texts(model: AcousticModel, batch: dict[str, Any], options: DecodingOptions
         return facts, model.transcribe(moved, options)
 
 
+def device_name(device: torch.device) -> str:
+    """What decodes, for the record: "cpu", or a GPU by its name."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def precision_context(precision: str, device: torch.device) -> contextlib.AbstractContextManager:
     """Autocast for "bf16" or "fp16" on a GPU.
 

@@ -27,6 +27,7 @@ class AcousticModel(ABC):
 
     Attributes:
         family: "ctc" or "whisper".
+        task: "transcribe", or what Whisper is set to.
         network: the transformers model that holds the weights.
         source: where it was loaded from, as the user wrote it.
         language: language code the model is set to, or None.
@@ -44,6 +45,7 @@ class AcousticModel(ABC):
     """
 
     family: str
+    task: str = "transcribe"
     shortcuts: bool = True
     exact_in_batches: bool = True
     head_is_new: bool = False
@@ -267,6 +269,7 @@ class AcousticModel(ABC):
             "family": self.family,
             "architecture": type(self.network).__name__,
             "language": self.language,
+            "task": self.task,
             "revision": getattr(self.network.config, "_commit_hash", None),
             "parameters": self.parameter_counts()[1],
         }

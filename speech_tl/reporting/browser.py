@@ -1,9 +1,9 @@
-"""The utterance browser's data: every utterance with what each model got wrong, as small as a page needs it."""
+"""The utterance browser's data: every utterance with what each recogniser got wrong, as small as a page needs it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,33 @@ from speech_tl.text import Rate
 
 MOST_BYTES = 700_000  # of utterances in a page, sound aside; the rest stay in utterances.jsonl
 
+PAIR = ("before", "after")
+
 Edit = list[Any]
+Choices = tuple[tuple[str, str], ...]
+"""Of a list to choose from: what the page's script calls an entry, and what a reader does."""
+
+ALWAYS: Choices = (("longest", "longest"), ("speaker", "speaker"), ("order", "order of the test set"))
+CHANGE_ORDERS: Choices = (
+    ("improved", "most improved"),
+    ("worsened", "most worsened"),
+    ("after", "most errors after"),
+    ("before", "most errors before"),
+)
+CHANGE_KINDS: Choices = (
+    ("all", "all"),
+    ("better", "better"),
+    ("worse", "worse"),
+    ("wrong", "with errors after"),
+    ("right", "without errors after"),
+)
+SEVERAL_ORDERS: Choices = (("differing", "most different"), ("hardest", "hardest for all"))
+SEVERAL_KINDS: Choices = (
+    ("all", "all"),
+    ("differ", "not alike"),
+    ("nobody", "wrong by all"),
+    ("everybody", "right by all"),
+)
 
 
 class Browser(NamedTuple):
@@ -22,50 +48,74 @@ class Browser(NamedTuple):
 
     Attributes:
         rows: one list an utterance, in the test set's order: id, speaker, values of `columns`, seconds, what was said,
-            its number of units, edits before, edits after (as `edits_of` gives them), address of its sound.
+            its number of units, the edits of each side (as `edits_of` gives them), address of its sound.
+        sides: what the sides are called, in order: "before" and "after", or recognisers.
         columns: names of the manifest's columns that are shown beside each utterance.
-        left_out: how many utterances found no room; those that changed least.
+        left_out: how many utterances found no room; those in which the sides differ least.
         clips: how many have sound.
         unit: "word", or "character" for languages without spaces.
     """
 
     rows: list[list[Any]]
+    sides: list[str]
     columns: list[str]
     left_out: int
     clips: int
     unit: str
 
+    @property
+    def paired(self) -> bool:
+        """Whether these are a before and its after, so that a change is a gain or a loss."""
+        return self.sides == list(PAIR)
+
+    @property
+    def orders(self) -> Choices:
+        """In which orders the page offers the utterances."""
+        return (CHANGE_ORDERS if self.paired else SEVERAL_ORDERS) + ALWAYS
+
+    @property
+    def kinds(self) -> Choices:
+        """What the page can show alone."""
+        return CHANGE_KINDS if self.paired else SEVERAL_KINDS
+
 
 def browser_of(
-    before: Evaluation,
-    after: Evaluation,
+    sides: Mapping[str, Evaluation],
     columns: Sequence[str] = (),
     audio: AudioMode = "none",
     folder: Path | None = None,
     rate: Rate = "wer",
 ) -> Browser:
-    """Both evaluations side by side, an utterance a row.
+    """Evaluations side by side, an utterance a row.
 
     Args:
-        before, after: of the same utterances in the same order (`speech_tl.scoring.pairing.pair` sees to that).
+        sides: by name, in order: before and after, or several recognisers; of the same utterances in the same order
+            (`speech_tl.scoring.pairing.pair` sees to that).
         columns: of the manifest, to be shown and searched.
         audio, folder: as `speech_tl.reporting.clips.clip_addresses` takes them.
         rate: which one leads: what is aligned are words, or characters where it is the CER.
     """
     shown = [name for name in dict.fromkeys(columns) if name != "speaker"]
-    edits = [_all_edits(side, rate) for side in (before, after)]
+    first = next(iter(sides.values())).utterances
+    edits = [_all_edits(side, rate) for side in sides.values()]
     rows = [
-        _row(utterance, _units(utterance.reference, rate), shown, sides)
-        for utterance, *sides in zip(before.utterances, *edits, strict=True)
+        _row(utterance, _units(utterance.reference, rate), shown, found)
+        for utterance, *found in zip(first, *edits, strict=True)
     ]
-    order = by_change([error_count(row[7]) - error_count(row[6]) for row in rows])
+    wrong = [[error_count(found) for found in row[6]] for row in rows]
+    order = by_change([last - first for first, last in wrong]) if tuple(sides) == PAIR else by_difference(wrong)
     kept = _fitting(rows, order)
-    sound = clip_addresses(before.utterances, [index for index in order if index in kept], audio, folder)
+    heard = [_with_sound(said) for said in zip(*(side.utterances for side in sides.values()), strict=True)]
+    sound = clip_addresses(heard, [index for index in order if index in kept], audio, folder)
     for index, address in sound.items():
-        rows[index][8] = address
-    return Browser(
-        [rows[i] for i in sorted(kept)], shown, len(rows) - len(kept), len(sound), UNITS[rate].removesuffix("s")
-    )
+        rows[index][7] = address
+    left_out, unit = len(rows) - len(kept), UNITS[rate].removesuffix("s")
+    return Browser([rows[i] for i in sorted(kept)], list(sides), shown, left_out, len(sound), unit)
+
+
+def _with_sound(said: Sequence[ScoredUtterance]) -> ScoredUtterance:
+    """The one of several records of an utterance whose audio file is there: text from elsewhere may name none."""
+    return next((one for one in said if one.audio and Path(one.audio).is_file()), said[0])
 
 
 def by_change(changes: Sequence[int]) -> list[int]:
@@ -75,6 +125,11 @@ def by_change(changes: Sequence[int]) -> list[int]:
     worse = sorted((i for i in indices if changes[i] > 0), key=lambda i: -changes[i])
     turns = [side[turn] for turn in range(max(len(better), len(worse))) for side in (worse, better) if turn < len(side)]
     return turns + [i for i in indices if changes[i] == 0]
+
+
+def by_difference(wrong: Sequence[Sequence[int]]) -> list[int]:
+    """Indices in the order in which they are worth a look, of several recognisers' errors: the most different first."""
+    return sorted(range(len(wrong)), key=lambda i: min(wrong[i]) - max(wrong[i]))
 
 
 def edits_of(chunks: Sequence[Chunk]) -> list[Edit]:
@@ -109,10 +164,10 @@ def _all_edits(side: Evaluation, rate: Rate) -> list[list[Edit]]:
 
 
 def _row(utterance: ScoredUtterance, said: str, columns: Sequence[str], edits: Sequence[list[Edit]]) -> list[Any]:
-    """One utterance as `Browser.rows` has it, still without sound; `edits` are those before and those after."""
+    """One utterance as `Browser.rows` has it, still without sound; `edits` are those of each side."""
     values = ["" if utterance.columns.get(name) is None else str(utterance.columns[name]) for name in columns]
     seconds = None if utterance.duration is None else round(utterance.duration, 1)
-    return [utterance.id, utterance.speaker or "", values, seconds, said, len(said.split()), *edits, None]
+    return [utterance.id, utterance.speaker or "", values, seconds, said, len(said.split()), list(edits), None]
 
 
 def _units(text: str, rate: Rate) -> str:

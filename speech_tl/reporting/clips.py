@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from speech_tl.audio import load_audio
+from speech_tl.audio import load_audio, probe
 from speech_tl.errors import AudioError
 from speech_tl.reporting.options import AudioMode
 from speech_tl.scoring.wer import ScoredUtterance
@@ -66,9 +66,11 @@ def _embedded(utterance: ScoredUtterance) -> str | None:
     """The clip itself as an address; None where it is too long or cannot be read."""
     start_s, end_s = _segment(utterance)
     length_s = utterance.duration if end_s is None else end_s - start_s
-    if length_s is None or length_s > LONGEST_S:
-        return None
     try:
+        if length_s is None:
+            length_s = probe(utterance.audio).duration_s - start_s
+        if length_s > LONGEST_S:
+            return None
         waveform = load_audio(utterance.audio, RATE, start_s, end_s)
     except AudioError:
         return None

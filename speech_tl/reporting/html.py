@@ -18,6 +18,7 @@ from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.groups import SMALL_GROUP
 from speech_tl.scoring.pairing import pair
 from speech_tl.scoring.wer import Evaluation
+from speech_tl.text import Rate
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -42,21 +43,18 @@ def html_page(
         audio: "embed" puts at most 40 clips into the page, "link" points at the files, "none" leaves sound out.
         folder: where the page will lie, for links.
     """
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    loader = FileSystemLoader(TEMPLATES)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
     if before is not None and after is not None:
         after = pair(before, after)
-    change, rate = words.leading(report["target"]), words.rate_of(report["target"])
+    target = report["target"]
+    change, rate = words.leading(target), words.rate_of(target)
     browser = _browser(report, before, after, audio, folder)
-    style, script = (_own(name) for name in ("page.css", "page.js"))
-    return environment.get_template("report.html").render(
+    return rendered(
+        "report.html",
+        audio,
+        browser,
+        rate,
         report=report,
-        words=words,
-        rate=rate,
+        target=target,
         change=change,
         change_plot=interval_plot(change, rate) if change["ci95"] else None,
         test_line=sections.test_line(report, after),
@@ -69,6 +67,33 @@ def html_page(
         curves=sections.curves(log, rate),
         facts=words.training_facts(report["training"]),
         leaks=words.leak_lines(report.get("leaks")),
+    )
+
+
+def rendered(template: str, audio: AudioMode, browser: Browser | None, rate: Rate, **values: Any) -> str:
+    """A page in our style: self-contained, with a policy that lets nothing run or load but what is in it.
+
+    Args:
+        template: its file's name.
+        audio: how it plays utterances.
+        browser: its utterances, as far as it has any.
+        rate: which one leads.
+        values: what else the template shows; all text among them is escaped.
+    """
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, script = (_own(name) for name in ("page.css", "page.js"))
+    return environment.get_template(template).render(
+        words=words,
+        rate=rate,
+        lead=rate.upper(),
         units=UNITS[rate],
         small=SMALL_GROUP[rate],
         browser=browser,
@@ -76,6 +101,7 @@ def html_page(
         style=style,
         script=script,
         allowed=_policy(style, script, audio),
+        **values,
     )
 
 
@@ -89,7 +115,8 @@ def _browser(
     """The utterances with the columns that the report groups by; None without both evaluations."""
     if before is None or after is None:
         return None
-    return browser_of(before, after, list(report["groups"]), audio, folder, words.rate_of(report["target"]))
+    sides = {"before": before, "after": after}
+    return browser_of(sides, list(report["groups"]), audio, folder, words.rate_of(report["target"]))
 
 
 def _own(name: str) -> Markup:
@@ -113,6 +140,6 @@ def _as_json(browser: Browser) -> Markup:
     """The browser's data as JSON that cannot end the element it stands in."""
     from markupsafe import Markup
 
-    data = {"rows": browser.rows, "columns": browser.columns, "unit": browser.unit}
+    data = {name: getattr(browser, name) for name in ("rows", "sides", "columns", "unit")}
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c"))

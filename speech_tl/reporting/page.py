@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.reporting import words
+from speech_tl.reporting.browser import PAIR
 from speech_tl.reporting.clips import AudioMode
 from speech_tl.reporting.guards import LIMIT, guard_warnings, judged
 from speech_tl.reporting.html import html_page
@@ -254,7 +255,7 @@ def _conditions(pairs: Mapping[str, Pair]) -> list[str]:
     return [
         f"guard {name}: {line}" if name else line
         for name, sides in pairs.items()
-        for line in differing_conditions(*sides)
+        for line in differing_conditions(dict(zip(PAIR, sides, strict=True)))
     ]
 
 

@@ -1,13 +1,16 @@
-"""The report of several recognisers on one test set: report.json, report.md and a table for the terminal."""
+"""The report of several recognisers on one test set: its figures, report.md, and a table for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.reporting import words
 from speech_tl.reporting.markdown import escaped, table
+from speech_tl.reporting.options import AudioMode
+from speech_tl.reporting.plots import KINDS
+from speech_tl.reporting.ranking_html import ranking_html
 from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.files import plain, write_json
 from speech_tl.scoring.groups import is_small, members
@@ -18,8 +21,6 @@ from speech_tl.text import write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-HEADINGS = ("", "", "WER", "CER", "95 % interval", "sub.", "del.", "ins.", "better than")
 
 
 def build_ranking(evaluations: Mapping[str, Evaluation], by: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
@@ -34,11 +35,7 @@ def build_ranking(evaluations: Mapping[str, Evaluation], by: Sequence[str] = (),
         BadInput: they are not of the same words, or a group's column does not exist.
     """
     order, tests = rank(evaluations, seed)
-    names = list(evaluations)
-    first = evaluations[names[0]]
-    conditions = {
-        line: None for name in names[1:] for line in differing_conditions(first, evaluations[name], (names[0], name))
-    }
+    first = next(iter(evaluations.values()))
     return plain(
         {
             "rate": first.rate,
@@ -52,17 +49,31 @@ def build_ranking(evaluations: Mapping[str, Evaluation], by: Sequence[str] = (),
             "groups": {column: _groups(evaluations, column) for column in by},
             "normaliser": first.normaliser,
             "normaliser_hash": first.normaliser_hash,
+            "models": {name: side.model for name, side in evaluations.items()},
+            "decoding": {name: side.decoding for name, side in evaluations.items()},
             "data": first.data,
-            "conditions": list(conditions),
+            "versions": first.versions,
+            "conditions": differing_conditions(evaluations),
         }
     )
 
 
-def write_ranking(report: Mapping[str, Any], folder: str | Path) -> Path:
-    """Write report.json and report.md into `folder` (made if need be); returns the folder."""
+def write_ranking(
+    report: Mapping[str, Any], folder: str | Path, evaluations: Mapping[str, Evaluation], audio: AudioMode = "none"
+) -> Path:
+    """Write report.json, report.md and report.html into `folder` (made if need be); returns the folder.
+
+    Args:
+        report: from `build_ranking`.
+        folder: made if need be.
+        evaluations: what was ranked, by name.
+        audio: how the page plays utterances.
+    """
     folder = Path(folder)
+    page = ranking_html(report, evaluations, audio, folder)
     write_json(folder / "report.json", dict(report))
     write_atomically(folder / "report.md", ranking_page(report))
+    write_atomically(folder / "report.html", page)
     return folder
 
 
@@ -71,9 +82,9 @@ def ranking_page(report: Mapping[str, Any]) -> str:
     rows = [[escaped(cell) for cell in row] for row in _rows(report)]
     parts = [
         f"# {len(rows)} recognisers on one test set",
-        f"**{_winner(report, escaped)}** Ranked by {report['rate'].upper()}; normaliser `{report['normaliser']}` "
+        f"**{words.winner(report, escaped)}** Ranked by {report['rate'].upper()}; normaliser `{report['normaliser']}` "
         f"(rules `{report['normaliser_hash']}`).",
-        table(["rank", "recogniser", *HEADINGS[2:]], rows),
+        table(["rank", "recogniser", *_headings(report)], rows),
         "## Every pair\n\n" + _pairs(report),
         *(_group(report, column) for column in report["groups"]),
         "\n".join(f"- differs: {escaped(line)}" for line in report["conditions"]),
@@ -92,7 +103,7 @@ def ranking_table(report: Mapping[str, Any]) -> Table:
         padding=(0, 0, 0, 1),
         caption="\n".join(
             [
-                escape(_winner(report, str)),
+                escape(words.winner(report)),
                 report["pairs"][0]["method"],
                 report["correction"],
                 f"normaliser {report['normaliser']}",
@@ -100,43 +111,37 @@ def ranking_table(report: Mapping[str, Any]) -> Table:
         ),
         caption_justify="left",
     )
-    for heading in HEADINGS:
+    for heading in ("", "", *_headings(report)):
         figures = heading not in ("", "better than")
         found.add_column(heading, justify="right" if figures else "left", no_wrap=figures, overflow="fold")
-    for row in _rows(report):
+    names = [place["name"] for place in report["ranking"]]
+    short = dict(zip(names, words.telling(names), strict=True))  # full paths would fold into towers
+    for row in _rows(report, short.__getitem__):
         found.add_row(*map(escape, row))
     return found
 
 
-def _rows(report: Mapping[str, Any]) -> list[list[str]]:
-    """One line of figures for each recogniser; those that it beats are named by their ranks."""
-    ranks = {place["name"]: str(place["rank"]) for place in report["ranking"]}
+def _headings(report: Mapping[str, Any]) -> list[str]:
+    """What the columns behind a recogniser's name hold: the leading rate first."""
+    rate = report["rate"]
+    return [rate.upper(), "95 % interval", words.OTHER[rate].upper(), "sub.", "del.", "ins.", "better than"]
+
+
+def _rows(report: Mapping[str, Any], written: Callable[[str], str] = str) -> list[list[str]]:
+    """One line of figures for each recogniser, its name as `written`; those that it beats are named by their ranks."""
+    rate, ranks = report["rate"], {place["name"]: str(place["rank"]) for place in report["ranking"]}
     return [
         [
             str(place["rank"]),
-            place["name"],
-            words.percent(place["wer"]),
-            words.percent(place["cer"]),
+            written(place["name"]),
+            words.percent(place[rate]),
             words.interval(place["rate_ci95"]),
-            *(
-                words.count(words.edits(place, report["rate"])[name])
-                for name in ("substitutions", "deletions", "insertions")
-            ),
+            words.percent(place[words.OTHER[rate]]),
+            *(words.count(words.edits(place, rate)[name]) for name in KINDS),
             ", ".join(dict.fromkeys(ranks[name] for name in place["better_than"])) or words.NOTHING,
         ]
         for place in report["ranking"]
     ]
-
-
-def _winner(report: Mapping[str, Any], written: Any) -> str:
-    """Who is best, and whether that is beyond chance, in one sentence."""
-    first, *others = report["ranking"]
-    beaten = len(first["better_than"])
-    caution = " (descriptive only: few speakers)" if "descriptive" in report["pairs"][0]["method"] else ""
-    if beaten == len(others):
-        return f"{written(first['name'])} is best, beyond chance{caution}."
-    which = "none" if not beaten else f"only {beaten}"
-    return f"{written(first['name'])} comes first, but beats {which} of the other {len(others)} beyond chance{caution}."
 
 
 def _pairs(report: Mapping[str, Any]) -> str:
@@ -185,6 +190,7 @@ def _groups(evaluations: Mapping[str, Evaluation], column: str) -> dict[str, Any
             UNITS[rate]: words.units(one.as_dict(), rate),
             "small": is_small(one, rate),
             "rates": {name: getattr(score, rate) for name, score in scores.items()},
+            "ci95": {name: words.ci95(score.as_dict(), rate) for name, score in scores.items()},
         }
     return found
 

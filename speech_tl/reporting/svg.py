@@ -81,6 +81,12 @@ def cut(text: str, letters: int) -> str:
     return text if len(text) <= letters else text[: letters - 1] + "…"
 
 
+def cut_within(text: str, letters: int) -> str:
+    """`text` in at most so many letters, its two ends kept: what tells paths apart may stand at either."""
+    start = letters // 2
+    return text if len(text) <= letters else text[:start] + "…" + text[len(text) - (letters - start - 1) :]
+
+
 def span_of(values: Sequence[float], margin: float = 0.08) -> Span:
     """The lowest and highest value with some room; never of zero width."""
     low, high = min(values), max(values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from speech_tl.scoring.alignment import UNITS
@@ -183,6 +183,17 @@ def guards_verdict(guards: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{'The guard' if len(guards) == 1 else f'All {len(guards)} guards'} stayed within the limit."
 
 
+def winner(ranking: Mapping[str, Any], written: Callable[[Any], str] = str) -> str:
+    """Who is best in a ranking, and whether that is beyond chance, in one sentence; `written` makes a name safe."""
+    first, *others = ranking["ranking"]
+    beaten = len(first["better_than"])
+    caution = " (descriptive only: few speakers)" if "descriptive" in ranking["pairs"][0]["method"] else ""
+    if beaten == len(others):
+        return f"{written(first['name'])} is best, beyond chance{caution}."
+    which = "none" if not beaten else f"only {beaten}"
+    return f"{written(first['name'])} comes first, but beats {which} of the other {len(others)} beyond chance{caution}."
+
+
 def gap_line(gap: Mapping[str, Any] | None) -> str:
     """How far apart the best and the worst group are, before and after; "" where it is unknown."""
     if not gap:
@@ -245,6 +256,20 @@ def short(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     return ", ".join(short(inner) for inner in value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def telling(names: Sequence[str]) -> list[str]:
+    """What tells names apart: of paths, the parts that not all of them begin or end with.
+
+    >>> telling(["runs/small/after", "runs/base/after", "runs/base/before"])
+    ['small/after', 'base/after', 'base/before']
+    """
+    parts = [name.split("/") for name in names]
+    shortest = min(len(part) for part in parts) - 1
+    first = next((n for n in range(shortest) if len({part[n] for part in parts}) > 1), shortest)
+    last = next((n for n in range(shortest - first) if len({part[-1 - n] for part in parts}) > 1), shortest - first)
+    cut = ["/".join(part[first : len(part) - last]) for part in parts]
+    return cut if len(set(cut)) == len(set(names)) else list(names)
 
 
 def recipe_name(report: Mapping[str, Any]) -> str:

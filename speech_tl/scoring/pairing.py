@@ -38,38 +38,39 @@ def pair(before: Evaluation, after: Evaluation, names: tuple[str, str] = ("befor
     return replace(after, utterances=[second[key] for key in first])
 
 
-def differing_conditions(
-    before: Evaluation, after: Evaluation, names: tuple[str, str] = ("before", "after")
-) -> list[str]:
+def differing_conditions(sides: Mapping[str, Evaluation]) -> list[str]:
     """One line for each condition that is not the same, such as "decoding.beam: 1 before, 5 after".
 
-    The models' own facts are left out but for the language: two models are two models. Of text from elsewhere nobody
-    knows how it was decoded: one line says so.
+    The models' own facts are left out but for language and task: two models are two models. Of text from elsewhere
+    nobody knows how it was decoded: one line says so.
+
+    Args:
+        sides: evaluations of one test set, by the name that the lines have for them.
     """
-    sides = (before, after)
-    elsewhere = [name for side, name in zip(sides, names, strict=True) if side.model.get("family") == ELSEWHERE]
+    elsewhere = [name for name, side in sides.items() if side.model.get("family") == ELSEWHERE]
     found = [f"decoding: unknown of {' and '.join(elsewhere)} ({ELSEWHERE})"] if elsewhere else []
     for area in ("model", "decoding", "data", "versions"):
-        first, second = (_flat(getattr(side, area)) for side in sides)
-        for name in sorted({*first, *second}):
-            if _matters(area, name, bool(elsewhere)) and first.get(name) != second.get(name):
-                values = [
-                    f"{_said(side.get(name))} {which}" for side, which in zip((first, second), names, strict=True)
-                ]
-                found.append(f"{area}.{name}: {', '.join(values)}")
+        conditions = {name: _flat(getattr(side, area)) for name, side in sides.items()}
+        for condition in sorted({key for flat in conditions.values() for key in flat}):
+            known = [name for name in sides if name not in elsewhere or not _of_decoding(area, condition)]
+            values = _by_value({name: conditions[name].get(condition) for name in known})
+            if len(values) > 1 and (area != "model" or condition in ("language", "task")):
+                told = ", ".join(f"{value} {' and '.join(names)}" for value, names in values.items())
+                found.append(f"{area}.{condition}: {told}")
     return found
 
 
-def _said(value: Any) -> Any:
-    """A condition's value, or that nobody knows it."""
-    return "unknown" if value is None else value
+def _by_value(values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Which sides have each value, as text; one that nobody knows is "unknown"."""
+    found: dict[str, list[str]] = {}
+    for name, value in values.items():
+        found.setdefault("unknown" if value is None else str(value), []).append(name)
+    return found
 
 
-def _matters(area: str, name: str, elsewhere: bool) -> bool:
-    """Whether a condition can be compared."""
-    if area == "model":
-        return name in ("language", "task") and not elsewhere
-    return not (elsewhere and (area == "decoding" or name in DECODING_PACKAGES))
+def _of_decoding(area: str, condition: str) -> bool:
+    """Whether text from elsewhere cannot have such a condition."""
+    return area in ("model", "decoding") or condition in DECODING_PACKAGES
 
 
 def _same_normaliser(before: Evaluation, after: Evaluation, names: tuple[str, str]) -> None:

@@ -108,7 +108,8 @@ class RunFolder:
         if done.is_file():
             values = json.loads(done.read_text(encoding="utf-8"))
             values["problems"] = {int(index): problem for index, problem in values["problems"].items()}
-            return load_model(self.model_folder, language=model.language), TrainingResult(**values)
+            adapted = load_model(self.model_folder, language=model.language, task=model.task)
+            return adapted, TrainingResult(**values)
         result = learn()
         model.save(self.model_folder)
         model.source = str(self.model_folder)

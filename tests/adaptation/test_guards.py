@@ -14,6 +14,7 @@ import speech_tl.evaluation
 from speech_tl.adaptation import AdaptationResult, adapt, plan
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput
+from speech_tl.models.load import best_device
 from speech_tl.recipe import Recipe, recipe_from_yaml
 from speech_tl.scoring.wer import Evaluation, score
 from speech_tl.text import get_normaliser
@@ -123,8 +124,10 @@ def test_both_summaries_record_their_conditions(ended: tuple[Made, AdaptationRes
     for folder in (result.folder, result.folder / "guards" / "source"):
         before, after = summaries(folder)
         for summary in (before, after):
-            assert summary["decoding"] == {"batch_seconds": 7.0, "max_batch": 32, "beam": 1, "precision": "float32"}
+            decoding = {"batch_seconds": 7.0, "max_batch": 32, "beam": 1, "precision": "float32"}
+            assert summary["decoding"] == decoding | {"device": best_device()}
             assert summary["model"]["language"] == "en" and "revision" in summary["model"]
+            assert summary["model"]["task"] == "transcribe"
             assert summary["normaliser_hash"] == get_normaliser(summary["normaliser"]).rules_hash
             assert {"torch", "transformers", "jiwer"} <= summary["versions"].keys()
         assert before["model"]["source"] == made.recipe.model.source
@@ -165,7 +168,12 @@ def test_a_multilingual_model_hears_a_guard_in_the_guard_s_language(tmp_path: Pa
     german = [row | {"language": "de"} for row in rows if row["split"] == "test"]
     guard = {"data": str(written(tmp_path / "german.csv", german))}
     recipe = with_guards(tmp_path, tiny_whisper(tmp_path / "m", tokens=64), german=guard)
+    recipe.model.task = "translate"
     result = adapt(recipe, tmp_path / "run")
+    sides = [result.before, result.after, *result.guards["german"]]
+    assert [side.model["task"] for side in sides] == ["translate"] * 4
+    assert adapt(recipe, tmp_path / "run", resume=True).model.task == "translate"
+    assert not [line for line in result.report["conditions"] if "task" in line]
     assert [side.model["language"] for side in result.guards["german"]] == ["de", "de"]
     assert [side.model["language"] for side in (result.before, result.after)] == ["en", "en"]
     assert result.guards["german"][0].normaliser == "basic" and result.before.normaliser == "english"

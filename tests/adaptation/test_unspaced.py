@@ -114,9 +114,9 @@ def test_what_the_page_aligns_is_what_is_counted(run: AdaptationResult) -> None:
     html = (run.folder / "report.html").read_text(encoding="utf-8")
     data = html.split('id="utterance-data">', 1)[1].split("</script>", 1)[0]
     rows = json.loads(data.replace("\\u003c", "<"))["rows"]
-    for place, side in ((6, run.before), (7, run.after)):
+    for place, side in enumerate((run.before, run.after)):
         counted = {utterance.id: utterance.characters.errors for utterance in side.utterances}
-        wrong = {row[0]: sum(len(h) if isinstance(h, list) else 1 for _, h in row[place]) for row in rows}
+        wrong = {row[0]: sum(len(h) if isinstance(h, list) else 1 for _, h in row[6][place]) for row in rows}
         assert wrong == counted
 
 

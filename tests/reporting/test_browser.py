@@ -15,6 +15,7 @@ import pytest
 from speech_tl.reporting import browser
 from speech_tl.reporting.browser import browser_of, by_change, edits_of, error_count
 from speech_tl.reporting.page import build_report, write_report
+from speech_tl.reporting.ranking import build_ranking, write_ranking
 from speech_tl.scoring.alignment import chunks_of
 from speech_tl.scoring.wer import Evaluation
 from tests.reporting.made import HOSTILE, two_models
@@ -51,11 +52,12 @@ def test_most_changed_come_first_by_turns() -> None:
 
 
 def test_what_finds_no_room_is_what_changed_least(models, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = browser_of(*models, columns=["gender", "speaker"])
+    sides = dict(zip(("before", "after"), models, strict=True))
+    whole = browser_of(sides, columns=["gender", "speaker"])
     assert whole.left_out == 0 and whole.columns == ["gender"] and len(whole.rows) == 60
     monkeypatch.setattr(browser, "MOST_BYTES", 1500)
-    part = browser_of(*models)
-    change = {row[0]: abs(error_count(row[7]) - error_count(row[6])) for row in whole.rows}
+    part = browser_of(sides)
+    change = {row[0]: abs(error_count(row[6][1]) - error_count(row[6][0])) for row in whole.rows}
     kept = {row[0] for row in part.rows}
     assert 0 < len(part.rows) == 60 - part.left_out
     assert max(change[name] for name in kept) == max(change.values())
@@ -89,6 +91,15 @@ def pages(tmp_path_factory: pytest.TempPathFactory, models) -> dict[str, Path]:
         folder = tmp_path_factory.mktemp(mode)
         found[mode] = write_report(report, folder, before, after, log, mode) / "report.html"
     return found
+
+
+@pytest.fixture(scope="module")
+def ranking(tmp_path_factory: pytest.TempPathFactory, models) -> Path:
+    """The page of three recognisers with long and hostile names."""
+    before, after = models
+    sides = {"runs/small/before": before, f"runs/{HOSTILE}/after": after, "runs/small/third": before}
+    folder = tmp_path_factory.mktemp("ranking")
+    return write_ranking(build_ranking(sides, by=["gender"]), folder, sides, "embed") / "report.html"
 
 
 @pytest.fixture(scope="module")
@@ -246,5 +257,50 @@ def test_dark_print_and_plots(opened, pages: dict[str, Path]) -> None:
 def test_data_is_what_the_page_holds(opened, pages: dict[str, Path]) -> None:
     page = opened(pages["embed"])
     rows = json.loads(page.locator("#utterance-data").text_content())["rows"]
-    assert len(rows) == 60 and sum(row[8] is not None for row in rows) == 40
-    assert all(row[8] is None or row[8].startswith("data:audio/ogg;base64,T2dn") for row in rows)
+    assert len(rows) == 60 and sum(row[7] is not None for row in rows) == 40
+    assert all(row[7] is None or row[7].startswith("data:audio/ogg;base64,T2dn") for row in rows)
+
+
+# ---- the page of a ranking
+
+
+@pytest.mark.parametrize("width", [400, 1000, 1600])
+def test_a_ranking_fits_its_window(opened, ranking: Path, width: int) -> None:
+    page = opened(ranking, viewport={"width": width, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for article in page.locator("#utterance-list article").all()[:3]:
+        names, flow = (article.locator(css).bounding_box() for css in (".names", ".flow"))
+        assert names["width"] < 0.4 * width and flow["x"] + flow["width"] <= width
+
+
+def test_a_ranking_sorts_searches_and_plays(opened, ranking: Path, models) -> None:
+    page = opened(ranking)
+    page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
+
+    def counts() -> list[list[int]]:
+        shown = page.locator("#utterance-list article header b").all_text_contents()
+        return [[int(count) for count in text.split(" · ")] for text in shown]
+
+    found = counts()
+    apart = [max(row) - min(row) for row in found]
+    assert all(len(row) == 3 for row in found) and apart == sorted(apart, reverse=True) and apart[0] > 0
+    page.select_option("#utterance-sort", "hardest")
+    least = [min(row) for row in counts()]
+    assert least == sorted(least, reverse=True)
+    page.select_option("#utterance-show", "everybody")
+    right = sum(not any(u.errors for u in said) for said in zip(*(side.utterances for side in models), strict=True))
+    assert page.locator("#utterance-count").text_content() == f"{right} of 60 utterances"
+    page.select_option("#utterance-show", "all")
+    page.fill("#utterance-search", "onerror")
+    expect(page.locator("#utterance-count")).to_have_text("1 of 60 utterances")
+    labels = page.locator("article .names span").all_text_contents()
+    assert [label[:2] for label in labels] == ["1 ", "2 ", "3 "] and HOSTILE in labels[0]
+    assert page.locator("img").count() == 0 and page.locator("script").count() == 2
+    page.fill("#utterance-search", "")
+    page.select_option("#utterance-show", "sound")
+    expect(page.locator("#utterance-count")).to_have_text("40 of 60 utterances")
+    button = page.locator("button.play").first
+    button.click()
+    expect(button).to_have_attribute("data-played", PLAYED)
+    for drawing in page.locator("svg").all():
+        assert len(drawing.get_attribute("aria-label")) > 30

@@ -9,15 +9,19 @@ import pytest
 
 from speech_tl.reporting.plots import (
     LadderPoint,
+    Measure,
     PairedRow,
     curve_plot,
+    grouped_plot,
     interval_plot,
     kinds_plot,
     ladder_plot,
     paired_plot,
+    pairs_plot,
+    ranked_plot,
     spread_plot,
 )
-from speech_tl.reporting.svg import WIDTH, cut, round_step, ticks
+from speech_tl.reporting.svg import WIDTH, cut, cut_within, round_step, ticks
 
 HOSTILE = '<script>"&'
 
@@ -152,3 +156,42 @@ def test_a_ladder_has_a_dot_for_each_side_of_each_rung(wers: list[tuple[float, f
     assert 'class="before ci"' in str(ladder_plot(points)) and 'class="before ci"' not in str(
         ladder_plot(points, "cer")
     )
+
+
+MEASURES = [
+    Measure("1 a name that is far too long for its place", 0.2, (0.18, 0.25)),
+    Measure(f"2 {HOSTILE}", 0.21, None, sure=False),
+    Measure("3", 1.4, (0.9, 2.2)),
+]
+
+
+def test_every_recogniser_has_its_dot_and_interval() -> None:
+    title, drawing = parsed(ranked_plot(MEASURES, "cer"))
+    inside(drawing)
+    dots = [float(dot.get("cx")) for dot in drawing.iter("circle")]
+    lines = [line for line in drawing.iter("line") if line.get("class") == "after ci"]
+    assert dots == sorted(dots) and (len(dots), len(lines)) == (3, 2)
+    assert title.startswith("CER of each") and texts(drawing, "name") == ["CER (%)"]
+    assert "1 a name that is far too long for its place: 20.0 (18.0 to 25.0)" in drawing.get("aria-label")
+    assert texts(drawing, "label")[0] == cut_within(MEASURES[0].name, 24) == "1 a name tha…r its place"
+
+
+def test_differences_show_zero_and_what_may_be_chance() -> None:
+    rows = [Measure("1 and 2", 0.01, (-0.02, 0.03), sure=False), Measure("1 and 3", 0.2, None)]
+    _, drawing = parsed(pairs_plot(rows))
+    inside(drawing)
+    zero = float(next(m for m in drawing.iter("line") if m.get("class") == "zero").get("x1"))
+    found = [(dot.get("class"), float(dot.get("cx")) > zero) for dot in drawing.iter("circle")]
+    assert found == [("before", True), ("after", True)]
+    assert "1 and 2: +1.0 (−2.0 to +3.0)" in drawing.get("aria-label")
+
+
+@pytest.mark.parametrize("groups", [1, 12])
+def test_groups_hold_every_recogniser(groups: int) -> None:
+    rows = [measure._replace(name=str(number)) for number, measure in enumerate(MEASURES)]
+    _, drawing = parsed(grouped_plot("WER by accent", {f"{HOSTILE} {number}": rows for number in range(groups)}))
+    inside(drawing)
+    assert len(list(drawing.iter("circle"))) == 3 * groups
+    heights = [float(dot.get("cy")) for dot in drawing.iter("circle")]
+    assert heights == sorted(heights) and len(set(heights)) == len(heights)
+    assert len(texts(drawing, "label")) == groups

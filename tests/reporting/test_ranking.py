@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from speech_tl.errors import BadInput
+from speech_tl.reporting import words
 from speech_tl.reporting.ranking import build_ranking, ranking_page, ranking_table, write_ranking
+from speech_tl.reporting.ranking_html import ranking_html
 from speech_tl.scoring.wer import Evaluation, score
+from tests.reporting.made import HOSTILE, two_models
+from tests.reporting.test_html import Page
 from tests.scoring.made import Said
 
 
@@ -22,10 +26,13 @@ def heard(wrong: int, **conditions: object) -> Evaluation:
     return score(said, [" ".join([*"x" * wrong, *"abcdefghij"[wrong:]])] * 24, "none", **conditions)
 
 
+def three() -> dict[str, Evaluation]:
+    return {"two|wrong": heard(2), "none": heard(0), "half": heard(5, decoding={"beam": 5})}
+
+
 @pytest.fixture
 def report() -> dict:
-    three = {"two|wrong": heard(2), "none": heard(0), "half": heard(5, decoding={"beam": 5})}
-    return build_ranking(three, by=["room"])
+    return build_ranking(three(), by=["room"])
 
 
 def test_every_figure_is_in_the_report(report: dict) -> None:
@@ -41,13 +48,14 @@ def test_every_figure_is_in_the_report(report: dict) -> None:
         "words": 200,
         "small": False,
         "rates": {"two|wrong": 0.2, "none": 0.0, "half": 0.5},
+        "ci95": {"two|wrong": [0.2, 0.2], "none": [0.0, 0.0], "half": [0.5, 0.5]},
     }
     assert report["groups"]["room"]["<car>"]["small"]
-    assert report["conditions"] == ["decoding.beam: unknown two|wrong, 5 half"]
+    assert report["conditions"] == ["decoding.beam: unknown two|wrong and none, 5 half"]
 
 
 def test_the_page_names_the_winner_and_breaks_at_no_name(report: dict, tmp_path: Path) -> None:
-    folder = write_ranking(report, tmp_path / "out")
+    folder = write_ranking(report, tmp_path / "out", three())
     assert json.loads((folder / "report.json").read_text()) == report
     page = (folder / "report.md").read_text()
     assert page == ranking_page(report)
@@ -55,6 +63,38 @@ def test_the_page_names_the_winner_and_breaks_at_no_name(report: dict, tmp_path:
     lines = [line for line in page.splitlines() if line.startswith("| 2 ")]
     assert lines[0].split(" | ")[1] == "two\\|wrong" and lines[0].split(" | ")[-1] == "3 |"
     assert "\\<car\\> (too small to judge)" in page
+
+
+def test_the_html_page_holds_every_figure_and_breaks_at_no_name(report: dict) -> None:
+    sides = three()
+    page = Page(ranking_html(report, sides))
+    assert "2 two|wrong" in page.text and "1 none is best, beyond chance." in page.text
+    for place in report["ranking"]:
+        assert f"{100 * place['wer']:.1f} %" in page.text
+    assert "3 of 3 differences are beyond chance" in page.text and "Holm 1979, 3 pairs" in page.text
+    assert "decoding.beam: unknown 1 none and 2 two|wrong, 5 3 half" in page.text
+    assert "<car> †" in page.text and "car" not in page.tags
+    assert page.tags.count("svg") == page.tags.count("figcaption") == 3  # order, pairs, room
+    assert [len(row[6]) for row in page.rows] == [3] * 24
+    counts = [[sum(len(h) if isinstance(h, list) else 1 for _, h in edits) for edits in row[6]] for row in page.rows]
+    assert counts == [[0, 2, 5]] * 24, "in the order of the ranking"
+    assert all(address.startswith(("#", "data:,")) for address in page.loaded) and page.handlers == []
+    assert page.policy.startswith("default-src 'none'") and "unsafe" not in page.policy
+
+
+def test_markup_in_names_texts_and_files_is_text(tmp_path: Path) -> None:
+    poor, good = two_models(tmp_path)
+    sides = {f"poor {HOSTILE}": poor, f"good {HOSTILE}": good, "third": poor}
+    folder = write_ranking(build_ranking(sides, by=["gender"]), tmp_path / "out", sides, "link")
+    page = Page((folder / "report.html").read_text(encoding="utf-8"))
+    assert "img" not in page.tags and page.tags.count("script") == 2
+    assert page.text.count(HOSTILE) >= 5 and [row for row in page.rows if HOSTILE in row[4]]
+
+
+def test_paths_are_called_by_what_tells_them_apart() -> None:
+    assert words.telling(["runs/small/after", "runs/base/after"]) == ["small", "base"]
+    assert words.telling(["runs/a/before", "runs/a/after"]) == ["before", "after"]
+    assert words.telling(["a.csv", "b.csv"]) == ["a.csv", "b.csv"] and words.telling(["x/a", "a"]) == ["x/a", "a"]
 
 
 def test_the_table_says_what_is_not_beyond_chance() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,10 +86,16 @@ def test_text_from_elsewhere_is_paired_with_a_models_and_its_conditions_are_call
     first, second = (evaluate_hypotheses(path, manifest) for path in given)
     assert pair(first, second).utterances[0].hypothesis == "y"
     unknown = "decoding: unknown of before and after (text from elsewhere)"
-    assert differing_conditions(first, second) == [unknown]
+    assert differing_conditions({"before": first, "after": second}) == [unknown]
     second.model, second.decoding = {"source": "m", "language": "en"}, {"beam": 5}
     second.versions = {**second.versions, "torch": "2.11"}
-    assert differing_conditions(first, second) == ["decoding: unknown of before (text from elsewhere)"]
+    unknown = "decoding: unknown of before (text from elsewhere)"
+    assert differing_conditions({"before": first, "after": second}) == [unknown]
+    other = replace(second, decoding={"beam": 1})
+    assert differing_conditions({"cloud": first, "beam5": second, "beam1": other, "again": second}) == [
+        "decoding: unknown of cloud (text from elsewhere)",
+        "decoding.beam: 5 beam5 and again, 1 beam1",
+    ]
 
 
 def test_numbers_of_utterances_that_differ_are_named(manifest: Path, tmp_path: Path) -> None:

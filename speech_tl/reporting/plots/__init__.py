@@ -8,16 +8,21 @@ from __future__ import annotations
 from speech_tl.reporting.plots.changes import PairedRow, interval_plot, paired_plot, spread_plot
 from speech_tl.reporting.plots.curves import LadderPoint, Point, curve_plot, ladder_plot
 from speech_tl.reporting.plots.kinds import KINDS, kinds_plot
+from speech_tl.reporting.plots.ranking import Measure, grouped_plot, pairs_plot, ranked_plot
 
 __all__ = [
     "KINDS",
     "LadderPoint",
+    "Measure",
     "PairedRow",
     "Point",
     "curve_plot",
+    "grouped_plot",
     "interval_plot",
     "kinds_plot",
     "ladder_plot",
     "paired_plot",
+    "pairs_plot",
+    "ranked_plot",
     "spread_plot",
 ]

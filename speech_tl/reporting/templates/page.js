@@ -3,8 +3,9 @@
 (() => {
   const source = document.getElementById("utterance-data");
   if (!source) return;
-  const { rows, columns, unit } = JSON.parse(source.textContent);
+  const { rows, sides, columns, unit } = JSON.parse(source.textContent);
   const PAGE = 20;
+  const paired = sides.join() === "before,after";
   const list = document.getElementById("utterance-list");
   const count = document.getElementById("utterance-count");
   const more = document.getElementById("utterance-more");
@@ -22,14 +23,15 @@
     }
     return words.flat().filter((word) => word !== null).join(" ");
   };
-  const utterances = rows.map(([id, speaker, values, seconds, text, size, before, after, sound], number) => {
+  const utterances = rows.map(([id, speaker, values, seconds, text, size, edits, sound], number) => {
     const said = text ? text.split(" ") : [];
-    const pairs = [...before, ...after].map(([place, heard]) =>
+    const pairs = edits.flat().map(([place, heard]) =>
       Array.isArray(heard) ? heard.map((word) => `→ ${word}`).join(" ") : `${said[place]} → ${heard ?? ""}`);
     const spoken = unit === "character" ? [text.replaceAll(" ", "").replaceAll("\u2423", " ")] : [];
-    const texts = [id, speaker, ...values, text, ...spoken, written(said, before), written(said, after), ...pairs];
-    return { number, id, speaker, values, seconds, said, size, before, after, sound,
-      wrongBefore: wrong(before), wrongAfter: wrong(after), haystack: `\n${texts.map((line) => ` ${line.trim()} `).join("\n")}\n`.toLocaleLowerCase() };
+    const texts = [id, speaker, ...values, text, ...spoken, ...edits.map((side) => written(said, side)), ...pairs];
+    const counts = edits.map(wrong);
+    return { number, id, speaker, values, seconds, said, size, edits, sound, counts, change: counts.at(-1) - counts[0],
+      most: Math.max(...counts), least: Math.min(...counts), haystack: `\n${texts.map((line) => ` ${line.trim()} `).join("\n")}\n`.toLocaleLowerCase() };
   });
 
   // "a → b" is a whole confusion, "a" in quotes a whole word, anything else a part of any text.
@@ -40,20 +42,25 @@
   };
 
   const orders = {
-    improved: (a, b) => (a.wrongAfter - a.wrongBefore) - (b.wrongAfter - b.wrongBefore),
-    worsened: (a, b) => (b.wrongAfter - b.wrongBefore) - (a.wrongAfter - a.wrongBefore),
-    after: (a, b) => b.wrongAfter - a.wrongAfter,
-    before: (a, b) => b.wrongBefore - a.wrongBefore,
+    improved: (a, b) => a.change - b.change,
+    worsened: (a, b) => b.change - a.change,
+    after: (a, b) => b.counts.at(-1) - a.counts.at(-1),
+    before: (a, b) => b.counts[0] - a.counts[0],
+    differing: (a, b) => (b.most - b.least) - (a.most - a.least),
+    hardest: (a, b) => b.least - a.least || b.most - a.most,
     longest: (a, b) => (b.seconds ?? 0) - (a.seconds ?? 0) || b.size - a.size,
     speaker: (a, b) => a.speaker.localeCompare(b.speaker, undefined, { numeric: true }),
     order: () => 0,
   };
   const kinds = {
     all: () => true,
-    better: (one) => one.wrongAfter < one.wrongBefore,
-    worse: (one) => one.wrongAfter > one.wrongBefore,
-    wrong: (one) => one.wrongAfter > 0,
-    right: (one) => one.wrongAfter === 0,
+    better: (one) => one.change < 0,
+    worse: (one) => one.change > 0,
+    wrong: (one) => one.counts.at(-1) > 0,
+    right: (one) => one.counts.at(-1) === 0,
+    differ: (one) => one.most > one.least,
+    nobody: (one) => one.least > 0,
+    everybody: (one) => one.most === 0,
     sound: (one) => one.sound !== null,
   };
 
@@ -64,23 +71,23 @@
     return element;
   };
 
-  // One column for each word that was said or added: said, before, after, one below the other.
+  // One column for each word that was said or added: said, then what each side made of it, one below the other.
   const columnsOf = (one) => {
-    const sides = [one.before, one.after].map((edits) => {
+    const heard = one.edits.map((edits) => {
       const side = { changed: new Map(), added: new Map() };
       for (const [place, heard] of edits) (Array.isArray(heard) ? side.added : side.changed).set(place, heard);
       return side;
     });
     const found = [];
     for (let place = 0; place <= one.said.length; place++) {
-      const added = sides.map((side) => side.added.get(place) ?? []);
-      for (let extra = 0; extra < Math.max(added[0].length, added[1].length); extra++)
+      const added = heard.map((side) => side.added.get(place) ?? []);
+      for (let extra = 0; extra < Math.max(...added.map((words) => words.length)); extra++)
         found.push([null, ...added.map((words) => (extra < words.length ? ["ins", words[extra]] : null))]);
       if (place < one.said.length)
-        found.push([one.said[place], ...sides.map((side) => {
+        found.push([one.said[place], ...heard.map((side) => {
           if (!side.changed.has(place)) return ["ok", one.said[place]];
-          const heard = side.changed.get(place);
-          return heard === null ? ["del", one.said[place]] : ["sub", heard];
+          const word = side.changed.get(place);
+          return word === null ? ["del", one.said[place]] : ["sub", word];
         })]);
     }
     return found;
@@ -89,10 +96,10 @@
   const cell = (side) => (side === null ? make("span", "none", "\u00a0") : make(MARKS[side[0]], side[0], side[1]));
   const aligned = (one) => {
     const box = make("div", "flow");
-    for (const [said, before, after] of columnsOf(one))
-      box.append(make("span", "column", make("b", "", said ?? "\u00a0"), cell(before), cell(after)));
+    for (const [said, ...heard] of columnsOf(one))
+      box.append(make("span", "column", make("b", "", said ?? "\u00a0"), ...heard.map(cell)));
     if (!one.said.length) box.append(make("span", "soft", "(nothing was said)"));
-    const names = make("span", "column names", make("b", "", "said"), make("span", "", "before"), make("span", "", "after"));
+    const names = make("span", "column names", make("b", "", "said"), ...sides.map((name) => Object.assign(make("span", "", name), { title: name })));
     const whole = make("div", "aligned", names, box);
     box.dir = "auto";
     return whole;
@@ -128,12 +135,12 @@
   };
 
   const article = (one) => {
-    const change = one.wrongAfter - one.wrongBefore;
-    const side = change < 0 ? "better" : change > 0 ? "worse" : "same";
+    const side = one.change < 0 ? "better" : one.change > 0 ? "worse" : "same";
+    const badge = paired ? [make("span", `badge ${side}`, side)] : [];
     const facts = [one.speaker && `speaker ${one.speaker}`,
       ...one.values.map((value, at) => value && `${columns[at]} ${value}`), one.seconds !== null && `${one.seconds} s`];
-    const head = make("header", "", make("span", `badge ${side}`, side === "same" ? "same" : side),
-      make("b", "", `${one.wrongBefore} → ${one.wrongAfter}`),
+    const head = make("header", "", ...badge,
+      make("b", "", one.counts.join(paired ? " → " : " · ")),
       make("span", "soft", ` errors in ${one.size} ${unit}${one.size === 1 ? "" : "s"}`));
     if (one.sound) head.append(player(one));
     return make("article", "", head, aligned(one),
