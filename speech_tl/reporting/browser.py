@@ -9,12 +9,11 @@ from typing import Any, NamedTuple
 
 from speech_tl.reporting.clips import AudioMode, clip_addresses
 from speech_tl.scoring.alignment import SPACE, UNITS, Chunk, chunks_of_all
+from speech_tl.scoring.pairing import PAIR
 from speech_tl.scoring.wer import Evaluation, ScoredUtterance
 from speech_tl.text import Rate
 
 MOST_BYTES = 700_000  # of utterances in a page, sound aside; the rest stay in utterances.jsonl
-
-PAIR = ("before", "after")
 
 Edit = list[Any]
 Choices = tuple[tuple[str, str], ...]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.reporting import words
-from speech_tl.reporting.browser import PAIR
 from speech_tl.reporting.clips import AudioMode
 from speech_tl.reporting.guards import LIMIT, guard_warnings, judged
 from speech_tl.reporting.html import html_page
@@ -18,7 +17,7 @@ from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.files import plain, write_json
 from speech_tl.scoring.groups import compare_groups, gap, group
 from speech_tl.scoring.kinds import error_kinds
-from speech_tl.scoring.pairing import differing_conditions, pair
+from speech_tl.scoring.pairing import PAIR, differing_conditions, pair
 from speech_tl.scoring.significance import bootstrap_change, change_interval
 from speech_tl.scoring.wer import Evaluation, Score
 from speech_tl.text import Rate, leading_rate, write_atomically

@@ -151,10 +151,10 @@ def _pairs(report: Mapping[str, Any]) -> str:
             escaped(test["better"]),
             escaped(test["worse"]),
             words.points(test["absolute"]),
-            _points_interval(test["ci95"]),
-            _p(test["p_value"]),
-            _p(test["p_holm"]),
-            _p(test["mapsswe_p_holm"]),
+            words.ends(test["ci95"]),
+            words.exact_p(test["p_value"]),
+            words.exact_p(test["p_holm"]),
+            words.exact_p(test["mapsswe_p_holm"]),
             "yes" if test["significant"] else "no",
         ]
         for test in report["pairs"]
@@ -193,13 +193,3 @@ def _groups(evaluations: Mapping[str, Evaluation], column: str) -> dict[str, Any
             "ci95": {name: words.ci95(score.as_dict(), rate) for name, score in scores.items()},
         }
     return found
-
-
-def _points_interval(ci95: Sequence[float] | None) -> str:
-    """The interval of a difference, in percentage points."""
-    return words.NOTHING if not ci95 else f"{words.points(ci95[0])} to {words.points(ci95[1])}"
-
-
-def _p(value: float | None) -> str:
-    """A p-value."""
-    return words.NOTHING if value is None else f"{value:.4f}"

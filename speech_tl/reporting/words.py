@@ -141,6 +141,11 @@ def p_value(value: float) -> str:
     return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
 
 
+def exact_p(value: float | None) -> str:
+    """0.03214 -> "0.0321", for a table of tests."""
+    return NOTHING if value is None else "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
 def tests_lines(change: Mapping[str, Any]) -> list[str]:
     """What the tests of a change say: redrawn test sets won, the bootstrap's p, the matched pairs'; as far as known."""
     lines = []

@@ -16,6 +16,8 @@ FIRST = 3  # offenders named in a message
 ELSEWHERE = "text from elsewhere"
 """Stands for the model's family where another recogniser wrote the text."""
 
+PAIR = ("before", "after")
+
 Key = tuple[str, int]
 
 
@@ -55,9 +57,14 @@ def differing_conditions(sides: Mapping[str, Evaluation]) -> list[str]:
             known = [name for name in sides if name not in elsewhere or not _of_decoding(area, condition)]
             values = _by_value({name: conditions[name].get(condition) for name in known})
             if len(values) > 1 and (area != "model" or condition in ("language", "task")):
-                told = ", ".join(f"{value} {' and '.join(names)}" for value, names in values.items())
-                found.append(f"{area}.{condition}: {told}")
+                found.append(f"{area}.{condition}: {_told(values, tuple(sides) == PAIR)}")
     return found
+
+
+def _told(values: Mapping[str, Sequence[str]], paired: bool) -> str:
+    """Values with who has them: "1 before, 5 after"; of any other names "1 (small, base), 5 (large)"."""
+    written = "{} {}" if paired else "{} ({})"
+    return ", ".join(written.format(value, ", ".join(names)) for value, names in values.items())
 
 
 def _by_value(values: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -51,7 +51,7 @@ def test_every_figure_is_in_the_report(report: dict) -> None:
         "ci95": {"two|wrong": [0.2, 0.2], "none": [0.0, 0.0], "half": [0.5, 0.5]},
     }
     assert report["groups"]["room"]["<car>"]["small"]
-    assert report["conditions"] == ["decoding.beam: unknown two|wrong and none, 5 half"]
+    assert report["conditions"] == ["decoding.beam: unknown (two|wrong, none), 5 (half)"]
 
 
 def test_the_page_names_the_winner_and_breaks_at_no_name(report: dict, tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_the_html_page_holds_every_figure_and_breaks_at_no_name(report: dict) ->
     for place in report["ranking"]:
         assert f"{100 * place['wer']:.1f} %" in page.text
     assert "3 of 3 differences are beyond chance" in page.text and "Holm 1979, 3 pairs" in page.text
-    assert "decoding.beam: unknown 1 none and 2 two|wrong, 5 3 half" in page.text
+    assert "decoding.beam: unknown (1 none, 2 two|wrong), 5 (3 half)" in page.text
     assert "<car> †" in page.text and "car" not in page.tags
     assert page.tags.count("svg") == page.tags.count("figcaption") == 3  # order, pairs, room
     assert [len(row[6]) for row in page.rows] == [3] * 24

@@ -94,7 +94,7 @@ def test_text_from_elsewhere_is_paired_with_a_models_and_its_conditions_are_call
     other = replace(second, decoding={"beam": 1})
     assert differing_conditions({"cloud": first, "beam5": second, "beam1": other, "again": second}) == [
         "decoding: unknown of cloud (text from elsewhere)",
-        "decoding.beam: 5 beam5 and again, 1 beam1",
+        "decoding.beam: 5 (beam5, again), 1 (beam1)",
     ]
 
 

@@ -38,7 +38,7 @@ def ranked_plot(rows: Sequence[Measure], rate: Rate = "wer") -> Markup:
 
 def pairs_plot(rows: Sequence[Measure], rate: Rate = "wer") -> Markup:
     """By how much the worse of each pair is worse; hollow where that may be chance."""
-    axis = f"how much higher the second one's {rate.upper()} is (percentage points)"
+    axis = f"{rate.upper()} of the second less that of the first (points)"
     return _dots("Differences: ● beyond chance, ○ maybe chance", rows, axis, differences=True)
 
 
