@@ -297,8 +297,9 @@ def test_a_ranking_sorts_searches_and_plays(opened, ranking: Path, models) -> No
     assert [label[:2] for label in labels] == ["1 ", "2 ", "3 "] and HOSTILE in labels[0]
     assert page.locator("img").count() == 0 and page.locator("script").count() == 2
     page.fill("#utterance-search", "")
+    expect(page.locator("#utterance-count")).to_have_text("60 of 60 utterances")  # typing takes effect a little later
     page.select_option("#utterance-show", "sound")
-    expect(page.locator("#utterance-count")).to_have_text("40 of 60 utterances")
+    assert page.locator("#utterance-count").text_content() == "40 of 60 utterances"
     button = page.locator("button.play").first
     button.click()
     expect(button).to_have_attribute("data-played", PLAYED)
