@@ -17,7 +17,7 @@ WINDOW_S = 30.0
 SPARE_POSITIONS = 64
 """Positions of silence after the speech, at least; a position is 20 ms in the published models."""
 
-STEP_POSITIONS = 32
+STEP_POSITIONS = 16
 """Windows are a multiple of this: few different shapes, and an utterance's window is its own, whatever its batch."""
 
 

@@ -22,6 +22,7 @@ from speech_tl.models.base import Batch, DecodingOptions, linear_layers
 from speech_tl.models.greedy import greedy_tokens, heard_languages, is_plain
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
+from speech_tl.models.whisper_scores import only_at
 from speech_tl.models.whisper_text import IGNORED, TIMESTAMP_S, WhisperText
 
 TOKENS_WITHOUT_SPEECH, TOKENS_A_SECOND = 16, 25
@@ -136,13 +137,13 @@ class WhisperModel(WhisperText):
 
     def _window_loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """The loss of rows whose windows are equally long."""
-        outputs = network(
-            input_features=batch["input_features"], decoder_input_ids=batch["decoder_input_ids"], use_cache=False
-        )
         labels = batch["labels"]
-        loss = nn.functional.cross_entropy(
-            outputs.logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum"
-        )
+        wanted = (labels != IGNORED).flatten().nonzero()[:, 0]
+        with only_at(self.network.proj_out, wanted):
+            outputs = network(
+                input_features=batch["input_features"], decoder_input_ids=batch["decoder_input_ids"], use_cache=False
+            )
+        loss = nn.functional.cross_entropy(outputs.logits.float(), labels.flatten()[wanted], reduction="sum")
         auxiliary = getattr(self.network, "auxiliary_ctc", None)
         if auxiliary is not None:
             loss = loss + auxiliary(outputs.encoder_last_hidden_state, batch["frames"] // 2, labels, self.end, IGNORED)

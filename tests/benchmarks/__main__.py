@@ -17,7 +17,9 @@ from pathlib import Path
 
 from tests.benchmarks.frame import Row, Setting, keep, markdown
 
-SIDE_BY_SIDE: dict[str, str] = {}
+SIDE_BY_SIDE: dict[str, str] = {
+    "whisper_training": "Whisper fine-tuning: trimmed and packed windows beside 30 s padding, speed and WER",
+}
 """Modules with `run(setting) -> list[Row]`."""
 
 ALONE = {

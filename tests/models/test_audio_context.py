@@ -11,6 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import speech_tl
+from speech_tl.data.manifest import Manifest
 from speech_tl.decoding import decode_waveforms
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, SPARE_POSITIONS, STEP_POSITIONS, AudioContext
@@ -24,6 +26,7 @@ from tests.sounds import voice
 from tests.tiny import tiny_whisper
 
 TRIMMED = AudioContext.wanted("auto")
+QUICKSTART = Manifest.read(Path(speech_tl.__file__).parent / "starters" / "quickstart", split="test")
 RNG = np.random.default_rng(0)
 
 
@@ -65,7 +68,7 @@ def test_a_window_has_64_spare_positions_or_is_the_whole_one(
 
 def test_what_dev_could_not_vouch_for_gets_30_s() -> None:
     checked = AudioContext(at_most_s=5.12)
-    assert [checked.positions(own, 1500) for own in (100, 192, 193, 900)] == [192, 256, 1500, 1500]
+    assert [checked.positions(own, 1500) for own in (100, 192, 193, 900)] == [176, 256, 1500, 1500]
     assert FULL.positions(100, 1500) == 1500
 
 
@@ -140,6 +143,35 @@ def test_a_short_window_holds_the_first_frames_of_the_long_one(model: WhisperMod
     assert torch.equal(short, whole[..., : short.shape[-1]])
 
 
+def test_a_model_that_knows_short_windows_writes_nearly_the_same_and_the_whole_one_the_very_same() -> None:
+    """What differs, and how much: nothing hides the silence from Whisper's attention, so every score moves a little.
+
+    starter-whisper was pre-trained on trimmed windows with 30 s among them. Of the log probabilities of what was said,
+    trimming moves each by 0.13 on average, up as often as down (their mean by 0.002); 94 % of the best tokens stay.
+    """
+    model, chosen = load_model("starter-whisper", language="en"), QUICKSTART.sample(12, seed=0)
+    examples = [(model.features(u.load(16000)), model.encode(u.text)) for u in chosen]
+
+    def scores(option: str | float) -> torch.Tensor:
+        model.set_audio_context(option, full_share=0.0)
+        found = []
+        for features, labels in examples:
+            batch = model.collate([features], [labels])
+            with torch.inference_mode():
+                given = {name: batch[name] for name in ("input_features", "decoder_input_ids")}
+                logits = model.network(**given).logits[0, -len(labels) :]
+            found.append(logits.log_softmax(-1))
+        return torch.cat(found)
+
+    said = torch.tensor([token for _, labels in examples for token in labels])[:, None]
+    whole, trimmed = scores("full"), scores("auto")
+    moved = (trimmed - whole).gather(1, said)
+    assert 0.01 < moved.abs().mean() < 0.2
+    assert moved.mean().abs() < 0.05
+    assert (trimmed.argmax(-1) == whole.argmax(-1)).float().mean() > 0.9
+    assert torch.equal(scores(30.0), whole)
+
+
 # ---- training
 
 
@@ -148,7 +180,7 @@ def test_full_training_sees_30_s_and_trimmed_what_the_longest_needs(model: Whisp
     model.set_audio_context("auto", full_share=0.0)
     batch = batch_of(model)
     longest = int(batch["frames"].max())
-    assert longest + 2 * 64 <= batch["input_features"].shape[-1] <= longest + 2 * (64 + 32)
+    assert longest + 2 * 64 <= batch["input_features"].shape[-1] <= longest + 2 * (64 + 16)
     assert "whole_rows" not in batch
     model.set_audio_context(10.0, full_share=0.0)
     assert batch_of(model)["input_features"].shape[-1] == pytest.approx(1000, abs=64)
