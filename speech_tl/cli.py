@@ -188,6 +188,7 @@ def transcribe(
             formats=formats,
             options=_decoding(batch_seconds),
             max_segment_s=max_segment_s,
+            join=set(formats) == {"txt"},
             progress=update,
             overwrite=not keep,
         )

@@ -42,6 +42,16 @@ def test_plain_transformers_loads_the_whisper_starter() -> None:
     assert {"<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>", "<|0.00|>"} <= set(vocabulary)
 
 
+def test_the_pipeline_makes_batches_with_the_whisper_starter() -> None:
+    from transformers import pipeline
+
+    recogniser = pipeline("automatic-speech-recognition", model=str(STARTERS_FOLDER / "whisper"), device="cpu")
+    rows = Manifest.read(STARTERS_FOLDER / "quickstart", split="test")
+    heard = [{"raw": rows[row].load(16000), "sampling_rate": 16000} for row in range(2)]
+    asked = {"language": "en", "task": "transcribe", "max_new_tokens": 40}
+    assert all(found["text"].strip() for found in recogniser(heard, batch_size=2, generate_kwargs=asked))
+
+
 @pytest.mark.parametrize("name", STARTERS)
 def test_a_starter_hears_words_in_an_accent_it_never_met(name: str) -> None:
     test = Manifest.read(STARTERS_FOLDER / "quickstart", split="test").sample(20, seed=0)

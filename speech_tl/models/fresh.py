@@ -109,6 +109,7 @@ def new_whisper(
         tokenizer = WhisperTokenizer.from_pretrained(folder)
     tokenizer.add_special_tokens({"extra_special_tokens": specials[1:]})
     tokenizer.add_tokens(TIMESTAMPS)
+    tokenizer.pad_token = tokenizer.eos_token
     token = tokenizer.convert_tokens_to_ids
     end, start = token("<|endoftext|>"), token("<|startoftranscript|>")
     ids = {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}

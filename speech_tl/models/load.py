@@ -172,10 +172,12 @@ def _load_whisper(
 
 
 def _complete_settings(network: WhisperForConditionalGeneration, tokenizer: WhisperTokenizer) -> None:
-    """Give a checkpoint from before generation_config.json what `generate` asks of that file today."""
+    """Give a checkpoint what transformers asks of it today: older ones have no generation_config.json."""
     from speech_tl.models.fresh import language_tokens
 
     settings, known = network.generation_config, tokenizer.get_vocab()
+    if tokenizer.pad_token is None:  # the ASR pipeline makes no batches without one
+        tokenizer.pad_token = tokenizer.eos_token
     if getattr(settings, "is_multilingual", None) is None:
         settings.is_multilingual = network.config.vocab_size != ENGLISH_ONLY_VOCABULARY
         settings.max_length = network.config.max_target_positions

@@ -21,7 +21,7 @@ BASE_WAV2VEC2 = {
 """facebook/wav2vec2-base: 94 million parameters, group norm, no attention mask."""
 
 
-def speech(corpora: Path, split: str | None = None, count: int | None = None, seed: int = 0) -> Rows:
+def speech(corpora: Path, split: str | tuple[str, ...] | None = None, count: int | None = None, seed: int = 0) -> Rows:
     """Rows of speechocean762 in a seeded random order: real short clips, median 3.6 s.
 
     Args:
@@ -31,8 +31,9 @@ def speech(corpora: Path, split: str | None = None, count: int | None = None, se
         seed: of the order.
     """
     folder = corpora / "speechocean762"
+    wanted = (split,) if isinstance(split, str) else split
     with (folder / "manifest.csv").open(encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if split in (None, row["split"])]
+        rows = [row for row in csv.DictReader(stream) if not wanted or row["split"] in wanted]
     rows = [row | {"audio": str(folder / row["audio"])} for row in rows]
     random.Random(seed).shuffle(rows)
     count = len(rows) if count is None else count
@@ -114,4 +115,15 @@ def base_shaped_wav2vec2(folder: Path, seed: int = 0, **changes: object) -> Path
     Wav2Vec2ForCTC(Wav2Vec2Config(**BASE_WAV2VEC2 | fixed | changes)).save_pretrained(folder)
     Wav2Vec2CTCTokenizer(str(folder / "vocab.json")).save_pretrained(folder)
     Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=False).save_pretrained(folder)
+    return folder
+
+
+def trimmed_starter(folder: Path) -> Path:
+    """starter-whisper as a model that is decoded on windows trimmed to the utterance, as adapting may leave one."""
+    from speech_tl.models.audio_context import AudioContext
+    from speech_tl.models.load import load_model
+
+    model = load_model("starter-whisper", language="en", device="cpu")
+    model.decoding_context = AudioContext.wanted("auto")
+    model.save(folder)
     return folder

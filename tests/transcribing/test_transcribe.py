@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from speech_tl.audio import load_audio, save_audio
-from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import decode_waveforms
+from speech_tl.data.manifest import Manifest, Utterance
+from speech_tl.decoding import decode, decode_waveforms
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
-from speech_tl.transcribing.segments import cut_at_pauses
+from speech_tl.transcribing.pieces import pieces
 from speech_tl.transcribing.transcribe import TranscriptionResult, transcribe
 from tests.tiny import tiny_ctc, tiny_whisper
 
@@ -57,14 +57,20 @@ def test_each_recording_gets_the_text_of_its_own_segments(any_model, talks):
     assert result.failures == []
     for transcript in result.transcripts:
         waveform = load_audio(transcript.audio, RATE)
-        pieces = list(cut_at_pauses([waveform], RATE))
-        assert [(s.start_s, s.end_s) for s in transcript.segments] == [(p.start_s, p.end_s) for p in pieces]
-        alone = [" ".join(decode_waveforms(any_model, [piece.waveform])[0].split()) for piece in pieces]
+        cut = list(pieces([waveform], RATE))
+        assert [(s.start_s, s.end_s) for s in transcript.segments] == [(p.start_s, p.end_s) for p in cut]
+        alone = [" ".join(decode_waveforms(any_model, [piece.waveform])[0].split()) for piece in cut]
         assert [s.text for s in transcript.segments] == alone
         assert transcript.duration_s == pytest.approx(len(waveform) / RATE)
         assert transcript.model == any_model.source
     assert len(result.transcripts[1].segments) >= 3
     assert any(t.text for t in result.transcripts)
+
+
+def test_a_short_recording_has_the_text_of_an_utterance(any_model, talks):
+    talk = talks / "day1" / "talk.wav"
+    text = decode(any_model, [Utterance("talk", str(talk))])[0].text
+    assert transcribe(any_model, talk).text == " ".join(text.split()) != ""
 
 
 def test_outputs_mirror_the_folders_and_read_back(model, talks, tmp_path):
@@ -200,3 +206,11 @@ def test_mistakes_are_found_before_any_work(model, talks, tmp_path):
 def test_segments_are_no_longer_than_asked(model, talks):
     result = transcribe(model, talks / "day2" / "both.wav", max_segment_s=1.5)
     assert max(s.end_s - s.start_s for s in result.transcripts[0].segments) <= 1.5
+
+
+def test_pieces_are_joined_only_for_a_model_with_a_window(any_model, talks):
+    apart = transcribe(any_model, talks / "day2" / "both.wav").transcripts[0].segments
+    together = transcribe(any_model, talks / "day2" / "both.wav", join=True).transcripts[0].segments
+    assert len(apart) >= 3
+    assert len(together) == (1 if any_model.family == "whisper" else len(apart))
+    assert (together[0].start_s, together[-1].end_s) == (apart[0].start_s, apart[-1].end_s)
