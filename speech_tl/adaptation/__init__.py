@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.context import settle_context
 from speech_tl.adaptation.measuring import Bench
+from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.preparation import Data, prepare
 from speech_tl.data.check import write_excluded
 from speech_tl.data.manifest import Excluded
@@ -20,7 +21,7 @@ from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import get_normaliser, leading_rate
 from speech_tl.training.estimate import estimate
-from speech_tl.training.run_folder import BYTES_A_PARAMETER, RunFolder
+from speech_tl.training.run_folder import RunFolder, disk_bytes
 from speech_tl.training.train import TrainingResult, train
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def adapt(
     screen = screen or Screen()
     run = RunFolder(run_path(recipe, out), recipe.to_yaml(), resume)
     model, data = prepare(recipe, screen)
-    run.open(model.parameter_counts()[1], data.facts, recipe.seed, model.device.type)
+    run.open(model.parameter_counts(), data.facts, recipe.seed, model.device.type)
     write_excluded(run.path / "excluded.jsonl", data.excluded)
 
     bench = Bench(recipe, data, run, screen)
@@ -121,10 +122,11 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     described = model.describe() | {
         "source": recipe.model.source,
         "trainable": trainable,
+        "parameters": total,
         "device": model.device.type,
         "normaliser": data.normaliser,
     }
-    disk, guards = total * BYTES_A_PARAMETER, {guard.name: guard.facts for guard in data.guards}
+    disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
     return plan_text(recipe.to_yaml(), data.facts, data.excluded, data.notes, described, guess, disk, guards, ladder)
 
@@ -135,7 +137,7 @@ def run_path(recipe: Recipe, out: str | Path | None) -> Path:
 
 
 def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, screen: Screen) -> TrainingResult:
-    """Train on what fits the model, and settle how the result is decoded."""
+    """Train on what fits the model, merge what the strategy added, and settle how the result is decoded."""
     normaliser = get_normaliser(data.normaliser)
     with screen.progress("training") as update:
 
@@ -157,6 +159,9 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
             resume=run.resumed,
             progress=show,
         )
+    merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
+    trained.figures.update(merging)
+    trained.notes.extend(notes)
     found = settle_context(
         model, data.dev, recipe.model.audio_context, recipe.decoding, normaliser, recipe.seed, screen
     )

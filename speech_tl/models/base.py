@@ -35,6 +35,7 @@ class AcousticModel(ABC):
         exact_in_batches: whether padding leaves an utterance's result unchanged; if not, `decoding` only
             batches utterances of equal length.
         remarks: sentences that a reader of its figures must know.
+        has_decoder: whether what writes is a decoder that reads the encoder, not a layer on top of it.
         head_is_new: whether the checkpoint came without a head that can write, so that this one is untrained.
         shortcuts: whether the same figures may be computed in ways that are faster than the published network's on
             this device.
@@ -48,6 +49,7 @@ class AcousticModel(ABC):
     task: str = "transcribe"
     shortcuts: bool = True
     exact_in_batches: bool = True
+    has_decoder: bool = False
     head_is_new: bool = False
     window_limit_s: float | None = None
     full_share: float = 0.0
@@ -209,6 +211,16 @@ class AcousticModel(ABC):
 
         First what lies below its layers, then each layer, the topmost together with what lies above it.
         """
+
+    def output_layers(self) -> list[torch.nn.Module]:
+        """What writes and is small enough to be trained beside anything: CTC's linear head; nothing for Whisper, whose
+        output is tied to its embeddings.
+        """
+        return []
+
+    def language_adapters(self) -> list[torch.nn.Module]:
+        """Small layers that hold a language, in checkpoints that have them (MMS); none otherwise."""
+        return []
 
     @abstractmethod
     def adaptable(self) -> dict[str, torch.nn.Linear]:

@@ -17,10 +17,12 @@ from transformers import PreTrainedModel, Wav2Vec2CTCTokenizer
 from transformers.modeling_outputs import BaseModelOutput
 
 from speech_tl.errors import BadInput
+from speech_tl.models import mms
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
 from speech_tl.models.filterbank import fix_filterbank
 from speech_tl.models.fixed import FixedStage, all_fixed
 from speech_tl.models.front import FrontEnd, Samples, computed
+from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import ctc_characters, fit_case, get_normaliser
 
@@ -124,8 +126,8 @@ class CTCModel(AcousticModel):
             return None
         above = [module for name, module in base.named_children() if name != "feature_extractor"]
         masked = config.apply_spec_augment and max(config.mask_time_prob, config.mask_feature_prob) > 0
-        adapter = getattr(base, "adapter", None)
-        if whole and adapter is None and not masked and self._middle is None and all_fixed(above, frozen):
+        reads_one = getattr(base, "adapter", None) is None and not (self.own_head and self.own_head.weighted)
+        if whole and reads_one and not masked and self._middle is None and all_fixed(above, frozen):
             return FixedStage("encoded", config.hidden_size, base)
         return FixedStage("front", self.front.width, base.feature_extractor)
 
@@ -147,14 +149,15 @@ class CTCModel(AcousticModel):
     def logits(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Scores `(batch, frames, vocabulary)` and each utterance's frames `(batch,)`; padding changes neither."""
         frames = self.front.frames(batch["lengths"])
+        heard = {"frames": frames} if self.own_head else {}
         if "encoded" in batch:
             hidden = batch["encoded"].float()
             with computed(self.network.base_model, BaseModelOutput(last_hidden_state=hidden)):
-                return network(hidden).logits, frames
-        return self._through(network, batch).logits, frames
+                return network(hidden, **heard).logits, frames
+        return self._through(network, batch, **heard).logits, frames
 
-    def _through(self, network: nn.Module, batch: Batch) -> Any:
-        """What the network, or its base, gives for a batch."""
+    def _through(self, network: nn.Module, batch: Batch, **heard: torch.Tensor) -> Any:
+        """What the network, or its base, gives for a batch; `heard` is what a head of our own wants to know."""
         lengths, front = batch["lengths"], batch.get("front")
         samples = int(lengths.max())
         padded = bool((lengths < samples).any())
@@ -164,9 +167,9 @@ class CTCModel(AcousticModel):
         if front is not None:
             hidden = front.float().transpose(1, 2)
             with computed(self.front.module, hidden):
-                return network(hidden, attention_mask=mask)
+                return network(hidden, attention_mask=mask, **heard)
         with self.front.heeding(lengths if padded else None):
-            return network(batch["input_values"], attention_mask=mask)
+            return network(batch["input_values"], attention_mask=mask, **heard)
 
     def _one_at_a_time(self, lengths: torch.Tensor) -> bool:
         """Whether the front end is better run by itself, utterance by utterance; see `FrontEnd`."""
@@ -204,6 +207,8 @@ class CTCModel(AcousticModel):
 
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Also read the same head's CTC loss off the middle layer (Lee & Watanabe 2021, arXiv 2102.03216)."""
+        if self.own_head:
+            raise BadInput("training.auxiliary_ctc reads the middle layer with a linear head: leave it out here")
         layers = self.network.base_model.encoder.layers
         states: list[torch.Tensor] = []
 
@@ -238,6 +243,34 @@ class CTCModel(AcousticModel):
 
     # ---- parts and files
 
+    @property
+    def own_head(self) -> LayersHead | None:
+        """A head that no network of transformers has; None for the usual linear one."""
+        head = self.network.lm_head
+        return head if isinstance(head, LayersHead) else None
+
+    def new_head(self, *, weighted: bool, units: int, fresh: bool, seed: int) -> None:
+        """Give the network another head, drawn with `seed`; one that is as wanted or a linear layer that fits stays.
+
+        Args:
+            weighted: read a learned weighted sum of all layers instead of the last one.
+            units: of a BiLSTM under the linear layer, each way; 0 is none.
+            fresh: start the linear layer anew.
+            seed: of new weights.
+        """
+        if not fresh and self.own_head and self.own_head.describe() == {"weighted": weighted, "units": units}:
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            old = linear_of(self.network)
+            fits = old.in_features == self.network.config.hidden_size and not (fresh or units)
+            if weighted or units:
+                head = give_head(self.network, weighted, units, old if fits else None)
+                if fits:
+                    head.favour_last_layer()
+            elif fresh:
+                self.network.lm_head = new_linear(old.in_features, old.out_features, self.network.config).to(old.weight)
+
     def parts(self) -> dict[str, list[nn.Module]]:
         """The convolutional front end, the transformer over it, the linear head."""
         base = self.network.base_model
@@ -257,11 +290,33 @@ class CTCModel(AcousticModel):
         stages[-1] += above
         return stages
 
+    def output_layers(self) -> list[nn.Module]:
+        """The linear head."""
+        return [self.network.lm_head]
+
+    def language_adapters(self) -> list[nn.Module]:
+        """The adapter of each layer, where the checkpoint has them."""
+        return mms.adapters(self.network)
+
+    def forget_language(self, seed: int) -> None:
+        """Start the language adapters and the head anew."""
+        mms.start_anew(self.network, seed)
+        self.new_head(weighted=False, units=0, fresh=True, seed=seed)
+
+    def save_language_adapter(self, folder: Path) -> None:
+        """Write the language's adapter and head as MMS checkpoints have them, for `target_lang`."""
+        mms.save_adapter(self.network, self.language, folder)
+
     def adaptable(self) -> dict[str, nn.Linear]:
         """WavLM's attention hands its projections' weights to a function of torch: an adapter there would be deaf."""
         found = linear_layers(self.network, [self.network.base_model.encoder.layers])
         deaf = self.network.config.model_type == "wavlm"
         return {name: module for name, module in found.items() if not (deaf and ".attention." in name)}
+
+    def describe(self) -> dict[str, Any]:
+        """What the model is, for reports; a head of our own is said."""
+        own = {"head": said(self.own_head.describe())} if self.own_head else {}
+        return super().describe() | own
 
     def set_spec_augment(self, time_share: float, time_width: int, feature_share: float, feature_width: int) -> None:
         """Masks on the projected features; `masked_spec_embed` fills time masks."""
@@ -274,11 +329,17 @@ class CTCModel(AcousticModel):
         config.mask_feature_prob, config.mask_feature_length = feature_share, feature_width
 
     def save(self, folder: str | Path) -> None:
-        """Write config, safetensors, vocabulary and feature extractor."""
+        """Write config, safetensors, vocabulary and feature extractor.
+
+        With a head of our own the folder says so, and `speech_tl.load_model` alone loads it.
+        """
         from transformers import Wav2Vec2FeatureExtractor
 
-        with quiet_transformers():
-            self.network.save_pretrained(folder)
+        if self.own_head:
+            save_own(self.network, Path(folder))
+        else:
+            with quiet_transformers():
+                self.network.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         Wav2Vec2FeatureExtractor(
             sampling_rate=self.sample_rate,
@@ -297,18 +358,3 @@ def label_text(text: str, vocabulary: Container[str]) -> str:
 def vocabulary_for(texts: Iterable[str], known: Container[str]) -> list[str]:
     """Characters of the train texts that the `known` vocabulary lacks, sorted."""
     return [c for c in ctc_characters(label_text(text, known) for text in texts) if c not in known]
-
-
-def extend_head(network: PreTrainedModel, size: int) -> None:
-    """Grow the linear head to `size` rows, keeping the rows it has; new rows start like a fresh head."""
-    old = network.lm_head
-    if size == old.out_features:
-        return
-    new = nn.Linear(old.in_features, size, device=old.weight.device, dtype=old.weight.dtype)
-    nn.init.normal_(new.weight, std=network.config.initializer_range)
-    nn.init.zeros_(new.bias)
-    with torch.no_grad():
-        kept = min(size, old.out_features)
-        new.weight[:kept], new.bias[:kept] = old.weight[:kept], old.bias[:kept]
-    network.lm_head = new
-    network.config.vocab_size = size

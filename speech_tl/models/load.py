@@ -112,10 +112,13 @@ def locate(name: str) -> str:
 
 def _config(name: str, place: str, revision: str | None) -> PretrainedConfig:
     """The checkpoint's configuration, refused in one line when it is no speech recogniser."""
-    from transformers import MODEL_FOR_CTC_MAPPING, AutoConfig
+    from transformers import MODEL_FOR_CTC_MAPPING, AutoConfig, PretrainedConfig
+
+    from speech_tl.models.heads import own_config
 
     try:
-        config = AutoConfig.from_pretrained(place, revision=revision)
+        values, _ = PretrainedConfig.get_config_dict(place, revision=revision)
+        config = own_config(values) or AutoConfig.from_pretrained(place, revision=revision)
     except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
         raise BadInput(f"model {name} cannot be loaded: {_why(error, place)}") from error
     hears_waveforms = type(config) in MODEL_FOR_CTC_MAPPING and hasattr(config, "conv_kernel")
@@ -200,7 +203,8 @@ def _load_ctc(
 ) -> CTCModel:
     from transformers import AutoFeatureExtractor
 
-    from speech_tl.models.ctc import CTCModel, extend_head, label_text, vocabulary_for
+    from speech_tl.models.ctc import CTCModel, label_text, vocabulary_for
+    from speech_tl.models.heads import extend_head
 
     extractor = _pretrained(AutoFeatureExtractor, name, place, revision=revision)
     tokenizer, adapter = _ctc_tokenizer(place, revision), None
@@ -237,9 +241,12 @@ def _ctc_network(
     from transformers import AutoModelForCTC
 
     from speech_tl.models.filterbank import start_as_log_mel
+    from speech_tl.models.heads import load_own
 
     if tokenizer is None:
         config.vocab_size = len(SPECIAL_TOKENS)
+    if getattr(config, "speech_tl", None):
+        return load_own(config, None if from_scratch else _own_weights(name, place, revision)), False
     if from_scratch:
         network = AutoModelForCTC.from_config(config, dtype="float32")
         if getattr(config, "log_mel_filters", 0):
@@ -259,6 +266,18 @@ def _ctc_network(
     )
     fresh = tokenizer is None or any("lm_head" in key for key in info["missing_keys"])
     return network, fresh
+
+
+def _own_weights(name: str, place: str, revision: str | None) -> Path:
+    """The weights of a model with a head of our own, fetched where it lies on the Hub."""
+    from transformers.utils import cached_file
+
+    from speech_tl.models.heads import WEIGHTS
+
+    try:
+        return Path(cached_file(place, WEIGHTS, revision=revision))
+    except OSError as error:
+        raise BadInput(f"model {name} cannot be loaded: {_why(error, place)}") from error
 
 
 def _ctc_tokenizer(place: str, revision: str | None, adapter: str | None = None) -> Wav2Vec2CTCTokenizer | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from speech_tl.errors import BadInput
 from speech_tl.text import nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel
 
 _CODES = (
     "af:afr am:amh ar:ara as:asm az:azj-script_latin be:bel bg:bul bn:ben bs:bos ca:cat cs:ces cy:cym da:dan "
@@ -54,3 +58,34 @@ def adapter_code(name: str, place: str, vocabulary: Mapping[str, Any], language:
     close = nearest(code, codes)
     hint = f"; there are {', '.join(scripts)}" if scripts else f"; did you mean {close}?" if close else ""
     raise BadInput(f"model {name} has no adapter for language={language} (it names languages by three letters){hint}")
+
+
+def adapters(network: PreTrainedModel) -> list[nn.Module]:
+    """The adapter of each layer; none where the checkpoint has no such."""
+    layers = network.base_model.encoder.layers
+    return [layer.adapter_layer for layer in layers if getattr(layer, "adapter_layer", None) is not None]
+
+
+def start_anew(network: PreTrainedModel, seed: int) -> None:
+    """Draw the adapters' weights with `seed`; `init_adapter_layers` of transformers 5 leaves loaded weights alone."""
+    import torch
+    from torch import nn
+
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        for module in (part for adapter in adapters(network) for part in adapter.modules()):
+            if isinstance(module, nn.Linear):
+                module.weight.copy_(torch.empty(module.weight.shape).normal_(std=network.config.initializer_range))
+                module.bias.zero_()
+            elif isinstance(module, nn.LayerNorm):
+                module.reset_parameters()
+
+
+def save_adapter(network: PreTrainedModel, language: str | None, folder: Path) -> None:
+    """Write adapters and head as `target_lang` of transformers reads them, named as the one they began as."""
+    from safetensors.torch import save_file
+
+    weights = {name: weight.detach().contiguous() for name, weight in network._get_adapters().items()}
+    save_file(
+        weights, folder / f"adapter.{network.target_lang or language or 'own'}.safetensors", metadata={"format": "pt"}
+    )

@@ -45,6 +45,7 @@ class WhisperModel(WhisperText):
     """
 
     family = "whisper"
+    has_decoder = True
 
     def __init__(
         self,

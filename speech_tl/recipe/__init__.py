@@ -16,15 +16,32 @@ from speech_tl.recipe.reading import (
 )
 from speech_tl.recipe.value import Recipe, ScoringOptions, validated
 from speech_tl.reporting.options import ReportOptions
-from speech_tl.strategies.trained import Full, HeadOnly
+from speech_tl.strategies.trained import (
+    Adapters,
+    BitFit,
+    DecoderOnly,
+    EncoderOnly,
+    Full,
+    Gradual,
+    HeadOnly,
+    LanguageAdapter,
+    LoRA,
+)
 from speech_tl.training.options import TrainingOptions
 
 __all__ = [
+    "Adapters",
+    "BitFit",
     "DataOptions",
+    "DecoderOnly",
     "DecodingOptions",
+    "EncoderOnly",
     "Full",
+    "Gradual",
     "GuardOptions",
     "HeadOnly",
+    "LanguageAdapter",
+    "LoRA",
     "ModelOptions",
     "Recipe",
     "ReportOptions",

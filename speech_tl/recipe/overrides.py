@@ -15,6 +15,8 @@ from speech_tl.text import nearest
 
 SHORT_FORMS = {"model": "model.source", "data": "data.root", "strategy": "strategy.name"}
 
+PICKS = ("strategy", "strategy.name")
+"""What decides which other keys there are: read before all others."""
 
 OPEN_TABLES = {"where", "shape"}
 """Fields that take keys of the user's own: columns of a manifest, fields of a configuration."""
@@ -42,8 +44,8 @@ def yaml_value(key: str, text: str) -> Any:
 
 def put(values: dict[str, Any], key: str, value: Any, owner: type[BaseModel]) -> None:
     """Set a dotted key of an `owner`'s values, refusing one that it does not have."""
-    if key == "strategy.name" and value in STRATEGIES:
-        values["strategy"] = STRATEGIES[value]().model_dump()
+    if key == "strategy.name":
+        values["strategy"] = _strategy(value)
         return
     if key.startswith("guards."):
         key, value = _in_guards(values["guards"], key, value)
@@ -62,6 +64,15 @@ def put(values: dict[str, Any], key: str, value: Any, owner: type[BaseModel]) ->
     if last not in place:
         raise unknown_key(key, values, owner)
     place[last] = value
+
+
+def _strategy(name: Any) -> dict[str, Any]:
+    """A strategy with its defaults."""
+    if name not in STRATEGIES:
+        close = nearest(str(name), STRATEGIES)
+        hint = f"did you mean {close}? " if close else ""
+        raise BadInput(f"strategy={name}: no such strategy; {hint}There are {', '.join(STRATEGIES)}")
+    return STRATEGIES[name]().model_dump()
 
 
 def _table(owner: type[BaseModel] | None, name: str) -> type[BaseModel] | None:

@@ -13,7 +13,7 @@ from speech_tl.data.guards import GuardOptions
 from speech_tl.data.manifest import DataOptions
 from speech_tl.errors import BadInput
 from speech_tl.models.options import DecodingOptions, ModelOptions
-from speech_tl.recipe.overrides import SHORT_FORMS, put, yaml_value
+from speech_tl.recipe.overrides import PICKS, SHORT_FORMS, put, yaml_value
 from speech_tl.reporting.options import ReportOptions
 from speech_tl.strategies.trained import STRATEGIES, Full, Strategy
 from speech_tl.training.options import TrainingOptions
@@ -58,7 +58,7 @@ class Recipe(BaseModel):
     def with_overrides(self, overrides: Sequence[str]) -> Recipe:
         """A copy with `key=value` overrides, each a dotted path: "training.learning_rate=1e-4".
 
-        "model=X" means "model.source=X"; "strategy=head_only" picks the strategy with its defaults; "data=X" means
+        "model=X" means "model.source=X"; "strategy=lora" picks the strategy with its defaults; "data=X" means
         "data.root=X"; "guards.NAME=X" begins a guard with its data, "guards.NAME=null" leaves one out. A key of an
         effect that is off ("augment.noise.folders=noise") switches it on, "augment.noise=null" switches it off.
 
@@ -69,7 +69,7 @@ class Recipe(BaseModel):
             BadInput: no "=", an unknown key (the nearest real one is named), or a value that does not fit.
         """
         values = self.model_dump()
-        for override in overrides:
+        for override in sorted(overrides, key=lambda override: override.partition("=")[0] not in PICKS):
             key, equals, text = override.partition("=")
             if not equals:
                 raise BadInput(f"{override!r} is not an override: expected key=value, like training.max_steps=100")

@@ -133,7 +133,7 @@ def _body(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
         "## Training",
         *_training(report, recipe),
         "## Use",
-        _use(),
+        _use(report["model"].get("head")),
         "## Limits",
         "\n".join(f"- {line}" for line in _limits(report)),
     ]
@@ -181,11 +181,12 @@ def _training(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]
     return ["\n".join(lines)]
 
 
-def _use() -> str:
+def _use(own_head: str | None) -> str:
     """How to write down what is said in a file."""
-    return """```
-speech-tl transcribe --model FOLDER recording.wav
-```
+    command = "```\nspeech-tl transcribe --model FOLDER recording.wav\n```"
+    if own_head:
+        return f"{command}\n\nIts CTC head is {own_head}: plain `from_pretrained` does not load it, speech_tl does."
+    return f"""{command}
 
 or without speech_tl:
 

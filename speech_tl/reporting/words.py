@@ -238,7 +238,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     memory = training.get("peak_memory_bytes")
     audio_s, speed = training.get("audio_seconds"), training.get("audio_seconds_per_second")
     moved, whole = training.get("trainable_parameters"), training.get("total_parameters")
-    epochs = training.get("epochs")
+    epochs, merging = training.get("epochs"), training.get("merging")
     context = (training.get("audio_context") or {}).get("decoding")
     facts = [
         ("steps", count(training.get("steps"))),
@@ -247,11 +247,17 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("audio heard", hours(audio_s)),
         ("speed", NOTHING if speed is None else f"{speed:.1f} s of audio a second"),
         ("trained parameters", NOTHING if moved is None else f"{count(moved)} of {count(whole)}"),
+        ("merged", _merged(merging) if merging else NOTHING),
         ("padding", percent(share)),
         ("decoded with audio context", context or NOTHING),
         ("peak memory", NOTHING if memory is None else f"{memory / 2**20:,.0f} MiB".replace(",", " ")),
     ]
     return [(name, value) for name, value in facts if value != NOTHING]
+
+
+def _merged(merging: Mapping[str, Any]) -> str:
+    """What merging an adapter into the model changed."""
+    return f"{count(merging['changed'])} of {count(merging['utterances'])} dev transcripts changed"
 
 
 def short(value: Any) -> str:

@@ -66,6 +66,10 @@ class BaseStrategy(BaseModel):
     def on_step(self, model: AcousticModel, step: int, steps: int) -> None:
         """Called before the first step and after each, with steps done and steps in all, and when a run is resumed."""
 
+    def note(self, model: AcousticModel, step: int, steps: int) -> str | None:
+        """What a reader of the report should know about a training that ended after `step` of `steps` steps."""
+        return None
+
     def save_adapter(self, model: AcousticModel, folder: Path) -> bool:
         """Write what was learnt beside the checkpoint into `folder`, before `finish`; False where there is no such."""
         return False

@@ -6,12 +6,15 @@ A new way is a class with a `name`, options and what `BaseStrategy` asks for, ad
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import Field
 
 from speech_tl.errors import BadInput
+from speech_tl.strategies.adapters import Adapters, LoRA
 from speech_tl.strategies.base import BaseStrategy, Rates, train_only
+from speech_tl.strategies.gradual import Gradual
+from speech_tl.strategies.language_adapter import LanguageAdapter
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -59,17 +62,88 @@ class Full(BaseStrategy):
 
 
 class HeadOnly(BaseStrategy):
-    """The pre-trained encoder is a fixed feature extractor; only the CTC head or Whisper's decoder is trained."""
+    """The pre-trained encoder is a fixed feature extractor; only the CTC head or Whisper's decoder is trained.
+
+    Attributes:
+        layers: what CTC's head reads: the last layer, or a learned "weighted" sum of all of them (as in SUPERB: Yang et
+            al. 2021, arXiv 2105.01051).
+        lstm: units each way of a BiLSTM under the linear layer; 0 is none.
+        fresh: start CTC's linear layer anew, not from the checkpoint's.
+
+    A weighted sum or a BiLSTM makes a model that `speech_tl.load_model` loads and plain `from_pretrained` does not.
+    """
 
     name: Literal["head_only"] = "head_only"
+    layers: Literal["last", "weighted"] = "last"
+    lstm: int = Field(0, ge=0)
+    fresh: bool = False
 
     def prepare(self, model: AcousticModel, seed: int = 0) -> None:
-        """Choose the weights that move; the fixed ones also stop dropping out."""
+        """Build the head, if another is wanted, and let it move; the fixed part also stops dropping out."""
+        wanted = {"weighted": self.layers == "weighted", "units": self.lstm, "fresh": self.fresh}
+        if any(wanted.values()):
+            if model.has_decoder:
+                raise BadInput(
+                    "strategy.layers, strategy.lstm and strategy.fresh are for CTC heads; the head of model "
+                    f"{model.source} is its decoder: leave them out"
+                )
+            model.new_head(**wanted, seed=seed)
         train_only(model, model.parts()["head"])
 
 
-Strategy = Annotated[Full | HeadOnly, Field(discriminator="name")]
+class DecoderOnly(BaseStrategy):
+    """Whisper's decoder is trained, its encoder is fixed: other words and spellings, the same ear."""
+
+    name: Literal["decoder_only"] = "decoder_only"
+
+    def prepare(self, model: AcousticModel, seed: int = 0) -> None:
+        """Choose the weights that move."""
+        if not model.has_decoder:
+            raise BadInput(
+                f"strategy=decoder_only is for Whisper; model {model.source} has no decoder: strategy=head_only trains "
+                "its head"
+            )
+        train_only(model, model.parts()["head"])
+
+
+class EncoderOnly(BaseStrategy):
+    """The encoder is trained, what writes (Whisper's decoder, CTC's head) is fixed: another ear, the same language.
+
+    Attributes:
+        freeze_feature_encoder: keep the convolutions over the waveform (CTC) or the mel frames (Whisper) as they are.
+    """
+
+    name: Literal["encoder_only"] = "encoder_only"
+    freeze_feature_encoder: bool = True
+
+    def prepare(self, model: AcousticModel, seed: int = 0) -> None:
+        """Choose the weights that move."""
+        if model.head_is_new:
+            raise BadInput(
+                f"strategy=encoder_only keeps the head, and that of model {model.source} is new and knows nothing: use "
+                "strategy=full"
+            )
+        parts = model.parts()
+        train_only(model, parts["encoder"] + ([] if self.freeze_feature_encoder else parts["feature_encoder"]))
+
+
+class BitFit(BaseStrategy):
+    """Only biases are trained, and CTC's head (Ben Zaken et al. 2021, arXiv 2106.10199); the front end is fixed."""
+
+    name: Literal["bitfit"] = "bitfit"
+
+    def prepare(self, model: AcousticModel, seed: int = 0) -> None:
+        """Choose the weights that move."""
+        parts = model.parts()
+        named = chain(*(module.named_parameters() for module in (*parts["encoder"], *parts["head"])))
+        biases = [parameter for name, parameter in named if name.rpartition(".")[2] == "bias"]
+        train_only(model, [*biases, *model.output_layers()])
+
+
+AnyStrategy = Full | HeadOnly | Gradual | LoRA | Adapters | BitFit | DecoderOnly | EncoderOnly | LanguageAdapter
+
+Strategy = Annotated[AnyStrategy, Field(discriminator="name")]
 """Any strategy, told apart by its `name`."""
 
-STRATEGIES = {cls.model_fields["name"].default: cls for cls in (Full, HeadOnly)}
+STRATEGIES: dict[str, type[BaseStrategy]] = {cls.model_fields["name"].default: cls for cls in get_args(AnyStrategy)}
 """Every strategy by its name."""

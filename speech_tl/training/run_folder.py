@@ -20,8 +20,8 @@ from speech_tl.text import require_writable, write_atomically
 from speech_tl.training.progress import read_log
 from speech_tl.training.train import TrainingResult
 
-BYTES_A_PARAMETER = 4 * 3 * 3 + 4
-"""Three checkpoints (two kept, one being written) of weights and two AdamW moments, and the final weights."""
+CHECKPOINTS = 3
+"""Two are kept, one is being written."""
 
 
 class RunFolder:
@@ -61,14 +61,14 @@ class RunFolder:
         """Where the adapted model is saved."""
         return self.path / "model"
 
-    def open(self, parameters: int, facts: dict[str, Any], seed: int, device: str) -> None:
-        """Make the folder and note what the run depends on.
+    def open(self, parameters: tuple[int, int], facts: dict[str, Any], seed: int, device: str) -> None:
+        """Make the folder and note what the run depends on; `parameters` are the trained ones and all.
 
         Raises:
             BadInput: it cannot be written, or the disk has no room for the checkpoints.
         """
         existing = next(p for p in [self.path, *self.path.absolute().parents] if p.exists())
-        free, needed = shutil.disk_usage(existing).free, parameters * BYTES_A_PARAMETER
+        free, needed = shutil.disk_usage(existing).free, disk_bytes(*parameters)
         if free < needed:
             raise BadInput(
                 f"no space left for {self.path}: checkpoints need {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free"
@@ -128,6 +128,12 @@ class RunFolder:
 
     def _write_json(self, name: str, value: dict[str, Any]) -> None:
         write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def disk_bytes(trained: int, total: int) -> int:
+    """What a run of so many parameters needs: checkpoints of all weights and two moments of the trained, the model."""
+    weights, moments = 4 * total, 2 * 4 * trained
+    return CHECKPOINTS * (weights + moments) + weights
 
 
 def git_revision() -> str | None:

@@ -107,7 +107,10 @@ def train(
     trainer.args.eval_on_start = bool(dev) and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
         trainer.train(resume_from_checkpoint=checkpoint)
-    return TrainingResult(_figures(trainer, model, facts), facts.problems, _notes(folder, trainer, facts))
+    state, notes = trainer.state, _notes(folder, trainer, facts)
+    if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
+        notes.append(note)
+    return TrainingResult(_figures(trainer, model, facts), facts.problems, notes)
 
 
 def _trainer(

@@ -13,8 +13,9 @@ from torch import nn
 from speech_tl.decoding import decode_waveforms
 from speech_tl.errors import BadInput
 from speech_tl.models.base import DecodingOptions
-from speech_tl.models.ctc import CTCModel, extend_head, vocabulary_for
+from speech_tl.models.ctc import CTCModel, vocabulary_for
 from speech_tl.models.front import ValidFramesGroupNorm
+from speech_tl.models.heads import extend_head
 from speech_tl.models.load import load_model
 from tests.sounds import voice
 from tests.tiny import tiny_ctc

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
-from speech_tl.strategies.trained import Full, HeadOnly
+from speech_tl.strategies.trained import STRATEGIES, BitFit, DecoderOnly, EncoderOnly, Full, HeadOnly, LanguageAdapter
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions
+from tests.models.test_load import tiny_mms
 from tests.tiny import tiny_ctc, tiny_whisper
 
 ROLES = ("feature_encoder", "encoder", "head")
@@ -114,3 +117,77 @@ def test_rates_fall_from_the_head_down(model: AcousticModel) -> None:
 
 def test_one_rate_needs_no_groups(model: AcousticModel) -> None:
     assert Full().rates(model) == HeadOnly().rates(model) == []
+
+
+# ---- biases, halves, languages
+
+
+def test_bitfit_moves_biases_and_ctc_s_head(model: AcousticModel) -> None:
+    BitFit().prepare(model)
+    moved = {name for name, p in model.network.named_parameters() if p.requires_grad}
+    head = {"lm_head.weight"} if model.family == "ctc" else set()
+    assert head < moved and all(name.endswith(".bias") for name in moved - head)
+    assert not any("feature_extractor" in name or ".conv1" in name for name in moved)
+    assert sum("layers.1" in name for name in moved) >= 8
+    model.network.train()
+    dropouts = [m for m in model.stages()[1][0].modules() if isinstance(m, nn.Dropout)]
+    assert all(m.training for m in dropouts), "layers whose biases learn drop out"
+
+
+def test_whisper_s_halves(tmp_path: Path) -> None:
+    model = load_model(tiny_whisper(tmp_path / "m"))
+    for strategy, roles in ((DecoderOnly(), {"head"}), (EncoderOnly(), {"encoder"})):
+        strategy.prepare(model)
+        model.network.train()
+        assert moving(model) == {id(p) for role in roles for m in modules(model, role) for p in m.parameters()}
+        assert all(m.training == (role in roles) for role in ROLES for m in modules(model, role))
+
+
+def test_what_does_not_fit_a_ctc_model_says_what_does(tmp_path: Path) -> None:
+    model = load_model(tiny_ctc(tmp_path / "m"))
+    with pytest.raises(BadInput, match="decoder_only is for Whisper; .* strategy=head_only trains its head"):
+        DecoderOnly().prepare(model)
+    with pytest.raises(BadInput, match="MMS checkpoints.*use strategy=lora or strategy=adapters"):
+        LanguageAdapter().prepare(model)
+    EncoderOnly().prepare(model)
+    assert moving(model) == {id(p) for m in modules(model, "encoder") for p in m.parameters()}
+    model.head_is_new = True
+    with pytest.raises(BadInput, match="encoder_only keeps the head, and that of model .* is new"):
+        EncoderOnly().prepare(model)
+
+
+def test_mms_language_adapters_learn_and_load_as_transformers_has_them(tmp_path: Path) -> None:
+    from transformers import Wav2Vec2ForCTC
+
+    model = load_model(tiny_mms(tmp_path / "mms"), language="deu", texts=["\u00f1and\u00fa"])
+    LanguageAdapter().prepare(model)
+    moved = {name for name, p in model.network.named_parameters() if p.requires_grad}
+    assert moved and all("adapter_layer" in name or "lm_head" in name for name in moved)
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.5)
+    assert LanguageAdapter().save_adapter(model, tmp_path / "adapter")
+    model.save(tmp_path / "saved")
+    wanted = model.network.state_dict()
+    for loaded in (
+        Wav2Vec2ForCTC.from_pretrained(tmp_path / "saved"),
+        load_model(tmp_path / "saved", language="deu").network,
+    ):
+        assert all(torch.equal(weight, wanted[name]) for name, weight in loaded.state_dict().items())
+    beside = Wav2Vec2ForCTC.from_pretrained(tmp_path / "mms", target_lang="eng")
+    shutil.copy(tmp_path / "adapter" / "adapter.deu.safetensors", tmp_path / "mms")
+    beside.load_adapter("deu")
+    assert all(torch.equal(weight, wanted[name]) for name, weight in beside.state_dict().items())
+    saved, whole = (sum(f.stat().st_size for f in (tmp_path / d).glob("*.safetensors")) for d in ("adapter", "saved"))
+    assert saved < whole / 2
+    before = wanted["wav2vec2.encoder.layers.0.adapter_layer.linear_1.weight"].clone()
+    LanguageAdapter(fresh=True).prepare(model)
+    assert not torch.equal(
+        model.network.state_dict()["wav2vec2.encoder.layers.0.adapter_layer.linear_1.weight"], before
+    )
+
+
+def test_every_strategy_has_a_name_and_defaults() -> None:
+    for name, kind in STRATEGIES.items():
+        assert kind().name == name and kind.__doc__
