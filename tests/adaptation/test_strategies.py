@@ -31,8 +31,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def recipe(shop: Path, *overrides: str, family: str = "ctc") -> Recipe:
-    extra = ["model.audio_context=trimmed"] if family == "whisper" else []
-    return recipe_from_yaml(shop / f"{family}.yaml").with_overrides([*overrides, *extra])
+    return recipe_from_yaml(shop / f"{family}.yaml").with_overrides(overrides)
 
 
 def hypotheses(folder: Path) -> dict[str, str]:

@@ -59,8 +59,12 @@ def kill(done: int, steps: int, latest: dict[str, float]) -> None:
 def fresh(models: dict[str, Path], family: str) -> AcousticModel:
     """As loaded, with everything random that training has; Whisper on short contexts, to be quick."""
     language = {"ctc": None, "mms": "eng", "whisper": "en"}[family]
-    model = with_dropout(load_model(models[family], language=language))
-    model.audio_context = "trimmed"
+    return short_contexts(with_dropout(load_model(models[family], language=language)))
+
+
+def short_contexts(model: AcousticModel) -> AcousticModel:
+    if model.has_decoder:
+        model.set_audio_context("auto", full_share=0.0)
     return model
 
 
@@ -137,8 +141,7 @@ def test_gradient_checkpointing_changes_no_gradient(
 
     monkeypatch.setattr(AdaptationTrainer, "_clip_grad_norm", look)
     for saving in (False, True):
-        model = load_model(models[family], language="en")
-        model.audio_context = "trimmed"
+        model = short_contexts(load_model(models[family], language="en"))
         learn(
             model,
             corpus,
