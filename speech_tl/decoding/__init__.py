@@ -81,7 +81,7 @@ def decode(
     options = options or DecodingOptions()
     durations_s, unreadable = _durations(utterances)
     usable = [i for i in range(len(utterances)) if i not in unreadable]
-    batches = _batches(model, [durations_s[i] for i in usable], options)
+    batches = decoding_batches(model, [durations_s[i] for i in usable], options)
     batches = [[usable[i] for i in batch] for batch in batches]
     results = {i: Hypothesis(i, None, problem) for i, problem in unreadable.items()}
     total_s, done_s = sum(durations_s), 0.0
@@ -104,7 +104,7 @@ def decode_waveforms(
     collator = Collator(model)
     texts = [""] * len(waveforms)
     seconds = [len(w) / model.sample_rate for w in waveforms]
-    batches = _batches(model, seconds, options)
+    batches = decoding_batches(model, seconds, options)
 
     def work(twin: AcousticModel, indices: list[int]) -> tuple[BatchFacts, list[str]]:
         examples = [Example(i, seconds[i], model.features(waveforms[i])) for i in indices]
@@ -152,7 +152,7 @@ def _decoded(
     yield from in_lanes(model, lanes, work, batches)
 
 
-def _batches(model: AcousticModel, durations_s: list[float], options: DecodingOptions) -> list[list[int]]:
+def decoding_batches(model: AcousticModel, durations_s: list[float], options: DecodingOptions) -> list[list[int]]:
     """Longest first, so that too large a batch shows at once."""
     seconds = options.batch_seconds or BATCH_SECONDS["cpu" if model.device.type == "cpu" else "gpu"]
     return batch_by_length(durations_s, seconds, options.max_batch, equal_only=not model.exact_in_batches)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 import transformers
 
-from speech_tl.data.batching import Collator, SpeechDataset, batch_by_length
-from speech_tl.decoding import decode, loader_workers
+from speech_tl.data.batching import Collator, SpeechDataset
+from speech_tl.decoding import decode, decoding_batches, loader_workers
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.training.batches import training_batches, training_dataset
@@ -114,12 +114,7 @@ def _steps(batches: int, options: TrainingOptions) -> tuple[int, int]:
 
 def _decoding_batch(model: AcousticModel, test: Manifest, decoding: DecodingOptions) -> tuple[float, int]:
     """(seconds for the batch of middle length, number of batches) of the test split."""
-    batches = batch_by_length(
-        test.durations_s().tolist(),
-        decoding.batch_seconds,
-        decoding.max_batch,
-        equal_only=not model.exact_in_batches,
-    )
+    batches = decoding_batches(model, test.durations_s().tolist(), decoding)
     chosen = [test[index] for index in batches[len(batches) // 2]]
     started = time.perf_counter()
     decode(model, chosen, decoding.model_copy(update={"workers": 0}))
