@@ -36,6 +36,7 @@ Normaliser = Annotated[
 ]
 Language = Annotated[str | None, typer.Option(help="Language of the speech, e.g. en; by default the manifest's.")]
 BatchSeconds = Annotated[float | None, typer.Option(help="Padded seconds of audio decoded at once.")]
+Engine = Annotated[str | None, typer.Option(help="What decodes a Whisper: torch, or ctranslate2 (an extra).")]
 
 DONE, IN_PART, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -96,13 +97,14 @@ def evaluate(
     language: Language = None,
     silence: Annotated[bool, typer.Option("--silence", help="Score clips without speech: which get text?")] = False,
     batch_seconds: BatchSeconds = None,
+    engine: Engine = None,
     out: Out = None,
 ) -> None:
     """Score a model on a test set, or text that another recogniser wrote."""
     from speech_tl.reporting.page import evaluation_table
     from speech_tl.reporting.silence import silence_lines
 
-    _require_one_source(model, hypotheses, data, batch_seconds)
+    _require_one_source(model, hypotheses, data, batch_seconds, engine)
     console = _console()
     chosen = {"split": split, "by": by or [], "normaliser": normaliser, "language": language, "silence": silence}
     if hypotheses is not None:
@@ -114,7 +116,7 @@ def evaluate(
         from speech_tl.reporting.screen import Screen
 
         with Screen(console).progress(f"decoding {data}") as update:
-            evaluation = run(model, data, decoding=_decoding(batch_seconds), out=out, progress=update, **chosen)
+            evaluation = run(model, data, decoding=_decoding(batch_seconds, engine), out=out, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
     for line in silence_lines(evaluation.data["silence"]) if silence else []:
         console.print(line, markup=False, highlight=False)
@@ -166,6 +168,7 @@ def transcribe(
     format: Annotated[list[str] | None, typer.Option(help="txt, srt, vtt, tsv or json; may be repeated.")] = None,
     language: Language = None,
     batch_seconds: BatchSeconds = None,
+    engine: Engine = None,
     max_segment_s: Annotated[float | None, typer.Option(help="Longest piece, in seconds; at most 30.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
 ) -> None:
@@ -186,7 +189,7 @@ def transcribe(
             paths,
             out=out,
             formats=formats,
-            options=_decoding(batch_seconds),
+            options=_decoding(batch_seconds, engine),
             max_segment_s=max_segment_s,
             join=set(formats) == {"txt"},
             progress=update,
@@ -365,7 +368,9 @@ def _console() -> Console:
     return Console(stderr=True)
 
 
-def _require_one_source(model: str | None, hypotheses: Path | None, data: str | None, seconds: float | None) -> None:
+def _require_one_source(
+    model: str | None, hypotheses: Path | None, data: str | None, seconds: float | None, engine: str | None
+) -> None:
     """Refuse options of `evaluate` that do not go together."""
     if (model is None) == (hypotheses is None):
         raise BadInput("evaluate needs one of --model (decodes audio) and --hypotheses (text from elsewhere)")
@@ -373,16 +378,23 @@ def _require_one_source(model: str | None, hypotheses: Path | None, data: str | 
         raise BadInput("evaluate --model needs --data, a manifest of what is to be recognised")
     if hypotheses is not None and seconds is not None:
         raise BadInput("--batch-seconds is for --model: with --hypotheses nothing is decoded")
+    if hypotheses is not None and engine is not None:
+        raise BadInput("--engine is for --model: with --hypotheses nothing is decoded")
 
 
-def _decoding(batch_seconds: float | None) -> DecodingOptions:
+def _decoding(batch_seconds: float | None, engine: str | None) -> DecodingOptions:
     """Decoding options from the command line."""
+    from pydantic import ValidationError
+
     from speech_tl.models.options import DecodingOptions
 
+    given = {"batch_seconds": batch_seconds, "engine": engine}
     try:
-        return DecodingOptions() if batch_seconds is None else DecodingOptions(batch_seconds=batch_seconds)
-    except ValueError as error:
-        raise BadInput(f"--batch-seconds {batch_seconds}: expected a number of seconds above 0") from error
+        return DecodingOptions(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        wrong = error.errors()[0]["loc"][0]
+        wanted = "torch or ctranslate2" if wrong == "engine" else "a number of seconds above 0"
+        raise BadInput(f"--{wrong.replace('_', '-')} {given[wrong]}: expected {wanted}") from error
 
 
 if __name__ == "__main__":

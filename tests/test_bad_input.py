@@ -381,6 +381,8 @@ def test_a_disk_that_fills_up_while_training(shop, refused, small_disk, monkeypa
         (["evaluate", "--model", "m", "--hypotheses", "h.csv"], ("--model", "--hypotheses")),
         (["evaluate", "--hypotheses", "h.csv", "--batch-seconds", "9"], ("--batch-seconds",)),
         (["evaluate", "--model", "m", "--data", "d", "--batch-seconds", "0"], ("--batch-seconds",)),
+        (["evaluate", "--hypotheses", "h.csv", "--engine", "torch"], ("--engine",)),
+        (["evaluate", "--model", "m", "--data", "d", "--engine", "tensor"], ("--engine tensor", "ctranslate2")),
     ],
     ids=lambda value: " ".join(value),
 )

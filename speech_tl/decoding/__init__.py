@@ -122,6 +122,7 @@ def _ready(model: AcousticModel, options: DecodingOptions) -> Iterator[None]:
     """Within, the network is as decoding wants it: in evaluation mode, with weights that are computed from others
     (weight norm) computed once. Options without shortcuts take them from the model, too.
     """
+    model.set_engine(options)
     was_training, shortcuts = model.network.training, model.shortcuts
     model.network.eval()
     model.shortcuts = shortcuts and options.shortcuts

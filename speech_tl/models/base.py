@@ -157,6 +157,15 @@ class AcousticModel(ABC):
     def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
         """Raw text of each utterance of a collated batch."""
 
+    def set_engine(self, options: DecodingOptions) -> None:
+        """Take `options.engine`, before decoding.
+
+        Raises:
+            BadInput: one that this family does not have, or that is not installed.
+        """
+        if options.engine != "torch":
+            raise BadInput(f"engine {options.engine} is for Whisper, and {self.source} is no Whisper: leave it out")
+
     def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:
         """What of this model could change a transcript beside the options themselves, for the record."""
         return {}

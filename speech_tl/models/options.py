@@ -57,6 +57,7 @@ class DecodingOptions(BaseModel):
         max_batch: upper bound on the utterances of one batch.
         beam: beam width; 1 is greedy. CTC knows greedy only.
         precision: "float32", "bf16" or "fp16"; half precisions need a GPU.
+        engine: "torch", or "ctranslate2" for Whisper (an extra), which is refused if it writes other words.
         audio_context: "auto" gives Whisper's encoder what the model's folder says (30 s where it says nothing); "full"
             gives it 30 s.
         shortcuts: compute the same in faster ways than the published code; false takes that code, to compare.
@@ -69,6 +70,7 @@ class DecodingOptions(BaseModel):
     max_batch: int = Field(32, ge=1)
     beam: int = Field(1, ge=1)
     precision: str = Field("float32", pattern="^(float32|bf16|fp16)$")
+    engine: Literal["torch", "ctranslate2"] = "torch"
     audio_context: Literal["auto", "full"] = "auto"
     shortcuts: bool = True
     workers: int | None = Field(None, ge=0)

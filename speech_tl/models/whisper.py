@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
 from speech_tl.models.base import Batch, DecodingOptions, linear_layers
+from speech_tl.models.engine import CTranslate2
 from speech_tl.models.greedy import greedy_tokens, heard_languages, is_plain
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
@@ -63,7 +65,12 @@ class WhisperModel(WhisperText):
         self.frames_a_second = extractor.sampling_rate // extractor.hop_length
         self._silence_samples = extractor.n_fft + 2 * extractor.hop_length
         self.decoding_context = AudioContext.read(getattr(network.config, SAVED_CONTEXT, None))
+        self.engine: CTranslate2 | None = None
         network.model.encoder.__class__ = ShortContextEncoder
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Loader workers have no use for an engine either."""
+        return {**super().__getstate__(), "engine": None}
 
     def has_twins(self) -> bool:
         """See `AcousticModel`; transformers' own search is not made for threads."""
@@ -174,12 +181,21 @@ class WhisperModel(WhisperText):
 
     def _generate(self, inputs: torch.Tensor, allowed: torch.Tensor, beam: int) -> list[str]:
         """Texts of rows whose windows are equally long; `allowed` `(batch,)` tokens each."""
+        if self.engine is None:
+            return self._texts(self._tokens_of(inputs, allowed, beam))
+        texts = self._texts(self.engine.tokens(inputs, self.prompt, allowed, beam))
+        self.engine.compare(texts, lambda: self._texts(self._tokens_of(inputs, allowed, beam)))
+        return texts
+
+    def _texts(self, ids: torch.Tensor | list[list[int]]) -> list[str]:
+        return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+
+    def _tokens_of(self, inputs: torch.Tensor, allowed: torch.Tensor, beam: int) -> torch.Tensor:
+        """What this network itself writes, `(batch, tokens)`."""
         heard = self.network.model.encoder(inputs)  # generate itself would pad features to 30 s
         if beam == 1 and self.shortcuts and is_plain(self.network):
-            ids = greedy_tokens(self.network, heard[0], self._prompts(heard[0]), allowed)
-        else:
-            ids = self._generated(heard, allowed, beam)
-        return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
+            return greedy_tokens(self.network, heard[0], self._prompts(heard[0]), allowed)
+        return self._generated(heard, allowed, beam)
 
     def _prompts(self, states: torch.Tensor) -> torch.Tensor:
         """Each row's first tokens `(rows, tokens)`; the language is heard where nobody said it."""
@@ -204,6 +220,15 @@ class WhisperModel(WhisperText):
     def _context(self, options: DecodingOptions) -> AudioContext:
         """The windows that utterances are decoded with."""
         return FULL if options.audio_context == "full" else self.decoding_context
+
+    def set_engine(self, options: DecodingOptions) -> None:
+        """Convert the weights as they are now, unless that was done."""
+        if options.engine == "torch":
+            self.engine = None
+        elif self.engine is None or not self.engine.fits(self, options.precision):
+            if self.language is None:
+                raise BadInput(f"engine {options.engine} must be told the language: give --language")
+            self.engine = CTranslate2(self, options.precision)
 
     def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:
         """Which windows the encoder is given."""

@@ -1,0 +1,111 @@
+"""CTranslate2 (https://github.com/OpenNMT/CTranslate2) as the engine that decodes a Whisper, from the same weights.
+
+Whether that is faster depends on the machine. On the first utterances both engines write, and if what they write
+differs, the conversion is refused.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from speech_tl.errors import BadInput
+from speech_tl.models.quiet import quiet_transformers
+from speech_tl.scoring.alignment import align
+
+if TYPE_CHECKING:
+    from speech_tl.models.whisper import WhisperModel
+
+COMPARED = 8
+"""Utterances that both engines write."""
+
+DIFFERENCE_ALLOWED = 0.02
+"""Share of their words that may differ."""
+
+COMPUTE_TYPES = {"float32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+
+
+class CTranslate2:
+    """A Whisper's weights in CTranslate2, as they were when it was made."""
+
+    def __init__(self, model: WhisperModel, precision: str) -> None:
+        """Convert a loaded model, by way of a temporary folder.
+
+        Raises:
+            BadInput: the package is missing, or it cannot convert this model.
+        """
+        if importlib.util.find_spec("ctranslate2") is None:
+            raise BadInput("engine ctranslate2 is not installed: pip install 'speech_tl[ctranslate2]', or leave it out")
+        import ctranslate2
+
+        self.weights = _state(model)
+        self.precision = precision
+        self.compared, self.lock = 0, threading.Lock()
+        self.storage = ctranslate2.StorageView
+        on_gpu = model.device.type == "cuda"
+        with TemporaryDirectory() as folder, quiet_transformers():
+            model.save(Path(folder) / "plain")
+            try:
+                converter = ctranslate2.converters.TransformersConverter(str(Path(folder) / "plain"))
+                converted = converter.convert(str(Path(folder) / "converted"))
+            except (ValueError, KeyError, AttributeError, TypeError) as error:
+                why = str(error).splitlines()[0][:120]
+                raise BadInput(f"engine ctranslate2 cannot take {model.source}: {why}; leave it out") from error
+            self.whisper = ctranslate2.models.Whisper(
+                converted,
+                device="cuda" if on_gpu else "cpu",
+                compute_type=COMPUTE_TYPES[precision],
+                inter_threads=1 if on_gpu else torch.get_num_threads(),
+                intra_threads=1,
+            )
+
+    def fits(self, model: WhisperModel, precision: str) -> bool:
+        """Whether the model still has the weights that were converted."""
+        return self.precision == precision and self.weights == _state(model)
+
+    def tokens(
+        self, features: torch.Tensor, prompt: Sequence[int], allowed: torch.Tensor, beam: int
+    ) -> list[list[int]]:
+        """New tokens of each row.
+
+        Args:
+            features: log-mel `(rows, mels, frames)`.
+            prompt: tokens that every row begins with.
+            allowed: new tokens that each row may have, `(rows,)`.
+            beam: width.
+        """
+        sound = self.storage.from_array(np.ascontiguousarray(features.float().cpu().numpy()))
+        longest = 2 * int(allowed.max())  # CTranslate2 takes half of it for new tokens
+        found = self.whisper.generate(sound, [list(prompt)] * len(features), beam_size=beam, max_length=longest)
+        return [row.sequences_ids[0][:limit] for row, limit in zip(found, allowed.tolist(), strict=True)]
+
+    def compare(self, ours: Sequence[str], theirs: Callable[[], Sequence[str]]) -> None:
+        """Hold the first texts against those of the model itself, which are asked for only then.
+
+        Raises:
+            BadInput: they differ.
+        """
+        with self.lock:
+            if self.compared >= COMPARED:
+                return
+            self.compared += len(ours)
+        references = list(theirs())
+        wrong = sum(edits.errors for edits in align(references, list(ours)))
+        words = sum(len(text.split()) for text in references)
+        if wrong > DIFFERENCE_ALLOWED * max(words, 1):
+            raise BadInput(
+                f"engine ctranslate2 writes other words than the model itself ({wrong} of {words} on "
+                f"{len(ours)} utterances): leave it out"
+            )
+
+
+def _state(model: WhisperModel) -> tuple[tuple[int, int], ...]:
+    """What changes with the weights: where they are, and how often they were written to."""
+    return tuple((weight.data_ptr(), weight._version) for weight in model.network.parameters())
