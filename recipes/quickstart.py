@@ -28,7 +28,7 @@ from pathlib import Path
 import speech_tl
 from speech_tl.cli import run_recipe
 from speech_tl.data.augment import AugmentOptions, SpecAugment
-from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ScoringOptions, TrainingOptions
+from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ReportOptions, ScoringOptions, TrainingOptions
 
 recipe = Recipe(
     name="quickstart",
@@ -39,6 +39,7 @@ recipe = Recipe(
     training=TrainingOptions(epochs=10, batch_seconds=20, learning_rate=3e-4),
     augment=AugmentOptions(spec_augment=SpecAugment(time_share=0.15, feature_share=0.15, feature_width=16)),
     scoring=ScoringOptions(by=["engine"]),
+    report=ReportOptions(licence="apache-2.0", data_licence="synthetic clips that ship with speech_tl, Apache 2.0"),
 )
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ recipe = Recipe(
     strategy=Full(freeze_feature_encoder=False),
     training=TrainingOptions(epochs=3),
     scoring=ScoringOptions(by=["gender", "age"]),
-    report=ReportOptions(data_licence="speechocean762, CC BY 4.0"),
+    report=ReportOptions(licence="cc-by-4.0", data_licence="speechocean762, CC BY 4.0"),
 )
 
 if __name__ == "__main__":

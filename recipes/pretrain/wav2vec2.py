@@ -19,7 +19,7 @@ filterbank (`speech_tl.models.filterbank`), and it makes one frame each 40 ms. W
 
 from speech_tl.cli import run_recipe
 from speech_tl.data.augment import AugmentOptions, SpecAugment
-from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ScoringOptions, TrainingOptions
+from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ReportOptions, ScoringOptions, TrainingOptions
 
 SHAPE = {
     "log_mel_filters": 80,
@@ -63,6 +63,9 @@ recipe = Recipe(
     ),
     augment=AugmentOptions(spec_augment=SpecAugment(time_share=0.0)),
     scoring=ScoringOptions(by=["sentence_kind", "engine"]),
+    report=ReportOptions(
+        licence="apache-2.0", data_licence="synthetic speech of our own and public-domain sentences, no corpus"
+    ),
 )
 
 if __name__ == "__main__":

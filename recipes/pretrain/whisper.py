@@ -20,7 +20,7 @@ What it reached stands in the model card, `speech_tl/starters/whisper/README.md`
 
 from speech_tl.cli import run_recipe
 from speech_tl.data.augment import AugmentOptions, SpecAugment
-from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ScoringOptions, TrainingOptions
+from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, ReportOptions, ScoringOptions, TrainingOptions
 
 SHAPE = {
     "merges": 100,
@@ -54,6 +54,9 @@ recipe = Recipe(
     ),
     augment=AugmentOptions(spec_augment=SpecAugment(time_share=0.0)),
     scoring=ScoringOptions(by=["sentence_kind", "engine"]),
+    report=ReportOptions(
+        licence="apache-2.0", data_licence="synthetic speech of our own and public-domain sentences, no corpus"
+    ),
 )
 
 if __name__ == "__main__":
