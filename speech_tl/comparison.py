@@ -162,7 +162,8 @@ def _name(given: str | Path | Evaluation, otherwise: str) -> str:
 
 def _title(given: Sequence[str | Path | Evaluation], sides: Sequence[Evaluation]) -> str:
     """What is compared with what: by the models' sources where those tell the two apart, else by the folders."""
-    names = [str(side.model.get("source") or "unknown model") for side in sides]
-    if names[0] == names[1]:
-        names = telling([_name(side, name) for side, name in zip(given, names, strict=True)])
-    return " compared with ".join(names)
+    sources = [str(side.model.get("source") or "unknown model") for side in sides]
+    if sources[0] != sources[1]:
+        return " compared with ".join(sources)
+    names = telling([_name(side, otherwise) for side, otherwise in zip(given, ("before", "after"), strict=True)])
+    return f"{sources[0]}: {' compared with '.join(names)}"

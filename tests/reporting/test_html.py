@@ -138,6 +138,13 @@ def test_first_screen_says_all_that_matters(run) -> None:
     assert 'class="card warning"' in html and report["guards"][HOSTILE]["exceeded"]
 
 
+def test_conditions_that_differ_are_told_on_the_first_screen(run) -> None:
+    report = {**run[1], "conditions": ["decoding.beam: 1 before, 5 after"]}
+    first = Page(html_page(report)).text.split("Result Price")[0]
+    assert "Not the same for both decoding.beam: 1 before, 5 after" in first
+    assert "Not the same for both" not in run[2].text
+
+
 def test_older_reports_and_reports_without_utterances_open(run) -> None:
     report = json.loads((run[0] / "report.json").read_text())
     for name in ("gaps", "errors", "leaks", "notes"):
