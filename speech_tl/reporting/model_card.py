@@ -80,19 +80,20 @@ def _results(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     data = report.get("data") or {}
     arguments = {"normaliser": report["normaliser"], "rules": report.get("normaliser_hash")}
     name = place_name(data.get("source"))
-    results = [_result(name, str(data.get("split") or "test"), report["target"]["after"], arguments)]
+    results = [_result(name, str(data.get("split") or "test"), report["target"], arguments)]
     for guard, sides in report["guards"].items():
         arguments = {"normaliser": sides.get("normaliser"), "rules": sides.get("normaliser_hash")}
-        results.append(_result(guard, None, sides["after"], arguments))
+        results.append(_result(guard, None, sides, arguments))
     return results
 
 
-def _result(name: str, split: str | None, score: Mapping[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
-    """One test set's WER and CER, in per cent."""
+def _result(name: str, split: str | None, measured: Mapping[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+    """One test set's WER and CER after adaptation, in per cent; the leading one first."""
+    score, leading = measured["after"], words.rate_of(measured)
     dataset = {"name": name, "type": re.sub(r"[^\w./-]+", "_", name.lower())} | ({"split": split} if split else {})
     metrics = [
         {"type": rate, "value": round(100 * score[rate], 2), "name": rate.upper(), "args": dict(arguments)}
-        for rate in ("wer", "cer")
+        for rate in (leading, words.OTHER[leading])
         if score[rate] is not None
     ]
     return {"task": dict(TASK), "dataset": dataset, "metrics": metrics}

@@ -8,6 +8,7 @@ from typing import Any
 
 import jiwer
 import pytest
+import yaml
 from rich.console import Console
 
 from speech_tl.adaptation import AdaptationResult, adapt
@@ -107,7 +108,12 @@ def test_every_page_shows_it_first(run: AdaptationResult) -> None:
                   "errors in 100 characters said"):  # fmt: skip
         assert title in html, title
     assert "WER of the guards" in html, "the guard is English"
-    assert f"**CER {before} → {after}" in (run.folder / "model" / "README.md").read_text(encoding="utf-8")
+    card = (run.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert f"**CER {before} → {after}" in card and "Change of the CER:" in card
+    metrics = [
+        metric["type"] for metric in yaml.safe_load(card.split("---")[1])["model-index"][0]["results"][0]["metrics"]
+    ]
+    assert metrics == ["cer", "wer"]
 
 
 def test_what_the_page_aligns_is_what_is_counted(run: AdaptationResult) -> None:
