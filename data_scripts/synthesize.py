@@ -13,7 +13,7 @@ Sets (no sentence of a test set is in train or dev):
     heldout     300 other sentences by voice variants that train never uses
     kal16       100 of the held-out sentences by a flite voice that train never uses
     scottish    200 held-out sentences by espeak-ng's Scottish voices and flite's awb
-    quickstart  about 14 minutes of Scottish English to adapt to, 60 dev and 120 test clips; test voices are apart
+    quickstart  about 36 minutes of Scottish English to adapt to, 60 dev and 120 test clips; test voices are apart
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ SETS: dict[str, list[Part]] = {
             SCOTS_TRAIN,
             "scottish",
             text_share=0.0,
-            hours=14 / 60,
+            hours=36 / 60,
             clean_share=0.8,
         ),
         Part(
@@ -187,7 +187,7 @@ def render(clip: Clip) -> float | None:
         return None
     waveform = record(speech, rng, clip.clean_share)
     buffer, opus = io.BytesIO(), clip.audio.suffix == ".ogg"
-    kind = {"format": "OGG", "subtype": "OPUS", "compression_level": 0.9} if opus else {"format": "FLAC"}
+    kind = {"format": "OGG", "subtype": "OPUS", "compression_level": 0.96} if opus else {"format": "FLAC"}
     soundfile.write(buffer, waveform, SAMPLE_RATE, **kind)
     write_atomically(clip.audio, buffer.getvalue())
     return len(waveform) / SAMPLE_RATE
@@ -268,7 +268,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--hours",
         type=float,
-        help="length of the training part, in hours (default 60; quickstart 0.23)",
+        help="length of the training part, in hours (default 60; quickstart 0.6)",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2, help="processes that speak at once")
