@@ -37,6 +37,9 @@ Normaliser = Annotated[
 Language = Annotated[str | None, typer.Option(help="Language of the speech, e.g. en; by default the manifest's.")]
 BatchSeconds = Annotated[float | None, typer.Option(help="Padded seconds of audio decoded at once.")]
 Engine = Annotated[str | None, typer.Option(help="What decodes a Whisper: torch, or ctranslate2 (an extra).")]
+AudioContext = Annotated[
+    str, typer.Option(help="Whisper's windows: auto (as the model's folder says) or full (30 s, as published).")
+]
 
 DONE, IN_PART, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -98,6 +101,7 @@ def evaluate(
     silence: Annotated[bool, typer.Option("--silence", help="Score clips without speech: which get text?")] = False,
     batch_seconds: BatchSeconds = None,
     engine: Engine = None,
+    audio_context: AudioContext = "auto",
     out: Out = None,
 ) -> None:
     """Score a model on a test set, or text that another recogniser wrote."""
@@ -116,7 +120,8 @@ def evaluate(
         from speech_tl.reporting.screen import Screen
 
         with Screen(console).progress(f"decoding {data}") as update:
-            evaluation = run(model, data, decoding=_decoding(batch_seconds, engine), out=out, progress=update, **chosen)
+            decoding = _decoding(batch_seconds, engine, audio_context)
+            evaluation = run(model, data, decoding=decoding, out=out, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
     for line in silence_lines(evaluation.data["silence"]) if silence else []:
         console.print(line, markup=False, highlight=False)
@@ -169,6 +174,7 @@ def transcribe(
     language: Language = None,
     batch_seconds: BatchSeconds = None,
     engine: Engine = None,
+    audio_context: AudioContext = "auto",
     max_segment_s: Annotated[float | None, typer.Option(help="Longest piece, in seconds; at most 30.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
 ) -> None:
@@ -189,7 +195,7 @@ def transcribe(
             paths,
             out=out,
             formats=formats,
-            options=_decoding(batch_seconds, engine),
+            options=_decoding(batch_seconds, engine, audio_context),
             max_segment_s=max_segment_s,
             join=set(formats) == {"txt"},
             progress=update,
@@ -382,18 +388,19 @@ def _require_one_source(
         raise BadInput("--engine is for --model: with --hypotheses nothing is decoded")
 
 
-def _decoding(batch_seconds: float | None, engine: str | None) -> DecodingOptions:
+def _decoding(batch_seconds: float | None, engine: str | None, audio_context: str) -> DecodingOptions:
     """Decoding options from the command line."""
     from pydantic import ValidationError
 
     from speech_tl.models.options import DecodingOptions
 
-    given = {"batch_seconds": batch_seconds, "engine": engine}
+    given = {"batch_seconds": batch_seconds, "engine": engine, "audio_context": audio_context}
+    wants = {"engine": "torch or ctranslate2", "audio_context": "auto or full"}
     try:
         return DecodingOptions(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         wrong = error.errors()[0]["loc"][0]
-        wanted = "torch or ctranslate2" if wrong == "engine" else "a number of seconds above 0"
+        wanted = wants.get(wrong, "a number of seconds above 0")
         raise BadInput(f"--{wrong.replace('_', '-')} {given[wrong]}: expected {wanted}") from error
 
 

@@ -12,6 +12,7 @@ import pytest
 import speech_tl.adaptation.context as context
 from speech_tl.adaptation import adapt
 from speech_tl.adaptation.context import DEV_UTTERANCES, settle_context
+from speech_tl.cli import _run
 from speech_tl.data.manifest import Manifest
 from speech_tl.decoding import Hypothesis
 from speech_tl.errors import BadInput
@@ -22,6 +23,7 @@ from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
+from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import get_normaliser
 from speech_tl.training.progress import read_log
 from tests.small import made_corpus, recipe_yaml, written
@@ -181,8 +183,10 @@ def test_a_run_tells_what_it_found_and_its_model_remembers(tmp_path: Path, tiny:
     again = evaluate(str(folder / "model"), manifest, decoding=DecodingOptions(workers=0))
     assert again.decoding["audio_context"] == found["decoding"]
     assert again.score.wer == report["target"]["after"]["wer"]
-    whole = evaluate(str(folder / "model"), manifest, decoding=DecodingOptions(workers=0, audio_context="full"))
-    assert whole.decoding["audio_context"] == "full"
+    command = ["evaluate", "--model", str(folder / "model"), "--data", str(manifest), "--out", str(tmp_path / "whole")]
+    assert _run([*command, "--audio-context", "full"]) == 0
+    assert Evaluation.read(tmp_path / "whole").decoding["audio_context"] == "full"
+    assert _run([*command, "--audio-context", "short"]) == 2
 
 
 def test_a_checkpoint_that_was_decoded_trimmed_is_scored_with_30_s_before(
