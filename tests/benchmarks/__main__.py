@@ -25,6 +25,7 @@ SIDE_BY_SIDE: dict[str, str] = {
 """Modules with `run(setting) -> list[Row]`."""
 
 ALONE = {
+    "augmentation": "what noise, rooms and the other effects cost a loader's worker",
     "coverage": "how often the 95 % interval of a change holds the truth",
     "bootstrap": "time to judge one change",
     "manifest_rows": "time and memory to load a million rows",
