@@ -166,6 +166,10 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
         rates = [words.percent(guard[side][rate]) for side in ("before", "after")]
         change = words.change_of(guard["before"], guard["after"], rate)
         table.add_row(f"guard {escape(name)}: {rate.upper()}", *rates, change)
+    for rung in (report.get("ladder") or {"rungs": []})["rungs"][1:]:
+        rate = words.rate_of(rung)
+        rates = [words.percent(rung[side][rate]) for side in ("before", "after")]
+        table.add_row(f"{rung['name']}: {rate.upper()}", *rates, words.change_of(rung["before"], rung["after"], rate))
     return table
 
 

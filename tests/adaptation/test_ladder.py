@@ -15,6 +15,7 @@ from speech_tl.data.augment.levels import snr_db
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
 from speech_tl.recipe import Recipe, recipe_from_yaml
+from speech_tl.reporting.page import terminal_table
 from speech_tl.scoring.wer import Evaluation
 from tests.data.augment.made import noise_folder
 from tests.small import made_corpus, recipe_yaml, written
@@ -81,6 +82,11 @@ def test_the_page_draws_the_ladder_and_says_what_was_heard(ended: Ended) -> None
         assert "2 recordings that training never heard" in told and "telephone" in told
     assert "## In noise" in text and text.count("dB |") == 3
     assert json.loads((ended.result.folder / "report.json").read_text())["ladder"] == ended.result.report["ladder"]
+
+
+def test_the_terminal_shows_every_rung_that_has_noise_or_more(ended: Ended) -> None:
+    first = list(terminal_table(ended.result.report).columns[0].cells)
+    assert first[-4:] == ["no noise: WER", "10 dB: WER", "0 dB: WER", "-5 dB: WER"]
 
 
 def test_a_resumed_run_decodes_no_rung_again(ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
