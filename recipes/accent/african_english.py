@@ -31,7 +31,9 @@ recipe = Recipe(
     data=DataOptions(language="en"),
     training=TrainingOptions(epochs=3, patience=3),
     scoring=ScoringOptions(by=["accent", "domain"]),
-    report=ReportOptions(data_licence="AfriSpeech-200, CC BY-NC-SA 4.0 (not for commercial use)"),
+    report=ReportOptions(
+        licence="cc-by-nc-sa-4.0", data_licence="AfriSpeech-200, CC BY-NC-SA 4.0 (not for commercial use)"
+    ),
 )
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ recipe = Recipe(
     training=TrainingOptions(epochs=10, patience=3),
     augment=AugmentOptions(speed=Speed(factors=[0.9, 1.0, 1.1])),
     scoring=ScoringOptions(by=["age", "gender"]),
-    report=ReportOptions(data_licence="speechocean762, CC BY 4.0"),
+    report=ReportOptions(licence="cc-by-4.0", data_licence="speechocean762, CC BY 4.0"),
 )
 
 if __name__ == "__main__":

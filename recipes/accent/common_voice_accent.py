@@ -31,7 +31,7 @@ recipe = Recipe(
     model=ModelOptions(source="facebook/wav2vec2-base-960h"),
     training=TrainingOptions(epochs=5, patience=3),
     scoring=ScoringOptions(by=["accent", "gender"]),
-    report=ReportOptions(data_licence="Common Voice, CC0 1.0"),
+    report=ReportOptions(licence="apache-2.0", data_licence="Common Voice, CC0 1.0"),
 )
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ recipe = Recipe(
     data=DataOptions(language="en", where={"accent": "India and South Asia (India, Pakistan, Sri Lanka)"}),
     training=TrainingOptions(epochs=3, patience=3),
     scoring=ScoringOptions(by=["gender"]),
-    report=ReportOptions(data_licence="Common Voice, CC0 1.0"),
+    report=ReportOptions(licence="apache-2.0", data_licence="Common Voice, CC0 1.0"),
 )
 
 if __name__ == "__main__":

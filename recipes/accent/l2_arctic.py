@@ -30,7 +30,7 @@ recipe = Recipe(
     data=DataOptions(language="en"),
     training=TrainingOptions(epochs=5, patience=3),
     scoring=ScoringOptions(by=["accent", "gender"]),
-    report=ReportOptions(data_licence="L2-ARCTIC, CC BY-NC 4.0 (not for commercial use)"),
+    report=ReportOptions(licence="cc-by-nc-4.0", data_licence="L2-ARCTIC, CC BY-NC 4.0 (not for commercial use)"),
 )
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ recipe = Recipe(
     data=DataOptions(language="en", where={"accent": "scottish"}),
     training=TrainingOptions(epochs=10, patience=3),
     scoring=ScoringOptions(by=["accent", "gender"]),
-    report=ReportOptions(data_licence="OpenSLR 83, CC BY-SA 4.0"),
+    report=ReportOptions(licence="cc-by-sa-4.0", data_licence="OpenSLR 83, CC BY-SA 4.0"),
 )
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ recipe = Recipe(
     data=DataOptions(language="en", where={"accent": "american"}),
     training=TrainingOptions(epochs=3, patience=3),
     scoring=ScoringOptions(by=["region", "gender"]),
-    report=ReportOptions(data_licence="VCTK 0.92, CC BY 4.0"),
+    report=ReportOptions(licence="cc-by-4.0", data_licence="VCTK 0.92, CC BY 4.0"),
 )
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ recipe = Recipe(
     description="A language of Common Voice.",
     model=ModelOptions(source="facebook/wav2vec2-xls-r-300m"),
     training=TrainingOptions(epochs=20, patience=5),
-    report=ReportOptions(data_licence="Common Voice, CC0 1.0"),
+    report=ReportOptions(licence="apache-2.0", data_licence="Common Voice, CC0 1.0"),
 )
 
 if __name__ == "__main__":

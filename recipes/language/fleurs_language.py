@@ -32,7 +32,7 @@ recipe = Recipe(
     description="A language of FLEURS.",
     model=ModelOptions(source="facebook/wav2vec2-xls-r-300m"),
     training=TrainingOptions(epochs=20, patience=5),
-    report=ReportOptions(data_licence="FLEURS, CC BY 4.0"),
+    report=ReportOptions(licence="cc-by-4.0", data_licence="FLEURS, CC BY 4.0"),
 )
 
 if __name__ == "__main__":

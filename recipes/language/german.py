@@ -32,7 +32,7 @@ recipe = Recipe(
     model=ModelOptions(source="openai/whisper-small"),
     data=DataOptions(language="de"),
     training=TrainingOptions(epochs=10, patience=3),
-    report=ReportOptions(data_licence="Rhasspy kerstin, CC0 1.0"),
+    report=ReportOptions(licence="apache-2.0", data_licence="Rhasspy kerstin, CC0 1.0"),
 )
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ recipe = Recipe(
     model=ModelOptions(source="openai/whisper-small"),
     data=DataOptions(language="ml"),
     training=TrainingOptions(epochs=20, patience=5),
-    report=ReportOptions(data_licence="SMC Malayalam Speech Corpus, CC BY-SA 4.0"),
+    report=ReportOptions(licence="cc-by-sa-4.0", data_licence="SMC Malayalam Speech Corpus, CC BY-SA 4.0"),
 )
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ recipe = Recipe(
     model=ModelOptions(source="openai/whisper-small"),
     data=DataOptions(language="tr"),
     training=TrainingOptions(epochs=10, patience=3),
-    report=ReportOptions(data_licence="FLEURS, CC BY 4.0"),
+    report=ReportOptions(licence="cc-by-4.0", data_licence="FLEURS, CC BY 4.0"),
 )
 
 if __name__ == "__main__":

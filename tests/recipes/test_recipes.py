@@ -51,6 +51,15 @@ def test_docstring_says_what_it_costs_to_use(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_model_s_licence_is_no_freer_than_the_data_s(name: str):
+    """The card of a run states both; where the data are the user's own, nobody can know them here."""
+    report = read_recipe(name).report
+    assert bool(report.licence) == bool(report.data_licence)
+    if found := re.search(r"CC (BY[A-Z-]*) ([0-9.]+)", report.data_licence or ""):
+        assert report.licence == f"cc-{found[1]}-{found[2]}".lower()
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_commands_in_the_docstring_are_accepted(name: str):
     """Every override that a docstring shows fits the recipe."""
     for command in re.findall(r"speech-tl adapt ((?:[^\n\\]|\\\n)+)", docstring(name)):
