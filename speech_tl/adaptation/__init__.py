@@ -156,8 +156,10 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
             normaliser=normaliser,
             rate=leading_rate(data.language or model.language, data.normaliser),
             strategy=recipe.strategy,
+            cache_gb=recipe.data.cache_gb,
             resume=run.resumed,
             progress=show,
+            tell=screen.line,
         )
     merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
     trained.figures.update(merging)

@@ -12,6 +12,7 @@ import numpy as np
 from torch.utils.data import Dataset
 from transformers.trainer_pt_utils import BatchRebalanceSampler
 
+from speech_tl.data.cache import RowStore, WaveformStore
 from speech_tl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -237,10 +238,24 @@ class SpeechDataset(Dataset):
         with_labels: bool,
         augment: Augmentation | None = None,
         seed: int = 0,
+        waveforms: WaveformStore | None = None,
+        outputs: tuple[str, RowStore] | None = None,
     ) -> None:
-        """`augment` may change the waveform, and its length where the text still fits."""
+        """Keep what all examples share.
+
+        Args:
+            utterances: with text where `with_labels`.
+            model: makes features and labels.
+            with_labels: whether examples are to be learnt from.
+            augment: may change the waveform, and its length where the text still fits.
+            seed: of everything random.
+            waveforms: where waveforms are kept once they were decoded.
+            outputs: name and store of what a model made of utterances in epoch 0, to be given instead of their features
+                from epoch 1 on.
+        """
         self.utterances, self.model, self.with_labels = utterances, model, with_labels
         self.augment, self.seed = augment, seed
+        self.waveforms, self.outputs = waveforms, outputs
 
     def __len__(self) -> int:
         """Number of utterances."""
@@ -254,6 +269,28 @@ class SpeechDataset(Dataset):
         except BadInput as error:
             return Example(index, problem=str(error))
 
+    def __getitems__(self, keys: Sequence) -> list[Example]:
+        """The examples of a batch; from kept outputs where there are some for all that can be used at all."""
+        if self.outputs is None:
+            return [self[key] for key in keys]
+        examples = [self._kept(*key) for key in keys]
+        missing = [number for number, example in enumerate(examples) if example is None]
+        for number in missing:
+            examples[number] = self[keys[number]]
+        if len(missing) < len(keys) and any(examples[number].problem is None for number in missing):
+            return [self[key] for key in keys]
+        return examples
+
+    def _kept(self, index: int, epoch: int) -> Example | None:
+        """The example from a kept output. The first epoch always computes, so that a resumed run is as one unbroken."""
+        found = self.outputs[1].get(index) if epoch else None
+        if found is None:
+            return None
+        values, samples = found
+        labels = self.model.encode(self.utterances[index].text or "")
+        features = {self.outputs[0]: values, "samples": np.int64(samples)}
+        return Example(index, samples / self.model.sample_rate, features, labels)
+
     def heard(self, index: int, epoch: int) -> tuple[np.ndarray, str]:
         """Waveform `(samples,)` as it is heard in an epoch, and the text.
 
@@ -261,7 +298,7 @@ class SpeechDataset(Dataset):
             BadInput: the audio cannot be used.
         """
         utterance = self.utterances[index]
-        waveform = utterance.load(self.model.sample_rate)
+        waveform = self._waveform(index, utterance)
         if self.augment is not None:
             waveform = self._augmented(waveform, utterance, (self.seed, epoch, index))
         return waveform, utterance.text or ""
@@ -276,6 +313,12 @@ class SpeechDataset(Dataset):
             return Example(index, seconds, self.model.features(waveform))
         rng = np.random.default_rng([self.seed, epoch, index, 1])  # not what the augmentation drew from
         return Example(index, seconds, self.model.training_features(waveform, rng), labels)
+
+    def _waveform(self, index: int, utterance: Utterance) -> np.ndarray:
+        rate = self.model.sample_rate
+        if self.waveforms is None:
+            return utterance.load(rate)
+        return self.waveforms.waveform(index, lambda: utterance.load(rate))
 
     def _augmented(self, waveform: np.ndarray, utterance: Utterance, draw: tuple[int, int, int]) -> np.ndarray:
         """The waveform after augmentation; one too short or too long for its text keeps its own speed."""

@@ -298,6 +298,7 @@ class DataOptions(BaseModel):
     train_limit: int | None = Field(None, ge=1, description="at most so many utterances of train")
     dev_limit: int | None = Field(None, ge=1, description="at most so many utterances of dev")
     test_limit: int | None = Field(None, ge=1, description="at most so many utterances of test")
+    cache_gb: float = Field(10.0, ge=0, description="most disk for what later epochs need not compute again; 0: none")
 
     @model_validator(mode="after")
     def _durations_in_order(self) -> DataOptions:

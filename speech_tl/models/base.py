@@ -116,6 +116,10 @@ class AcousticModel(ABC):
     def padded_seconds(self, batch: Batch) -> float:
         """Seconds of sound and silence that the network computes on for a collated batch."""
 
+    def rows(self, batch: Batch, first: int, last: int) -> Batch:
+        """The utterances `first` to `last` (exclusive) of a collated batch."""
+        return {key: value[first:last] for key, value in batch.items()}
+
     # ---- what training leaves as it is
 
     def fixed_stage(self, frozen: Sequence[torch.nn.Module], whole: bool = True) -> FixedStage | None:

@@ -151,7 +151,7 @@ class CTCModel(AcousticModel):
         frames = self.front.frames(batch["lengths"])
         heard = {"frames": frames} if self.own_head else {}
         if "encoded" in batch:
-            hidden = batch["encoded"].float()
+            hidden = batch["encoded"][:, : int(frames.max())].float()
             with computed(self.network.base_model, BaseModelOutput(last_hidden_state=hidden)):
                 return network(hidden, **heard).logits, frames
         return self._through(network, batch, **heard).logits, frames
@@ -165,11 +165,11 @@ class CTCModel(AcousticModel):
         if front is None and self._one_at_a_time(lengths):
             front = self.front.outputs(batch["input_values"], lengths)
         if front is not None:
-            hidden = front.float().transpose(1, 2)
+            hidden = front[:, : self.front.frames(samples)].float().transpose(1, 2)
             with computed(self.front.module, hidden):
                 return network(hidden, attention_mask=mask, **heard)
         with self.front.heeding(lengths if padded else None):
-            return network(batch["input_values"], attention_mask=mask, **heard)
+            return network(batch["input_values"][:, :samples], attention_mask=mask, **heard)
 
     def _one_at_a_time(self, lengths: torch.Tensor) -> bool:
         """Whether the front end is better run by itself, utterance by utterance; see `FrontEnd`."""

@@ -143,6 +143,15 @@ class WhisperModel(WhisperText):
         whole["input_features"] = fitted(whole["input_features"], whole["silence"], self.full_frames)
         return sum(self._window_loss(network, part) for part in parts.values() if len(part["frames"]))
 
+    def rows(self, batch: Batch, first: int, last: int) -> Batch:
+        """Some utterances of a batch; those that get 30 s keep them."""
+        part = super().rows({key: batch[key] for key in ROWS if key in batch}, first, last)
+        for name in ("whole_rows", "trimmed_rows"):
+            if name in batch:
+                numbers = batch[name]
+                part[name] = numbers[(first <= numbers) & (numbers < last)] - first
+        return part
+
     def _window_loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """The loss of rows whose windows are equally long."""
         labels = batch["labels"]

@@ -15,6 +15,7 @@ from speech_tl.data.batching import Collator, SpeechDataset
 from speech_tl.decoding import decode, decoding_batches, loader_workers
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
+from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import training_batches, training_dataset
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions, peak_learning_rate, resolved_precision
@@ -76,6 +77,8 @@ def estimate(
     The weights of `model`, which a strategy has prepared, are changed; nothing is written. Early stopping is not
     foreseen, and a train split that varies a lot in length may be off by a third.
     """
+    seconds = batch_seconds(model, train, options, None)
+    options = options.model_copy(update={"batch_seconds": seconds})
     transformers.set_seed(seed)
     chain = augmenter.chain("train", train, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(train, model, options, chain, seed)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -15,6 +15,10 @@ WHISPER_RATES = [(12e6, 5e-4), (50e6, 3.75e-5), (100e6, 2.5e-5), (300e6, 1.25e-5
 
 CTC_RATES = [(20e6, 5e-4), (150e6, 1e-4)]
 """(parameters below, peak learning rate); larger ones get 3e-5."""
+
+
+USUAL_BATCH_S = 40.0
+"""Seconds of a batch where nothing else is known."""
 
 
 class TrainingOptions(BaseModel):
@@ -30,7 +34,9 @@ class TrainingOptions(BaseModel):
         optimizer: "adamw" for anything pre-trained; "muon" learns faster from nothing (see `MuonWithAdamW`).
         weight_decay: how much weights shrink, as a share of the learning rate.
         max_grad_norm: gradients are clipped to this norm.
-        batch_seconds: padded seconds of audio in one batch on one device; larger is faster until memory is full.
+        batch_seconds: padded seconds of audio in one batch on one device, where long clips count more (`batch_cost`);
+            larger is faster until memory is full. "auto" measures on a GPU what fits (see `batch_size.py`), and is 40 s
+            on a CPU, where larger batches gain nothing. When memory runs out, batches are taken in pieces.
         packing: for Whisper: fill 30 s windows with several short utterances each instead of trimming them, for a model
             that shall keep its timestamps and its hold on long recordings. `model.full_context_share` of the utterances
             keep a window of their own.
@@ -58,7 +64,7 @@ class TrainingOptions(BaseModel):
     optimizer: Literal["adamw", "muon"] = "adamw"
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
-    batch_seconds: float = Field(40.0, gt=0)
+    batch_seconds: Literal["auto"] | float = "auto"
     packing: bool = False
     timestamp_share: float = Field(0.5, ge=0, le=1)
     gradient_accumulation_steps: int = Field(1, ge=1)
@@ -70,6 +76,19 @@ class TrainingOptions(BaseModel):
     workers: int | None = Field(None, ge=0)
     bad_losses: int = Field(20, ge=1)
     auxiliary_ctc: float = Field(0.0, ge=0)
+
+    @field_validator("batch_seconds", mode="before")
+    @classmethod
+    def _seconds(cls, value: Any) -> Any:
+        """One message instead of one for each kind of value."""
+        if value != "auto" and not (isinstance(value, int | float) and not isinstance(value, bool) and value > 0):
+            raise ValueError("expected auto, or seconds above 0")
+        return value
+
+    @property
+    def expected_batch_seconds(self) -> float:
+        """Of a batch, as far as it can be said before anything is measured."""
+        return USUAL_BATCH_S if self.batch_seconds == "auto" else self.batch_seconds
 
 
 def peak_learning_rate(options: TrainingOptions, model: AcousticModel, strategy: BaseStrategy | None = None) -> float:

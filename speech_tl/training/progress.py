@@ -31,6 +31,7 @@ class TrainingFacts:
         padded_seconds: the same with padding.
         skipped_losses: micro-batches whose loss, and steps whose gradient, was not finite.
         problems: dataset index -> why it could not be loaded.
+        pieces: how many parts a batch was taken in, in the end, because memory ran out.
     """
 
     COUNTS = ("seconds", "audio_seconds", "padded_seconds", "skipped_losses")
@@ -39,6 +40,7 @@ class TrainingFacts:
         """Start from nothing."""
         self.seconds = self.audio_seconds = self.padded_seconds = 0.0
         self.skipped_losses = self.bad_in_a_row = 0
+        self.pieces = 1
         self.problems: dict[int, str] = {}
         self._since: float | None = None
 

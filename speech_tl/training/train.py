@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +22,10 @@ from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.scoring.wer import score
 from speech_tl.text import Normaliser, Rate
+from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import training_dataset
 from speech_tl.training.interruption import Interruption
+from speech_tl.training.keeping import Tell
 from speech_tl.training.options import (
     TrainingOptions,
     peak_learning_rate,
@@ -71,8 +74,10 @@ def train(
     normaliser: Normaliser,
     rate: Rate = "wer",
     strategy: BaseStrategy | None = None,
+    cache_gb: float = 0.0,
     resume: bool = False,
     progress: StepProgress | None = None,
+    tell: Tell = lambda line: None,
 ) -> TrainingResult:
     """Train `model` in place and leave it with the weights of the best dev WER, or CER where that leads.
 
@@ -88,12 +93,15 @@ def train(
         normaliser: applied to both sides of the dev WER.
         rate: which error rate of dev selects.
         strategy: what has prepared the model; None trains what requires gradients, all at one rate.
+        cache_gb: most gigabytes of disk, below `folder`, for what later epochs need not compute again.
         resume: continue from the last whole checkpoint in `folder`.
         progress: hears of every step.
+        tell: hears what the user should know beforehand.
 
     Raises:
         BadInput: nothing to train on, or losses that stay non-finite.
     """
+    options = _with_batch_seconds(options, model, utterances, folder, tell)
     transformers.set_seed(seed)
     model.set_spec_augment(**augmenter.options.spec_augment.model_dump())
     facts, interruption = TrainingFacts(), Interruption()
@@ -106,11 +114,24 @@ def train(
     checkpoint = _last_checkpoint(folder) if resume else None
     trainer.args.eval_on_start = bool(dev) and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
+        trainer.keep(folder / "cache", cache_gb, strategy, tell)
         trainer.train(resume_from_checkpoint=checkpoint)
+    trainer.kept.remove()
     state, notes = trainer.state, _notes(folder, trainer, facts)
     if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
         notes.append(note)
     return TrainingResult(_figures(trainer, model, facts), facts.problems, notes)
+
+
+def _with_batch_seconds(
+    options: TrainingOptions, model: AcousticModel, utterances: Manifest, folder: Path, tell: Tell
+) -> TrainingOptions:
+    """The options with a number for `batch_seconds`."""
+    if options.batch_seconds != "auto":
+        return options
+    found = batch_seconds(model, utterances, options, folder, int(os.environ.get("WORLD_SIZE", "1")))
+    tell(f"batches of {found:g} s on each {model.device.type} (training.batch_seconds)")
+    return options.model_copy(update={"batch_seconds": found})
 
 
 def _trainer(
@@ -186,7 +207,8 @@ def _dev_scorer(
 
 def steps_of_epochs(durations_s: Sequence[float], options: TrainingOptions) -> int:
     """About how many steps the epochs will take."""
-    seconds = WINDOW_S * max(1, options.batch_seconds // WINDOW_S) if options.packing else options.batch_seconds
+    per_batch = options.expected_batch_seconds
+    seconds = WINDOW_S * max(1, per_batch // WINDOW_S) if options.packing else per_batch
     per_step = seconds * options.gradient_accumulation_steps
     return max(1, round(options.epochs * sum(durations_s) / per_step))
 
@@ -297,6 +319,8 @@ def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFa
         "padding_share": round(facts.padding_share, 4),
         "peak_memory_bytes": peak_memory_bytes(model.device.type),
         "learning_rate": trainer.args.learning_rate,
+        "batch_seconds": trainer.options.batch_seconds,
+        "kept": trainer.kept.what,
         "skipped_losses": facts.skipped_losses,
         "best_step": trainer.state.best_global_step,
         f"best_dev_{_selects_by(trainer)}": trainer.state.best_metric,
@@ -326,6 +350,8 @@ def _notes(folder: Path, trainer: AdaptationTrainer, facts: TrainingFacts) -> li
     notes = []
     if facts.skipped_losses:
         notes.append(f"{facts.skipped_losses} batches had a loss that was not finite and were skipped")
+    if facts.pieces > 1:
+        notes.append(f"memory ran out: batches were taken in {facts.pieces} pieces, which changes no step but rounding")
     rate = _selects_by(trainer)
     name, log = f"dev_{rate}", read_log(folder / "log.jsonl")
     start = next((entry[name] for entry in log if entry["step"] == 0 and name in entry), None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,14 +14,15 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from speech_tl.data.batching import Collator, SpeechDataset
 from speech_tl.errors import BadInput
-from speech_tl.models.base import AcousticModel
+from speech_tl.models.base import AcousticModel, Batch
 from speech_tl.training.batches import Batches, training_batches
+from speech_tl.training.keeping import Kept, Tell, keep
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import TrainingFacts
 
 if TYPE_CHECKING:
-    from speech_tl.strategies.base import Rates
+    from speech_tl.strategies.base import BaseStrategy, Rates
 
 DevScorer = Callable[[], dict[str, float]]
 """Decodes the dev utterances and returns at least {"wer": ...}."""
@@ -43,8 +47,22 @@ class AdaptationTrainer(Trainer):
         callbacks: list | None = None,
         rates: Rates = (),
     ) -> None:
-        """`facts` collects what the run did; `rates` are a strategy's."""
+        """Set up.
+
+        Args:
+            acoustic: what is trained.
+            args: the stock Trainer's.
+            dataset: what is learnt from.
+            options: our own.
+            facts: collects what the run did.
+            dev_scorer: scores dev; None keeps the last weights.
+            callbacks: beside the stock ones.
+            rates: a strategy's own learning rates.
+        """
         self.acoustic, self.facts, self.dev_scorer = acoustic, facts, dev_scorer
+        self.kept = Kept()
+        self.pieces = 1
+        self._micro_batches: list[tuple[Batch, list[int]]] = []
         self.options, self.rates = options, rates
         self._has_gradient = False
         super().__init__(
@@ -69,6 +87,27 @@ class AdaptationTrainer(Trainer):
         ranks, rank = self.args.world_size, self.args.process_index
         return training_batches(self.train_dataset, self.acoustic, self.options, self.args.seed, ranks, rank)
 
+    def keep(self, folder: Path, limit_gb: float, strategy: BaseStrategy | None, tell: Tell) -> None:
+        """Keep in `folder` what later epochs need not compute again, where there are later epochs; see `keep`."""
+        sampler, dataset = self._get_train_sampler(), self.train_dataset
+        steps = self.args.max_steps if self.args.max_steps > 0 else math.inf
+        first_epoch = len(sampler) / self.args.gradient_accumulation_steps
+        if steps <= first_epoch or (steps == math.inf and self.args.num_train_epochs <= 1):
+            return
+        frozen = strategy.frozen(self.acoustic) if strategy else []
+        with self.args.main_process_first():
+            self.kept = keep(
+                folder,
+                self.acoustic,
+                dataset.utterances,
+                frozen,
+                limit_gb,
+                augmented=dataset.augment is not None,
+                whole=not getattr(strategy, "reads_all_layers", False),
+                tell=tell if self.is_world_process_zero() else lambda line: None,
+            )
+        dataset.waveforms, dataset.outputs = self.kept.waveforms, self.kept.outputs
+
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
     ) -> tuple[list[dict[str, torch.Tensor]], torch.Tensor]:
@@ -79,10 +118,12 @@ class AdaptationTrainer(Trainer):
         if self._ended_before():
             self.control.should_training_stop, self.control.should_save = True, False
             num_batches = 0
-        batches: list[dict[str, torch.Tensor]] = []
+        self._micro_batches = []
         for _, batch in zip(range(num_batches), epoch_iterator, strict=False):
-            self.facts.add_batch(batch.pop("facts"))
-            batches.append(batch)
+            facts = batch.pop("facts")
+            self.facts.add_batch(facts)
+            self._micro_batches.append((batch, facts.indices))
+        batches = [batch for batch, _ in self._micro_batches]
         items = torch.tensor(float(sum(self.acoustic.items(b) for b in batches if b)), device=device)
         if self.args.world_size > 1:
             items = self.accelerator.gather(items).sum()
@@ -108,26 +149,124 @@ class AdaptationTrainer(Trainer):
     def training_step(
         self, model: nn.Module, inputs: dict[str, torch.Tensor], num_items_in_batch: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """One micro-batch forward and backward; a non-finite loss is skipped and counted."""
-        model.train()
-        loss = torch.tensor(torch.nan, device=self.args.device)
-        if inputs:
-            inputs = self._prepare_inputs(inputs)
-            with self.compute_loss_context_manager():
-                loss = self.compute_loss(model, inputs, num_items_in_batch=num_items_in_batch)
-        if not self._finite_everywhere(loss):
-            if inputs:
-                self._count_bad("loss")
-            return torch.zeros_like(loss.detach())
-        self.accelerator.backward(loss)
-        self._has_gradient = True
-        return loss.detach()
+        """One micro-batch forward and backward, in pieces where it is too large for the memory.
 
-    def _finite_everywhere(self, value: torch.Tensor) -> bool:
-        finite = torch.isfinite(value).all()
+        When memory runs out, the gradients of this step so far are dropped and its micro-batches are done again in
+        pieces half as large. A step's loss is a sum over its utterances: pieces change nothing but rounding.
+        """
+        model.train()
+        number = next(n for n, (batch, _) in enumerate(self._micro_batches) if batch is inputs)
+        again = [number]
+        while True:
+            try:
+                for n in again:
+                    loss = self._micro_batch(model, n, num_items_in_batch, last=n == number)
+                return loss
+            except torch.OutOfMemoryError as error:
+                self._halve(str(error).splitlines()[0])
+            model.zero_grad()
+            if self.args.device.type == "cuda":
+                torch.cuda.empty_cache()
+            again = list(range(number + 1))
+
+    def _micro_batch(self, model: nn.Module, number: int, items: torch.Tensor | None, last: bool) -> torch.Tensor:
+        """Forward and backward of one micro-batch; a piece whose loss is not finite is skipped and counted.
+
+        Processes exchange gradients in the last piece of the `last` micro-batch, if this one does at all.
+        """
+        batch, indices = self._micro_batches[number]
+        batch, out_of_memory = self._ready(batch, indices)
+        total = torch.zeros((), device=self.args.device)
+        for piece in range(self.pieces):
+            first, end = (n * len(indices) // self.pieces for n in (piece, piece + 1))
+            if first == end and indices and self.args.world_size == 1:
+                continue
+            apart = nullcontext() if last and piece == self.pieces - 1 else self.accelerator.no_sync(model)
+            with apart:
+                loss, out_of_memory = self._forward(model, batch, first, end, items, out_of_memory)
+                if self._finite_everywhere(loss, out_of_memory):
+                    self._backward(loss)
+                    total += loss.detach()
+                elif indices:
+                    self._count_bad("loss")
+        return total
+
+    def _ready(self, batch: Batch, indices: list[int]) -> tuple[Batch, bool]:
+        """The batch on the device, with what need not be learnt computed; and whether memory ran out on the way."""
+        if not batch:
+            return batch, False
+        try:
+            batch = self._prepare_inputs(batch)
+            with self.compute_loss_context_manager():
+                return self.kept.completed(self.acoustic, batch, indices), False
+        except torch.OutOfMemoryError:
+            return batch, True
+
+    def _forward(
+        self, model: nn.Module, batch: Batch, first: int, end: int, items: torch.Tensor | None, out_of_memory: bool
+    ) -> tuple[torch.Tensor, bool]:
+        """The loss of the utterances `first` to `end`, not a number for an empty batch; and whether memory ran out.
+
+        A process without an utterance for this piece takes one that counts nothing, since all must exchange gradients.
+        """
+        nothing = torch.tensor(torch.nan, device=self.args.device)
+        if not batch or out_of_memory:
+            return nothing, out_of_memory
+        counts = float(first < end)
+        part = batch if self.pieces == 1 else self.acoustic.rows(batch, *((first, end) if counts else (0, 1)))
+        try:
+            with self.compute_loss_context_manager():
+                return counts * self.compute_loss(model, part, num_items_in_batch=items), False
+        except torch.OutOfMemoryError:
+            return nothing, True
+
+    def _backward(self, loss: torch.Tensor) -> None:
+        """Add the gradients.
+
+        Raises:
+            torch.OutOfMemoryError: memory ran out.
+            BadInput: it did, and other processes are waiting for the gradients.
+        """
+        try:
+            self.accelerator.backward(loss)
+        except torch.OutOfMemoryError as error:
+            if self.args.world_size == 1:
+                raise
+            raise BadInput(
+                f"memory ran out in process {self.args.process_index} while others waited for its gradients: lower "
+                f"training.batch_seconds ({self.options.batch_seconds:g})"
+            ) from error
+        self._has_gradient = True
+
+    def _finite_everywhere(self, value: torch.Tensor, out_of_memory: bool) -> bool:
+        """Whether the loss is finite in all processes.
+
+        Raises:
+            torch.OutOfMemoryError: memory ran out in one of them, so that all do the step again.
+        """
+        state = torch.stack([~torch.isfinite(value.detach()), torch.tensor(out_of_memory, device=value.device)])
         if self.args.world_size > 1:
-            finite = self.accelerator.gather(finite.reshape(1)).all()
-        return bool(finite)
+            state = self.accelerator.gather(state[None]).any(0)
+        bad, out_of_memory = state.tolist()
+        if out_of_memory:
+            raise torch.OutOfMemoryError("out of memory in the forward pass")
+        return not bad
+
+    def _halve(self, why: str) -> None:
+        """Half as large pieces from now on.
+
+        Raises:
+            BadInput: they hold one utterance each already.
+        """
+        largest = torch.tensor(max(len(indices) for _, indices in self._micro_batches), device=self.args.device)
+        if self.args.world_size > 1:
+            largest = self.accelerator.gather(largest[None]).max()
+        if self.pieces >= int(largest):
+            raise BadInput(
+                f"memory ran out on a single utterance at step {self.state.global_step} ({why}): lower "
+                "data.max_duration_s, or set training.gradient_checkpointing=true"
+            )
+        self.pieces = self.facts.pieces = 2 * self.pieces
 
     def _clip_grad_norm(self, model: nn.Module) -> torch.Tensor | None:
         """Clip; gradients that are not finite are dropped, so that the step changes nothing."""

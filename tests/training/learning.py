@@ -71,6 +71,8 @@ def learn(
     progress: Any = None,
     effects: dict[str, Any] | None = None,
     rate: Rate = "wer",
+    cache_gb: float = 0.0,
+    tell: Any = lambda line: None,
     **options: Any,
 ) -> TrainingResult:
     """Train on the corpus' train split for a few steps; `masks` is the share of masked frames."""
@@ -91,8 +93,10 @@ def learn(
         normaliser=get_normaliser("basic"),
         rate=rate,
         strategy=strategy,
+        cache_gb=cache_gb,
         resume=resume,
         progress=progress,
+        tell=tell,
     )
 
 
