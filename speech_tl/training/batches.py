@@ -30,13 +30,13 @@ def training_batches(
     """What one of `ranks` devices trains on, as keys of `dataset`."""
     durations_s = dataset.utterances.durations_s().tolist()
     if not options.packing:
-        return SimilarLengthBatches(durations_s, options.batch_seconds, seed, ranks, rank, stretch=dataset.stretch)
+        return SimilarLengthBatches(durations_s, options.expected_batch_seconds, seed, ranks, rank, stretch=dataset.stretch)
     return PackedWindows(
         durations_s,
         [model.packing_tokens(text or "") for text in dataset.utterances.column("text")],
         model.window_limit_s,
         model.packing_room,
-        max(1, int(options.batch_seconds / model.window_limit_s)),
+        max(1, int(options.expected_batch_seconds / model.window_limit_s)),
         model.full_share,
         seed,
         ranks,
