@@ -12,7 +12,7 @@ from speech_tl.reporting import words
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.significance import change_interval
 from speech_tl.scoring.wer import score
-from speech_tl.text import Normaliser
+from speech_tl.text import Normaliser, leading_rate
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest
@@ -22,7 +22,7 @@ DEV_UTTERANCES = 500
 """At most so many utterances decide, always the same ones."""
 
 LOSS_ALLOWED = 0.01
-"""Trimmed windows are kept where the 95 % interval of the WER they cost ends below one point."""
+"""Trimmed windows are kept where the 95 % interval of the WER (or CER) they cost ends below one point."""
 
 
 def settle_context(
@@ -61,7 +61,8 @@ def settle_context(
         with screen.progress(f"audio context {name}: decoding {len(utterances)} dev utterances") as update:
             texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding, update)]
         scores[name] = score(utterances, texts, normaliser)
-    change = change_interval(scores["full"], scores["trimmed"], seed)
+    rate = leading_rate(model.language, normaliser.name)
+    change = change_interval(scores["full"], scores["trimmed"], seed, rate=rate)
     harmless = change.ci95 is not None and change.ci95[1] < LOSS_ALLOWED
     model.decoding_context = trimmed if harmless or not isinstance(option, str) else FULL
     found = {
@@ -69,7 +70,8 @@ def settle_context(
         "full_context_share": model.full_share,
         "dev_utterances": len(utterances),
         **{name: {"wer": side.score.wer, "cer": side.score.cer} for name, side in scores.items()},
-        "wer_change": {name: getattr(change, name) for name in ("absolute", "ci95", "method")},
+        "rate": rate,
+        f"{rate}_change": {name: getattr(change, name) for name in ("absolute", "ci95", "method")},
         "harmless": harmless,
         "saved_share": _saved_share(model, utterances, trimmed),
     }
@@ -86,13 +88,13 @@ def candidate(model: AcousticModel, utterances: Manifest) -> AudioContext:
 
 def finding(found: dict[str, Any]) -> str:
     """What the check found and what follows, in a sentence or two for a reader."""
+    rate, change = words.rate_of(found), words.leading(found)
     rates = " and ".join(
-        f"{words.percent(found[name]['wer'])} with {what}"
+        f"{words.percent(found[name][rate])} with {what}"
         for name, what in (("full", f"{WINDOW_S:g} s windows"), ("trimmed", "windows trimmed to the utterance"))
     )
-    change = found["wer_change"]
     ends = f", 95 % interval {words.ends(change['ci95'])}" if change["ci95"] else ""
-    told = f"audio context: WER on {found['dev_utterances']} dev utterances is {rates}"
+    told = f"audio context: {rate.upper()} on {found['dev_utterances']} dev utterances is {rates}"
     told += f" ({words.points(change['absolute'])}{ends}); "
     allowed = f"{100 * LOSS_ALLOWED:g} point"
     if found["harmless"]:

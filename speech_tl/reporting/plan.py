@@ -54,7 +54,7 @@ def plan_text(
         f"model     {model['source']} ({model['architecture']}) on {model['device']}, {guess.precision}",
         f"trains    {count(trainable)} of {count(total)} parameters ({trainable / total:.0%}), "
         f"learning rate up to {guess.learning_rate:g}",
-        f"steps     {count(guess.steps)} ({guess.epochs:g} epochs), dev WER every {count(guess.eval_steps)}",
+        f"steps     {count(guess.steps)} ({guess.epochs:g} epochs), dev decoded every {count(guess.eval_steps)}",
         f"time      about {clock(guess.total_s + others_s)}: before and after {clock(2 * guess.test_s + others_s)}, "
         f"training {clock(guess.training_s)}, {guess.looks} looks at dev {clock(guess.looks_s)}",
         f"memory    about {guess.peak_memory_bytes / 1e9:.1f} GB",

@@ -104,6 +104,16 @@ def test_a_loss_that_could_be_a_point_means_30_s(tiny: Path, dev: Manifest, erro
     assert "decoded with 30 s" in found["finding"]
 
 
+def test_the_cer_decides_where_no_spaces_are_written(tiny: Path, dev: Manifest, errors: Callable) -> None:
+    errors(20, 29)  # one character of 19 in nine of a hundred utterances: half a point
+    model = trained(tiny)
+    model.language = "zh"
+    found = settle(model, dev)
+    assert found["rate"] == "cer" and found["harmless"] and "wer_change" not in found
+    assert found["cer_change"]["absolute"] == pytest.approx(found["trimmed"]["cer"] - found["full"]["cer"])
+    assert "CER on 500 dev utterances" in found["finding"]
+
+
 def test_seconds_are_obeyed_and_their_cost_is_told(tiny: Path, dev: Manifest, errors: Callable) -> None:
     errors(0, 50)
     model = trained(tiny, 8.0)
