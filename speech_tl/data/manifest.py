@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from speech_tl.data.amounts import so_many_minutes
 from speech_tl.data.filtering import wanted_rows
 from speech_tl.data.hub import Table
 from speech_tl.data.reading import SECONDS_COLUMNS, read_table
@@ -296,6 +297,8 @@ class DataOptions(BaseModel):
     allow_speaker_overlap: bool = Field(False, description="go on although train and test share a speaker")
     language: str | None = Field(None, description="language of the speech, e.g. en")
     train_limit: int | None = Field(None, ge=1, description="at most so many utterances of train")
+    train_minutes: float | None = Field(None, gt=0, description="only so many minutes of train, drawn with train_seed")
+    train_seed: int = Field(0, ge=0, description="with one seed, fewer minutes are a part of more minutes")
     dev_limit: int | None = Field(None, ge=1, description="at most so many utterances of dev")
     test_limit: int | None = Field(None, ge=1, description="at most so many utterances of test")
     cache_gb: float = Field(10.0, ge=0, description="most disk for what later epochs need not compute again; 0: none")
@@ -323,13 +326,18 @@ def open_data(options: DataOptions) -> SplitResult:
     """Read, filter, split and limit what `options` describe; durations are left to the check, which records them.
 
     Raises:
-        BadInput: no root, no column text, or whatever reading, filtering and splitting refuse.
+        BadInput: no root, no column text, less of train than `train_minutes`, or whatever reading, filtering and
+            splitting refuse.
     """
     if not options.root:
         raise BadInput("data.root is missing: give a manifest or a folder that holds manifest.csv (data.root=PATH)")
     manifest = Manifest.read(options.root)
     manifest.require_text()
     result = ensure_splits(manifest.where(options.where), options.split_seed)
+    if options.train_minutes is not None:
+        lengths = (options.min_duration_s, options.max_duration_s)
+        manifest = so_many_minutes(result.manifest, options.train_minutes, options.train_seed, lengths)
+        result = SplitResult(manifest, result.basis, result.note)
     limits = {"train": options.train_limit, "dev": options.dev_limit, "test": options.test_limit}
     if not any(limits.values()):
         return result
