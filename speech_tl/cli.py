@@ -87,6 +87,41 @@ def adapt(
 
 
 @app.command()
+def study(
+    study: Annotated[str, typer.Argument(help="Study script, or a shipped one: strategies, learning_curve.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="minutes=[5,30], seeds=[1], only=[full,lora], or a field of the recipe.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The study's folder; by default runs/NAME.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and about how long they take.")] = False,
+) -> None:
+    """Run a recipe in several ways, on several amounts of speech, into one table; the same command goes on."""
+    from speech_tl.reporting.screen import Screen
+    from speech_tl.study import read_study, run_study
+
+    chosen, screen = read_study(study).with_overrides(overrides or []), Screen(_console())
+    if dry_run:
+        from speech_tl.study.planning import plan_study
+
+        typer.echo(plan_study(chosen, screen))
+        return
+    folder = out or Path("runs") / chosen.name
+    try:
+        run_study(chosen, folder, screen=screen)
+    except KeyboardInterrupt as error:
+        raise Interrupted("go on with the same command") from error
+    finally:
+        if (folder / "study.html").is_file():
+            screen.line(f"Table: {folder / 'table.md'}, {folder / 'table.csv'}")
+            screen.line(f"Page:  {folder / 'study.html'}")
+
+
+def run_study_script(script: str) -> None:
+    """Run a study script with the command line's overrides, as `speech-tl study` does."""
+    main(["study", script, *sys.argv[1:]])
+
+
+@app.command()
 def evaluate(
     model: Annotated[str | None, typer.Option(help=MODEL)] = None,
     data: Annotated[str | None, typer.Option(help="Manifest, or a folder that holds one; also .stm or .trn.")] = None,

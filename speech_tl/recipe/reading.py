@@ -7,6 +7,7 @@ import importlib.util
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -15,6 +16,9 @@ from speech_tl.data.augment import AugmentOptions, Conditions
 from speech_tl.errors import BadInput
 from speech_tl.recipe.value import Recipe, first_mistake, validated
 from speech_tl.text import nearest, write_atomically
+
+STUDIES = "study/"
+"""Where the shipped studies lie among the recipes."""
 
 
 def read_recipe(name: str) -> Recipe:
@@ -46,6 +50,18 @@ def recipe_from_yaml(path: Path) -> Recipe:
 
 def recipe_from_script(path: Path) -> Recipe:
     """The `recipe` of a recipe script, whose module body is run but not its `__main__` part."""
+    found = defined_in(path, "recipe")
+    if not isinstance(found, Recipe):
+        raise BadInput(f"recipe {path} has no `recipe = Recipe(...)`")
+    return found
+
+
+def defined_in(path: Path, name: str) -> Any:
+    """What a script defines as `name`; None where it does not.
+
+    Raises:
+        BadInput: the script cannot be run; says where.
+    """
     spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
     module = importlib.util.module_from_spec(spec)
     try:
@@ -62,10 +78,7 @@ def recipe_from_script(path: Path) -> Recipe:
         ]
         place = f"{path} line {own[-1]}" if own else str(path)
         raise BadInput(f"recipe {place}: {type(error).__name__}: {' '.join(str(error).split())}") from error
-    found = getattr(module, "recipe", None)
-    if not isinstance(found, Recipe):
-        raise BadInput(f"recipe {path} has no `recipe = Recipe(...)`")
-    return found
+    return getattr(module, name, None)
 
 
 def augment_options(wanted: Sequence[str]) -> AugmentOptions:
@@ -108,6 +121,11 @@ def recipes_folder() -> Path:
 
 def shipped_recipes() -> dict[str, Path]:
     """Name ("accent/mandarin_english", "quickstart") -> script of every shipped recipe."""
+    return {name: script for name, script in shipped_scripts().items() if not name.startswith(STUDIES)}
+
+
+def shipped_scripts() -> dict[str, Path]:
+    """The same with the studies, which are many runs of a recipe."""
     folder = recipes_folder()
     scripts = sorted(folder.rglob("*.py"))
     return {str(s.relative_to(folder).with_suffix("")): s for s in scripts if not s.name.startswith("_")}

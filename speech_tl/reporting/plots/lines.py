@@ -1,0 +1,80 @@
+"""Several lines in one drawing: told apart by dashes, dots and names, so that a print without colour can be read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from speech_tl.reporting import svg
+from speech_tl.reporting.plots.curves import Point
+from speech_tl.reporting.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH, mark
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+HEIGHT = 260
+KEY_HEIGHT = 16
+DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
+
+
+def lines_plot(
+    title: str, across: str, series: Mapping[str, Sequence[Point]], unit: str = "WER (%)", doubling: bool = False
+) -> Markup:
+    """A line for each of several series.
+
+    Args:
+        title: what is shown.
+        across: the level axis' name.
+        series: name -> (x, y) in order; at least one point in all, all finite.
+        unit: of the upright axis.
+        doubling: each doubling of x takes the same room, and the ticks are the values themselves; x above 0.
+    """
+    points = [point for line in series.values() for point in line]
+    value_of = (lambda x: math.log2(x)) if doubling else (lambda x: x)
+    xs, ys = [value_of(x) for x, _ in points], [y for _, y in points]
+    floor = HEIGHT - BOTTOM
+    across_span, span = svg.span_of(xs, margin=0.05), svg.span_of(ys)
+    place, y = svg.scale(across_span, LEFT, WIDTH - RIGHT), svg.scale(span, floor, TOP)
+    marks = svg.side_axis(y, span, floor, unit)
+    if doubling:
+        marks.append(mark("line", "axis", x1=LEFT, x2=WIDTH - RIGHT, y1=floor, y2=floor))
+        for x in sorted({x for x, _ in points}):
+            marks.append(mark("text", "tick", f"{x:g}", x=place(value_of(x)), y=floor + 16, text_anchor="middle"))
+        middle = (LEFT + WIDTH - RIGHT) / 2
+        marks.append(mark("text", "name", across, x=middle, y=floor + 35, text_anchor="middle"))
+    else:
+        marks += svg.bottom_axis(place, across_span, floor, across)
+    for number, (name, line) in enumerate(series.items()):
+        marks += _line(number, name, [(place(value_of(x)), y(value), x, value) for x, value in line])
+        marks += _key(number, name)
+    said = "; ".join(
+        f"{name}: " + ", ".join(f"{v:.1f} at {x:g}" for x, v in _ends(line)) for name, line in series.items()
+    )
+    return svg.figure(title, f"{title}, {unit} over {across}. {said}.", marks, HEIGHT + KEY_HEIGHT * len(series))
+
+
+def _line(number: int, name: str, places: Sequence[tuple[float, float, float, float]]) -> list[str]:
+    """One series: its line and its dots, which say what they are."""
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _, _ in places)
+    marks = [_polyline(number, path)]
+    for x, y, at, value in places:
+        marks.append(mark("circle", f"dot k{number % 6}", tip=f"{name}: {value:.1f} at {at:g}", cx=x, cy=y, r=3))
+    return marks
+
+
+def _key(number: int, name: str) -> list[str]:
+    """The series' name with a piece of its line, below the axis."""
+    y = HEIGHT + KEY_HEIGHT * number + 4
+    piece = _polyline(number, f"{LEFT},{y} {LEFT + 34},{y}")
+    return [piece, mark("text", "label", svg.cut(name, 40), x=LEFT + 42, y=y + 4)]
+
+
+def _polyline(number: int, path: str) -> str:
+    """A line in the dashes and the colour of its number."""
+    return f'<polyline class="curve k{number % 6}" stroke-dasharray="{DASHES[number % 6]}" points="{path}"/>'
+
+
+def _ends(line: Sequence[Point]) -> list[Point]:
+    """First and last point."""
+    return [line[0], line[-1]] if len(line) > 1 else list(line)

@@ -1,0 +1,215 @@
+"""The runs of a study one after the other, each in a process of its own, so that its memory is its own; resumable."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from speech_tl.adaptation.preparation import load_for
+from speech_tl.data.manifest import Manifest, open_data
+from speech_tl.errors import BadInput, PartlyDone
+from speech_tl.evaluation import the_language
+from speech_tl.recipe import Recipe
+from speech_tl.reporting.screen import Screen, clock
+from speech_tl.reporting.study import write_study_page
+from speech_tl.study.table import write_tables
+from speech_tl.study.value import Study, Trial
+from speech_tl.text import require_writable, write_atomically
+from speech_tl.training.train import steps_of_epochs
+
+Launch = Callable[[Sequence[str], Path], int]
+"""Runs `speech-tl` with these arguments, writes what it says to a log, and returns its exit code."""
+
+LEARNING = {"name", "description", "strategy", "training", "report"}
+"""Parts of a recipe that the figures of the untouched model do not depend on."""
+
+INTERRUPTED = 130
+
+
+class StudyFolder:
+    """Where a study writes: recipes/, runs/, logs/, attempts.jsonl, table.csv, table.md, study.html."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is touched yet."""
+        self.path = path
+
+    def run(self, trial: Trial) -> Path:
+        """The folder of one run."""
+        return self.path / "runs" / trial.name
+
+    def finished(self, trial: Trial) -> bool:
+        """Whether its report is there."""
+        return (self.run(trial) / "report.json").is_file()
+
+    def attempts(self) -> list[dict[str, Any]]:
+        """What was begun so far: run, seconds, exit code, and the last line it said when it failed."""
+        lines = []
+        with suppress(FileNotFoundError):
+            lines = (self.path / "attempts.jsonl").read_text(encoding="utf-8").splitlines()
+        found = []
+        for line in lines:
+            with suppress(json.JSONDecodeError):  # a kill may cut the last line short
+                found.append(json.loads(line))
+        return found
+
+    def note(self, trial: Trial, seconds: float, code: int, said: str) -> None:
+        """Add an attempt."""
+        entry = {"run": trial.name, "seconds": round(seconds, 1), "code": code} | ({"said": said} if code else {})
+        with (self.path / "attempts.jsonl").open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(entry) + "\n")
+
+
+def run_study(
+    study: Study, out: str | Path | None = None, *, screen: Screen | None = None, launch: Launch | None = None
+) -> list[dict[str, Any]]:
+    """Run what is not there yet, and keep the tables and the page up to date after every run.
+
+    Args:
+        study: what to run.
+        out: the study's folder; None is runs/NAME. Finished runs in it are kept, a stopped one goes on.
+        screen: where to show progress; None is silent.
+        launch: runs one `speech-tl` command; None starts a process for it.
+
+    Returns:
+        The table: one row a run, as table.csv holds it.
+
+    Raises:
+        BadInput: the data or a strategy make a run impossible, or the folder holds runs of other settings; nothing is
+            trained then.
+        PartlyDone: runs failed; the message lists them, all others are in the table.
+    """
+    screen, launch = screen or Screen(), launch or in_a_process
+    folder, trials = StudyFolder(Path(out) if out else Path("runs") / study.name), study.trials()
+    require_writable(folder.path)
+    for trial in trials:
+        _refuse_another(folder, trial)
+    waiting = [trial for trial in trials if not folder.finished(trial)]
+    _check(waiting, screen)
+    started = time.monotonic()
+    for number, trial in enumerate(waiting):
+        left = (time.monotonic() - started) / number * (len(waiting) - number) if number else None
+        screen.line(f"run {number + 1} of {len(waiting)}: {trial.name}" + (f", {clock(left)} left" if left else ""))
+        _run(folder, trial, trials, launch)
+        _write(study, folder)
+    rows = _write(study, folder)
+    failed = [f"{row['run']}: {row['status']}" for row in rows if row["status"] != "done"]
+    if len(failed) == len(rows):
+        raise BadInput(f"no run of the study succeeded; the first: {failed[0]}")
+    if failed:
+        raise PartlyDone(f"{len(failed)} of {len(rows)} runs failed (the same command tries them again)", failed)
+    return rows
+
+
+def _write(study: Study, folder: StudyFolder) -> list[dict[str, Any]]:
+    """Tables and page of what there is; returns the table."""
+    rows = write_tables(study, folder.path, folder.run, folder.attempts())
+    done = [row for row in rows if row["status"] == "done"]
+    write_study_page(study.name, study.description, study.reference, done, folder.path)
+    return rows
+
+
+def in_a_process(arguments: Sequence[str], log: Path) -> int:
+    """`speech-tl` in a process of its own; what it says goes to `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as stream:
+        done = subprocess.run([sys.executable, "-m", "speech_tl.cli", *arguments], stdout=stream, stderr=stream)
+    return done.returncode
+
+
+def _run(folder: StudyFolder, trial: Trial, trials: Sequence[Trial], launch: Launch) -> None:
+    """Begin a run or let it go on."""
+    recipe, run = folder.path / "recipes" / f"{trial.name}.yaml", folder.run(trial)
+    recipe.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(recipe, trial.recipe.to_yaml())
+    _share_before(folder, trial, trials)
+    resume = ["--resume"] if (run / "recipe.yaml").is_file() else []
+    log, began = folder.path / "logs" / f"{trial.name}.log", time.monotonic()
+    code = launch(["adapt", str(recipe), "--out", str(run), *resume], log)
+    if code == 1 and folder.finished(trial):
+        code = 0  # done, with a guard beyond its limit
+    folder.note(trial, time.monotonic() - began, code, _last_line(log) if code else "")
+    if code in (INTERRUPTED, -2):
+        raise KeyboardInterrupt
+
+
+def _share_before(folder: StudyFolder, trial: Trial, trials: Sequence[Trial]) -> None:
+    """The untouched model's figures from a run that measured the same model on the same data: they cannot differ."""
+    run = folder.run(trial)
+    if run.exists() or _starts_from_nothing(trial.recipe):
+        return
+    for other in trials:
+        if other.name != trial.name and folder.finished(other) and _measures_alike(trial.recipe, other.recipe):
+            source = folder.run(other)
+            write_atomically(_made(run) / "recipe.yaml", trial.recipe.to_yaml())
+            for before in sorted(source.rglob("before")):
+                if (before / "summary.json").is_file():
+                    shutil.copytree(before, run / before.relative_to(source), dirs_exist_ok=True)
+            return
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _starts_from_nothing(recipe: Recipe) -> bool:
+    """Whether before is measured on weights that this run draws."""
+    return recipe.model.from_scratch or recipe.model.source.startswith("new:")
+
+
+def _measures_alike(first: Recipe, second: Recipe) -> bool:
+    """Whether two recipes differ only in how they learn."""
+    sides = [recipe.model_dump(mode="json", exclude=LEARNING) for recipe in (first, second)]
+    return sides[0] == sides[1]
+
+
+def _refuse_another(folder: StudyFolder, trial: Trial) -> None:
+    """Refuse a folder whose runs have other settings."""
+    saved = folder.run(trial) / "recipe.yaml"
+    if saved.is_file() and saved.read_text(encoding="utf-8") != trial.recipe.to_yaml():
+        raise BadInput(
+            f"{saved.parent} was run with other settings than the study has now: choose another --out, or remove it"
+        )
+
+
+def _check(trials: Sequence[Trial], screen: Screen) -> None:
+    """Read the data of every amount and prepare every variant once, before hours are spent."""
+    variants: dict[str, Trial] = {}
+    amounts: dict[tuple[float | None, int], Manifest] = {}
+    for trial in trials:
+        if trial.cell not in amounts:
+            amounts[trial.cell] = open_data(trial.recipe.data).manifest
+        variants.setdefault(trial.variant, trial)
+    if variants:
+        screen.line(f"{len(trials)} runs; checking that each of {', '.join(variants)} fits the model and the data ...")
+    for trial in variants.values():
+        try:
+            _check_strategy(trial, amounts[trial.cell])
+        except BadInput as error:
+            raise BadInput(f"variant {trial.variant}: {error}") from error
+
+
+def _check_strategy(trial: Trial, manifest: Manifest) -> None:
+    """Refuse a strategy that does not fit."""
+    recipe, train = trial.recipe, manifest.split("train")
+    language = recipe.model.language or recipe.data.language or the_language(manifest)
+    model = load_for(recipe, [text for text in train.column("text") if text], language)
+    recipe.strategy.prepare(model, recipe.seed)
+    durations_s = train.durations_s()
+    steps = recipe.training.max_steps or steps_of_epochs(durations_s[durations_s > 0].tolist(), recipe.training)
+    recipe.strategy.require_steps(model, steps)
+
+
+def _last_line(log: Path) -> str:
+    """The last thing that a run said."""
+    with suppress(FileNotFoundError):
+        lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+        return lines[-1].removeprefix("speech-tl: ") if lines else ""
+    return ""
