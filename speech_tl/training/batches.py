@@ -30,7 +30,8 @@ def training_batches(
     """What one of `ranks` devices trains on, as keys of `dataset`."""
     durations_s = dataset.utterances.durations_s().tolist()
     if not options.packing:
-        return SimilarLengthBatches(durations_s, options.expected_batch_seconds, seed, ranks, rank, stretch=dataset.stretch)
+        seconds = options.expected_batch_seconds
+        return SimilarLengthBatches(durations_s, seconds, seed, ranks, rank, stretch=dataset.stretch)
     return PackedWindows(
         durations_s,
         [model.packing_tokens(text or "") for text in dataset.utterances.column("text")],
