@@ -124,7 +124,7 @@ def test_both_summaries_record_their_conditions(ended: tuple[Made, AdaptationRes
     for folder in (result.folder, result.folder / "guards" / "source"):
         before, after = summaries(folder)
         for summary in (before, after):
-            decoding = {"batch_seconds": 7.0, "max_batch": 32, "beam": 1, "precision": "float32"}
+            decoding = {"batch_seconds": 7.0, "max_batch": 32, "beam": 1, "precision": "float32", "engine": "torch"}
             assert summary["decoding"] == decoding | {"device": best_device()}
             assert summary["model"]["language"] == "en" and "revision" in summary["model"]
             assert summary["model"]["task"] == "transcribe"
