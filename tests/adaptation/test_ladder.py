@@ -113,6 +113,8 @@ def test_noise_is_the_same_on_every_rung_but_for_its_level(ended: Ended, tmp_pat
         speech = 0.02 * utterance.load()
         added = [rung.chain(speech, SAMPLE_RATE, (1, 0, index), utterance) - speech for rung in ladder.rungs[1:]]
         np.testing.assert_allclose(added[1], added[0] * 10**0.5, atol=1e-6)
+        (told,) = ladder.rungs[1].chain.heard(speech, SAMPLE_RATE, (1, 0, index), utterance)[1]
+        assert told.split()[0] in ("noise4.wav", "noise5.wav"), "the recordings of the test"
         assert snr_db(speech, added[1], SAMPLE_RATE) == pytest.approx(0, abs=0.1)
 
 

@@ -61,6 +61,14 @@ def test_switching_one_on_leaves_the_others_alone() -> None:
         assert [line for line in both if "SNR" in line] == alone
 
 
+def test_effects_happen_independently_of_each_other() -> None:
+    options = AugmentOptions(gain=Gain(share=0.5), clipping=Clipping(share=0.5))
+    chain, short = Augmenter(options).chain("train"), spoken()[:800]
+    told = [chain.heard(short, SAMPLE_RATE, (0, 0, index))[1] for index in range(200)]
+    assert all(np.mean([len(line) == number for line in told]) > 0.15 for number in (0, 2))
+    assert 0.4 < np.mean([len(line) == 1 for line in told]) < 0.6
+
+
 def test_a_share_is_about_that_share() -> None:
     chain, short = Augmenter(AugmentOptions(gain=Gain(share=0.3))).chain("train"), spoken()[:800]
     told = [chain.heard(short, SAMPLE_RATE, (0, 0, index))[1] for index in range(300)]

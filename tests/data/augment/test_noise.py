@@ -75,11 +75,12 @@ def test_all_sources_are_drawn(tmp_path: Path) -> None:
 
 def test_what_would_clip_is_turned_down_with_its_ratio_kept() -> None:
     speech = spoken(level=5.0)
-    mixed, _ = heard(speech, noise=Noise(generated=["white"], snr_db=-5))
+    mixed, _ = heard(speech, noise=Noise(generated=["white"], snr_db=-12))
     assert np.abs(mixed).max() == pytest.approx(1.0)
+    assert np.sum(np.abs(mixed) > 0.9999) == 1, "nothing is cut off"
     active = active_samples(speech, SAMPLE_RATE)
     scale = np.linalg.lstsq(speech[active, None], mixed[active], rcond=None)[0][0]
-    assert snr_db(speech, mixed / scale - speech, SAMPLE_RATE) == pytest.approx(-5, abs=0.3)
+    assert snr_db(speech, mixed / scale - speech, SAMPLE_RATE) == pytest.approx(-12, abs=0.5)
 
 
 def test_noise_that_is_shorter_than_speech_is_looped(tmp_path: Path) -> None:
@@ -128,13 +129,14 @@ def test_babble_is_other_people(tmp_path: Path) -> None:
     own = Utterance("x", "x.wav", columns={"speaker": "s2"})
     speech = spoken(level=0.02)
     noise = Noise(generated=["babble"], babble_voices=(5, 5), snr_db=0)
-    mixed, told = heard(speech, noise=noise, voices=list(tones.values()), utterance=own)
-    spectrum = np.abs(np.fft.rfft(mixed - speech))
     hertz = np.fft.rfftfreq(len(speech), 1 / SAMPLE_RATE)
-    peaks = {tone: spectrum[np.abs(hertz - tone) < 10].max() for tone in tones}
-    assert told[0].startswith("babble of 5 voices")
-    assert peaks.pop(900) < 0.01 * min(peaks.values())
-    assert max(peaks.values()) < 1.5 * min(peaks.values())
+    for epoch in range(8):
+        mixed, told = heard(speech, (0, epoch, 0), noise=noise, voices=list(tones.values()), utterance=own)
+        spectrum = np.abs(np.fft.rfft(mixed - speech))
+        peaks = {tone: spectrum[np.abs(hertz - tone) < 10].max() for tone in tones}
+        assert told[0].startswith("babble of 5 voices")
+        assert peaks.pop(900) < 0.01 * min(peaks.values())
+        assert max(peaks.values()) < 1.5 * min(peaks.values())
 
 
 def test_where_there_is_one_voice_babble_is_made_of_it() -> None:
