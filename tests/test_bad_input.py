@@ -8,13 +8,16 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from speech_tl.audio import save_audio
 from speech_tl.cli import _run
 from speech_tl.text import write_atomically
+from tests.data.augment.made import noise_folder
 from tests.small import broken_audio, made_corpus, recipe_yaml, rows_of, written
-from tests.tiny import tiny_ctc
+from tests.tiny import tiny_ctc, tiny_whisper
 
 FAULTS = ["missing", "empty", "truncated", "unreadable", "folder", "silent"]
 
@@ -124,6 +127,56 @@ def test_a_split_without_usable_rows(shop, refused, tmp_path):
 def test_a_speaker_in_train_and_test(shop, refused, tmp_path):
     manifest = written(tmp_path / "same.csv", [row | {"speaker": "ann"} for row in rows_of(shop.manifest)])
     refused(*adapt(shop, f"data.root={manifest}"), names=("same.csv", "ann", "data.allow_speaker_overlap=true"))
+
+
+def test_an_accent_and_a_language_that_are_not_there(shop, refused, tmp_path):
+    rows = [row | {"accent": "Scottish English|Glasgow", "language": "wo"} for row in rows_of(shop.manifest)]
+    manifest = written(tmp_path / "accents.csv", rows)
+    there = ("accents.csv", "accent = Scotish English", "there are: Glasgow, Scottish English", "did you mean Scottish")
+    refused(*adapt(shop, f"data.root={manifest}", "data.where.accent=Scotish English"), names=there)
+    whisper = tiny_whisper(tmp_path / "whisper")
+    refused(*adapt(shop, f"data.root={manifest}", f"model={whisper}"), names=("language=wo", "model.language=CODE"))
+
+
+# ---- noise and rooms
+
+
+@pytest.mark.parametrize(
+    ("fault", "names"),
+    [
+        ("nowhere", ("noise.folders: noise", "no such manifest")),
+        ("no audio", ("noise.folders: noise", "holds no manifest", "audio file")),
+        ("silent", ("noise.folders: ", "quiet.wav", "nothing to be heard", "take it out of noise")),
+        ("broken", ("noise.folders: ", "broken.wav")),
+        ("no test", ("noise.folders: noise", "nothing for test", "split=test")),
+    ],
+)
+def test_noise_that_cannot_be_used(shop, refused, tmp_path, fault, names):
+    if fault != "nowhere":
+        (tmp_path / "noise").mkdir()
+        (tmp_path / "noise" / "notes.md").write_text("no sound")
+    if fault in ("silent", "broken"):
+        noise_folder(tmp_path / "noise", [1.0, 1.0])
+    if fault == "silent":
+        save_audio(tmp_path / "noise" / "quiet.wav", np.zeros(16000, np.float32), 16000)
+    if fault == "broken":
+        (tmp_path / "noise" / "broken.wav").write_text("not audio")
+    if fault == "no test":
+        noise_folder(tmp_path / "noise", [1.0] * 3, ["train"] * 3)
+    ladder = ["ladder.utterances=2"] if fault == "no test" else []
+    refused(*adapt(shop, "augment.noise.folders=noise", *ladder), names=names)
+
+
+def test_a_ladder_without_noise_and_a_range_upside_down(shop, refused):
+    refused(*adapt(shop, "ladder.utterances=5"), names=("a ladder needs noise", "ladder.noise.folders=DIR"))
+    refused(*adapt(shop, "augment.gain.gain_db=[5, 1]"), names=("augment.gain.gain_db", "5 is above 1"))
+
+
+def test_silent_speech_that_noise_is_asked_for(shop, refused, tmp_path):
+    silent = broken_audio(tmp_path / "broken")["silent"]
+    manifest = written(tmp_path / "m.csv", [rows_of(shop.manifest)[0] | {"audio": str(silent)}])
+    hear = ("hear", manifest, "--augment", "noise.generated=[white]", "--out", "heard")
+    refused(*hear, names=("silent.wav", "no signal-to-noise ratio"))
 
 
 # ---- hypotheses of another recogniser

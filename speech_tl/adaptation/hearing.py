@@ -29,6 +29,8 @@ class Hearing:
         Raises:
             BadInput: a folder without audio, a recording that is silent or unreadable, a ladder without noise.
         """
+        if not recipe.augment.effects() and recipe.ladder is None:
+            return cls(Augmenter(recipe.augment), None)
         with screen.progress("listening to noise and rooms") as update:
             augmenter = Augmenter(recipe.augment, update)
             return cls(augmenter, LadderNoise(recipe.ladder, augmenter, update) if recipe.ladder else None)
