@@ -58,6 +58,7 @@ class Side:
         peak_memory: most bytes resident during the work, of this process (CUDA: allocated on the GPU).
         wer: reached, as a fraction, where one was.
         facts: anything else.
+        load: processes that wanted a processor in the minute before, this one among them.
     """
 
     seconds: float
@@ -66,6 +67,7 @@ class Side:
     peak_memory: int = 0
     wer: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    load: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -101,7 +103,8 @@ class Timed:
 
     def side(self, audio_seconds: float = 0.0, wer: float | None = None, **facts: Any) -> Side:
         """What was measured, with what the caller knows of the work."""
-        return Side(self.seconds, audio_seconds, self.memory_before, self.peak_memory, wer, facts)
+        memory = self.memory_before, self.peak_memory
+        return Side(self.seconds, audio_seconds, *memory, wer, facts, os.getloadavg()[0])
 
 
 def reset_peak_memory(device: str) -> int:
@@ -192,6 +195,7 @@ def told(side: Side) -> str:
     parts = [f"{side.seconds:.2f} s"]
     if side.audio_seconds:
         parts.append(f"{side.rate:.1f} audio s/s")
+    parts.append(f"load {side.load:.1f}")
     above = (side.peak_memory - side.memory_before) / 1e6
     parts.append(f"peak {side.peak_memory / 1e6:.0f} MB ({above:+.0f})")
     if side.wer is not None:
