@@ -48,8 +48,14 @@ def basic_rules(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).translate(APOSTROPHES)
     for typed, letter in JOINED_LETTERS.items():
         text = text.replace(typed, letter)
+    return " ".join(_bare(word) for word in text.split())
+
+
+@lru_cache(maxsize=65536)
+def _bare(word: str) -> str:
+    """What the rules of `basic` leave of a text without white space; words are met again and again."""
     # Format characters (soft hyphens, direction marks) are invisible: they vanish instead of splitting a word.
-    folded = "".join(character for character in text.casefold() if _kind(character) != "invisible")
+    folded = "".join(character for character in word.casefold() if _kind(character) != "invisible")
     return _words_only(unicodedata.normalize("NFKC", folded))
 
 

@@ -25,12 +25,10 @@ def fit_case(text: str, characters: Iterable[str]) -> str:
     "DON'T"
     """
     known = characters if isinstance(characters, (set, frozenset, dict)) else set(characters)
-    return "".join(_fitting(character, known) for character in text)
+    return text.translate({ord(c): _fitting(c, known) for c in set(text) if c not in known})
 
 
 def _fitting(character: str, known: Any) -> str:
-    """The character itself, or its other case where only that one is known."""
-    if character in known:
-        return character
+    """The other case of an unknown character where that one is known, else the character."""
     other_cases = (character.lower(), character.upper())
     return next((other for other in other_cases if other and all(part in known for part in other)), character)
