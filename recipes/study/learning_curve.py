@@ -25,7 +25,7 @@ study = Study(
         model=ModelOptions(source="starter-wav2vec2"),
         data=DataOptions(language="en"),
         strategy=Full(freeze_feature_encoder=False),
-        training=TrainingOptions(max_steps=200, eval_steps=50, dev_limit=100),
+        training=TrainingOptions(max_steps=100, eval_steps=25, dev_limit=60),
     ),
     variants={
         "scratch": Variant(overrides=["model.from_scratch=true", "training.patience=10"], times=10),
