@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import Progress, decode, device_name
+from speech_tl.decoding import Progress, conditions, decode
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
@@ -107,7 +107,7 @@ def evaluate_utterances(
         [h.text for h in hypotheses],
         rules,
         model=model.describe(),
-        decoding=decoding.conditions() | model.decoding_conditions(decoding) | {"device": device_name(model.device)},
+        decoding=conditions(model, decoding),
         data=data,
     )
 

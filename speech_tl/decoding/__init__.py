@@ -155,8 +155,19 @@ def _decoded(
 
 def decoding_batches(model: AcousticModel, durations_s: list[float], options: DecodingOptions) -> list[list[int]]:
     """Longest first, so that too large a batch shows at once."""
-    seconds = options.batch_seconds or BATCH_SECONDS["cpu" if model.device.type == "cpu" else "gpu"]
+    seconds = _batch_seconds(model, options)
     return batch_by_length(durations_s, seconds, options.max_batch, equal_only=not model.exact_in_batches)
+
+
+def _batch_seconds(model: AcousticModel, options: DecodingOptions) -> float:
+    """Padded seconds of audio in one batch, where nobody said by device."""
+    return options.batch_seconds or BATCH_SECONDS["cpu" if model.device.type == "cpu" else "gpu"]
+
+
+def conditions(model: AcousticModel, options: DecodingOptions) -> dict[str, Any]:
+    """All that decodings of one model may differ in, as it happens here: for the record beside every WER."""
+    here = {"batch_seconds": _batch_seconds(model, options), "device": device_name(model.device)}
+    return options.conditions() | model.decoding_conditions(options) | here
 
 
 def _durations(utterances: Sequence[Utterance]) -> tuple[list[float], dict[int, str]]:

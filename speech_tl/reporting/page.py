@@ -81,11 +81,11 @@ def build_report(
     after = pair(before, after)
     facts = {**after.data, **(data or {})}
     rate = leading_rate(facts.get("language") or after.model.get("language"), after.normaliser)
-    price = _price(guards or {}, guard_limits or {}, seed)
+    target, price = _before_after(before, after, seed, rate), _price(guards or {}, guard_limits or {}, seed)
     return plain(
         {
             "recipe": recipe,
-            "target": _before_after(before, after, seed, rate),
+            "target": target,
             "guards": price,
             **_details(before, after, by, seed, rate),
             "ladder": ladder_figures(ladder, lambda *sides: _before_after(*sides, seed, rate)),
@@ -96,7 +96,7 @@ def build_report(
             "data": facts,
             "leaks": None if leaks is None else dict(leaks),
             "conditions": _conditions({"": (before, after), **(guards or {})}),
-            "notes": list(dict.fromkeys([*guard_warnings(price), *notes, *_own_notes(after)])),
+            "notes": list(dict.fromkeys([*guard_warnings(price), *notes, *_own_notes(target, after)])),
             "versions": after.versions,
         }
     )
@@ -262,9 +262,9 @@ def _conditions(pairs: Mapping[str, Pair]) -> list[str]:
     ]
 
 
-def _own_notes(after: Evaluation) -> list[str]:
+def _own_notes(target: Mapping[str, Any], after: Evaluation) -> list[str]:
     """What the figures themselves give reason to say."""
-    notes = []
+    notes = words.disagreement(target)
     speakers = {utterance.speaker for utterance in after.utterances}
     if len(speakers) == 1 and None not in speakers:
         notes.append("This voice only: the test set has one speaker, so the figures say nothing about other voices.")

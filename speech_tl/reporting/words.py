@@ -10,6 +10,8 @@ from speech_tl.text import Rate
 
 NOTHING = "–"
 
+UNBROKEN = "\u00a0"  # no line ends between the digits of one number
+
 OTHER: dict[Rate, Rate] = {"wer": "cer", "cer": "wer"}
 """The rate that stands behind the leading one."""
 
@@ -73,13 +75,13 @@ def _signed(value: float, form: str) -> str:
 
 
 def count(number: float | None) -> str:
-    """1234567 -> "1 234 567"."""
-    return NOTHING if number is None else f"{number:,.0f}".replace(",", " ")
+    """1234567 -> "1 234 567", its spaces unbroken."""
+    return NOTHING if number is None else f"{number:,.0f}".replace(",", UNBROKEN)
 
 
 def count_change(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> str:
     """By how much a count changed, with its sign."""
-    return _signed(after[name] - before[name], ",.0f").replace(",", " ")
+    return _signed(after[name] - before[name], ",.0f").replace(",", UNBROKEN)
 
 
 def change_of(before: Mapping[str, Any], after: Mapping[str, Any], rate: str = "wer") -> str:
@@ -113,6 +115,20 @@ def verdict(change: Mapping[str, Any]) -> str:
     elif "one speaker" in change["method"]:
         words += " (for this one voice)"
     return words
+
+
+def disagreement(target: Mapping[str, Any]) -> list[str]:
+    """A sentence where one error rate got better and the other worse, both beyond chance; else none."""
+    rate = rate_of(target)
+    changes = {name: target[f"{name}_change"] for name in (rate, OTHER[rate])}
+    if {tone(change) for change in changes.values()} != {"better", "worse"}:
+        return []
+    told = " but ".join(f"{name.upper()} {points(change['absolute'])}" for name, change in changes.items())
+    before, after = (count(edits(target[side], rate)["deletions"]) for side in ("before", "after"))
+    return [
+        f"The two error rates disagree: {told} points, both beyond chance. Errors can become fewer because less is "
+        f"written ({before} {UNITS[rate]} were left out before, {after} after): do not trust one of them alone."
+    ]
 
 
 def change_line(change: Mapping[str, Any]) -> str:
@@ -185,7 +201,8 @@ def guards_verdict(guards: Mapping[str, Mapping[str, Any]]) -> str:
         return f"Warning: {', '.join(beyond)} worsened beyond {'its' if len(beyond) == 1 else 'their'} limit."
     if any("exceeded" not in guard for guard in guards.values()):
         return "Measured on other test sets too; no limit was set."
-    return f"{'The guard' if len(guards) == 1 else f'All {len(guards)} guards'} stayed within the limit."
+    all_of_them = {1: "The guard", 2: "Both guards"}.get(len(guards), f"All {len(guards)} guards")
+    return f"{all_of_them} stayed within the limit."
 
 
 def winner(ranking: Mapping[str, Any], written: Callable[[Any], str] = str) -> str:
@@ -250,7 +267,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("merged", _merged(merging) if merging else NOTHING),
         ("padding", percent(share)),
         ("decoded with audio context", context or NOTHING),
-        ("peak memory", NOTHING if memory is None else f"{memory / 2**20:,.0f} MiB".replace(",", " ")),
+        ("peak memory", NOTHING if memory is None else f"{count(memory / 2**20)} MiB"),
     ]
     return [(name, value) for name, value in facts if value != NOTHING]
 

@@ -124,8 +124,8 @@ def test_both_summaries_record_their_conditions(ended: tuple[Made, AdaptationRes
     for folder in (result.folder, result.folder / "guards" / "source"):
         before, after = summaries(folder)
         for summary in (before, after):
-            decoding = {"batch_seconds": 7.0, "max_batch": 32, "beam": 1, "precision": "float32", "engine": "torch"}
-            assert summary["decoding"] == decoding | {"device": best_device()}
+            decoding = {"batch_seconds": 7.0, "max_batch": 32, "beam": 1, "precision": "float32"}
+            assert summary["decoding"].items() >= (decoding | {"device": best_device()}).items()
             assert summary["model"]["language"] == "en" and "revision" in summary["model"]
             assert summary["model"]["task"] == "transcribe"
             assert summary["normaliser_hash"] == get_normaliser(summary["normaliser"]).rules_hash

@@ -9,7 +9,7 @@ import torch
 
 from speech_tl.audio import load_audio, save_audio
 from speech_tl.data.manifest import Utterance
-from speech_tl.decoding import decode, decode_waveforms, loader_workers, precision_context
+from speech_tl.decoding import BATCH_SECONDS, conditions, decode, decode_waveforms, loader_workers, precision_context
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.load import load_model
@@ -86,6 +86,14 @@ def test_waveforms_come_back_in_order(model: AcousticModel, utterances: list[Utt
     waveforms = [load_audio(u.audio) for u in utterances]
     assert decode_waveforms(model, waveforms, DecodingOptions(max_batch=2)) == texts(model, utterances)
     assert decode_waveforms(model, []) == []
+
+
+def test_conditions_say_what_is_done_here_not_that_the_machine_chose(model: AcousticModel) -> None:
+    model = model.to("cpu")
+    assert conditions(model, DecodingOptions())["batch_seconds"] == BATCH_SECONDS["cpu"]
+    told = conditions(model, DecodingOptions(batch_seconds=7.0, beam=1))
+    assert (told["batch_seconds"], told["beam"], told["precision"], told["device"]) == (7.0, 1, "float32", "cpu")
+    assert None not in told.values()
 
 
 def test_nothing_to_decode(model: AcousticModel) -> None:

@@ -158,7 +158,9 @@ def test_page_fits_its_window(opened, pages: dict[str, Path], width: int) -> Non
     page = opened(pages["embed"], viewport={"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     figure, verdict = page.locator(".rates .figure").last, page.locator(".verdict")
-    for part in (figure, verdict):
+    price = page.locator(".card").first  # what it cost elsewhere is seen before anything is scrolled, on a phone too
+    assert "worsened" in price.inner_text() or "guard" in price.inner_text()
+    for part in (figure, verdict, price):
         box = part.bounding_box()
         assert box["y"] + box["height"] < 900 and box["x"] + box["width"] <= width
 

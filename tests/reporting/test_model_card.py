@@ -72,7 +72,7 @@ def test_the_card_is_complete() -> None:
         "`openai/whisper-small` (revision `0a1b`)",
         "guard libri became worse",
         "licence: X, CC BY 4.0",
-        "train: 1 200 utterances, 1.50 h, 120 speakers",
+        "train: 1\u00a0200 utterances, 1.50 h, 120 speakers",
         "dev: 10 utterances, 0.10 h, speakers unknown",
         "2 rows set aside (2 silent)",
         "Shared speakers: not known.",

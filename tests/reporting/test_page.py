@@ -122,6 +122,22 @@ def test_one_voice_and_silence_are_said(tmp_path: Path) -> None:
     assert "no WER" in (tmp_path / "report.md").read_text()
 
 
+def test_error_rates_that_disagree_are_told_on_the_first_screen(tmp_path: Path) -> None:
+    """Whoever writes next to nothing has fewer wrong words than who writes many that are nearly right."""
+    said = [("one two three", f"ons twos threes and{n}") for n in range(12)]
+    wordy = evaluation(said, speakers=[f"s{n}" for n in range(12)])
+    silent = evaluation([(text, "") for text, _ in said], speakers=[f"s{n}" for n in range(12)])
+    report = build_report("x", wordy, silent)
+    target = report["target"]
+    assert target["wer_change"]["absolute"] < 0 < target["cer_change"]["absolute"]
+    assert report["notes"][0].startswith("The two error rates disagree: WER −33.3 but CER +")
+    assert "(0 words were left out before, 36 after)" in report["notes"][0]
+    write_report(report, tmp_path, wordy, silent)
+    for name in ("report.md", "report.html"):
+        assert "error rates disagree" in (tmp_path / name).read_text(encoding="utf-8")
+    assert build_report("x", wordy, wordy)["notes"] == build_report("x", spoken(0.5, 1), spoken(0.2, 2))["notes"] == []
+
+
 def test_reports_refuse_other_words_and_unknown_columns() -> None:
     before = spoken(0.5, 1)
     with pytest.raises(BadInput, match="reference"):

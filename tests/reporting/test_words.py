@@ -27,7 +27,7 @@ def test_figures_as_text() -> None:
     assert (words.points(-0.0534), words.points(0.1), words.points(-0.0001)) == ("−5.3", "+10.0", "0.0")
     assert words.relative(-0.31) == "−31 %"
     assert (words.hours(4000), words.hours(70), words.hours(9)) == ("1 h 06 min", "1 min 10 s", "9 s")
-    assert words.count(1234567) == "1 234 567"
+    assert words.count(1234567) == "1\u00a0234\u00a0567"
     assert words.short({"beam": 1, "lm": None, "bounds": (0.5, 2)}) == "beam 1, bounds 0.5, 2"
 
 
@@ -36,7 +36,7 @@ def test_tests_are_said_in_plain_words() -> None:
     assert words.tests_lines(change) == [
         "After is better in over 99.9 % of the redrawn test sets.",
         "Bootstrap: p < 0.001.",
-        "Matched pairs (MAPSSWE): p = 0.002, 1 260 segments.",
+        "Matched pairs (MAPSSWE): p = 0.002, 1\u00a0260 segments.",
     ]
     assert words.tests_lines({"p_value": None}) == []
     assert [words.won_share(share) for share in (1.0, 0.0, 0.0004, 0.98)] == ["100 %", "0 %", "under 0.1 %", "98 %"]
@@ -54,7 +54,7 @@ def test_guards_are_judged_in_one_sentence() -> None:
     beyond = {"wer_change": {"absolute": 0.031}, "limit": 0.02, "exceeded": True}
     assert words.guards_verdict({}).startswith("No guard was measured")
     assert words.guards_verdict({"a": fine}) == "The guard stayed within the limit."
-    assert words.guards_verdict({"a": fine, "b": fine}) == "All 2 guards stayed within the limit."
+    assert words.guards_verdict({"a": fine, "b": fine}) == "Both guards stayed within the limit."
     assert words.guards_verdict({"a": fine, "b": beyond}) == "Warning: b worsened beyond its limit."
     assert words.guards_verdict({"a": {"wer_change": {"absolute": 0.1}}}).endswith("no limit was set.")
     assert words.guard_line("b", beyond) == "b: +3.1 points (limit +2.0)"
