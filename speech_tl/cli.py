@@ -249,6 +249,45 @@ def transcribe(
 
 
 @app.command()
+def segment(
+    audio: Annotated[Path, typer.Argument(help="A long recording, or a folder of them.")],
+    text: Annotated[Path, typer.Argument(help="What is said in it (UTF-8), or a folder of texts named alike.")],
+    model: Model,
+    out: Annotated[Path, typer.Option(help="Folder for manifest.csv and left_out.csv.")] = Path("segments"),
+    by: Annotated[str | None, typer.Option(help="line or sentence; by default what the text looks like.")] = None,
+    speaker: Annotated[str, typer.Option(help="Who speaks, for the manifest.")] = "",
+    language: Language = None,
+    longest_s: Annotated[float, typer.Option("--max-seconds", help="No utterance is longer.")] = 20.0,
+    min_confidence: Annotated[float | None, typer.Option(help="Leave out what is below, 0 to 1.")] = None,
+) -> None:
+    """Cut a long recording with its text into utterances: a manifest with start, end and confidence."""
+    from speech_tl.models.load import load_model
+    from speech_tl.reporting.screen import Screen
+    from speech_tl.text import require_writable
+    from speech_tl.transcribing.segmenting import refuse_options, segment_to_manifest
+
+    refuse_options(audio, text, by, longest_s, min_confidence)
+    require_writable(out)
+    screen = Screen(_console())
+    with screen.progress(f"hearing {audio}") as update:
+        manifest, failures = segment_to_manifest(
+            load_model(model, language=language),
+            audio,
+            text,
+            out,
+            speaker=speaker,
+            on_recording=lambda result: screen.line(str(result)),
+            by=by,
+            longest_s=longest_s,
+            min_confidence=min_confidence,
+            progress=update,
+        )
+    screen.line(f"Manifest: {manifest}")
+    if failures:
+        raise PartlyDone(f"{len(failures)} recordings could not be segmented", failures)
+
+
+@app.command()
 def check(
     manifest: Annotated[str, typer.Argument(help="Manifest, or a folder that holds one.")],
     model: Annotated[str | None, typer.Option(help="Also check texts against this model.")] = None,

@@ -212,6 +212,29 @@ class AcousticModel(ABC):
         """Seconds that the network computes on for one utterance."""
         return duration_s
 
+    # ---- frames
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples between two frames of `frame_log_probabilities`."""
+        raise BadInput(_no_frames(self))
+
+    def blank_and_delimiter(self) -> tuple[int, int | None]:
+        """The labels that stand for nothing and for the end of a word (None: words just follow each other).
+
+        Raises:
+            BadInput: as `frame_log_probabilities`.
+        """
+        raise BadInput(_no_frames(self))
+
+    def frame_log_probabilities(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log probabilities of the labels `(batch, frames, vocabulary)`, and each row's frames `(batch,)`.
+
+        Raises:
+            BadInput: the family writes whole texts and scores no frames.
+        """
+        raise BadInput(_no_frames(self))
+
     # ---- parts and files
 
     @abstractmethod
@@ -308,3 +331,7 @@ def linear_layers(network: torch.nn.Module, within: Iterable[torch.nn.Module]) -
         for name, module in network.named_modules()
         if isinstance(module, torch.nn.Linear) and id(module) in inside
     }
+
+
+def _no_frames(model: AcousticModel) -> str:
+    return f"{model.source}: a {model.family} model scores no frames; give a CTC model (the wav2vec2 family)"

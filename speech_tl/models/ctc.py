@@ -5,6 +5,7 @@ CTC: Graves et al. 2006. wav2vec 2.0: Baevski et al. 2020 (arXiv 2006.11477).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -174,6 +175,20 @@ class CTCModel(AcousticModel):
     def _one_at_a_time(self, lengths: torch.Tensor) -> bool:
         """Whether the front end is better run by itself, utterance by utterance; see `FrontEnd`."""
         return self.shortcuts and self.exact_in_batches and lengths.device.type == "cpu" and not self.front.moves
+
+    @property
+    def frame_samples(self) -> int:
+        """What the convolutions' strides make together."""
+        return math.prod(stride for _, stride in self.front.strides)
+
+    def blank_and_delimiter(self) -> tuple[int, int | None]:
+        """CTC's blank, and the label between words where the vocabulary has one."""
+        return self.blank, self.vocabulary.get(self.delimiter)
+
+    def frame_log_probabilities(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """The head's log probabilities, blank included, and each row's frames."""
+        logits, frames = self.logits(self.network, batch)
+        return nn.functional.log_softmax(logits.float(), dim=-1), frames
 
     def loss(self, network: nn.Module, batch: Batch) -> torch.Tensor:
         """Sum over utterances of the CTC loss per character; impossible pairs count as zero."""

@@ -113,6 +113,14 @@ def frame_levels_db(waveform: np.ndarray, frame: int) -> np.ndarray:
     return 20.0 * np.log10(np.maximum(spread, 1e-6))
 
 
+def speech_frames(waveform: np.ndarray, sample_rate: int = 16000) -> np.ndarray:
+    """Whether each `FRAME_S` of a recording `(samples,)` holds speech, bool `(frames,)`."""
+    frame = round(FRAME_S * sample_rate)
+    windows = _windows([waveform], frame * round(WINDOW_S / FRAME_S))
+    marked = [active for _, _, active in _marked(windows, frame)]
+    return np.concatenate(marked) if marked else np.zeros(0, dtype=bool)
+
+
 def _windows(blocks: Iterable[np.ndarray], window: int) -> Iterator[np.ndarray]:
     """Blocks of any length as windows of `window` samples, so that the answer does not depend on the block length."""
     kept = np.zeros(0, dtype=np.float32)
