@@ -275,11 +275,11 @@ def killed_at(stage: str, patch: pytest.MonkeyPatch) -> None:
     measured: list[int] = []
     evaluate = measuring.evaluate_utterances
 
-    def evaluate_or_die(*arguments: Any) -> Any:
+    def evaluate_or_die(*arguments: Any, **options: Any) -> Any:
         measured.append(1)
         if len(measured) == {"before": 1, "after": 2}.get(stage):
             raise Killed
-        return evaluate(*arguments)
+        return evaluate(*arguments, **options)
 
     def die(*_: Any, **__: Any) -> None:
         raise Killed
