@@ -13,8 +13,8 @@ and is resampled to other vocal-tract lengths in the test; the sentences are our
 Measured by the first of these commands on two free CPU cores, in 3 min 41 s:
 
             before   after   change
-    WER     57.9 %   31.3 %  -26.6 points, 95 % interval -38.9 to -19.9 (8 voices: it describes these)
-    CER     38.2 %   20.7 %  -17.4 points
+    WER     57.9 %   30.1 %  -27.8 points, 95 % interval -37.1 to -23.2 (8 voices: it describes these)
+    CER     38.2 %   20.0 %  -18.2 points
 
 This shows that everything works, not what adaptation is worth: the voices are machines. For people see
 `accent/mandarin_english`, for yourself `speaker/my_voice`.
