@@ -97,7 +97,8 @@ def test_a_last_step_of_fewer_batches_is_a_mean_too(
         pieces = 2 if name == "three" else 1
         learn(load_model(folders["ctc"]), corpus, tmp_path / name, max_steps=2, gradient_accumulation_steps=pieces)
         losses.append(dict(logged(tmp_path / name, "loss")))
-    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    # AdamW's first step is nearly the sign of the gradient: the last digits of a sum may turn a few weights around.
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 @pytest.mark.parametrize(("family", "frozen"), [("ctc", True), ("ctc", False), ("whisper", True)])
