@@ -41,6 +41,11 @@ AudioContext = Annotated[
     str, typer.Option(help="Whisper's windows: auto (as the model's folder says) or full (30 s, as published).")
 ]
 
+TestTime = Annotated[
+    bool,
+    typer.Option("--test-time", help="Adapt a CTC model to each utterance before it is transcribed, and back; slow."),
+]
+
 DONE, IN_PART, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -137,13 +142,14 @@ def evaluate(
     batch_seconds: BatchSeconds = None,
     engine: Engine = None,
     audio_context: AudioContext = "auto",
+    test_time: TestTime = False,
     out: Out = None,
 ) -> None:
     """Score a model on a test set, or text that another recogniser wrote."""
     from speech_tl.reporting.page import evaluation_table
     from speech_tl.reporting.silence import silence_lines
 
-    _require_one_source(model, hypotheses, data, batch_seconds, engine)
+    _require_one_source(model, hypotheses, data, batch_seconds, engine, test_time)
     console = _console()
     chosen = {"split": split, "by": by or [], "normaliser": normaliser, "language": language, "silence": silence}
     if hypotheses is not None:
@@ -155,7 +161,7 @@ def evaluate(
         from speech_tl.reporting.screen import Screen
 
         with Screen(console).progress(f"decoding {data}") as update:
-            decoding = _decoding(batch_seconds, engine, audio_context)
+            decoding = _decoding(batch_seconds, engine, audio_context, test_time)
             evaluation = run(model, data, decoding=decoding, out=out, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
     for line in silence_lines(evaluation.data["silence"]) if silence else []:
@@ -210,6 +216,7 @@ def transcribe(
     batch_seconds: BatchSeconds = None,
     engine: Engine = None,
     audio_context: AudioContext = "auto",
+    test_time: TestTime = False,
     max_segment_s: Annotated[float | None, typer.Option(help="Longest piece, in seconds; at most 30.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
 ) -> None:
@@ -230,7 +237,7 @@ def transcribe(
             paths,
             out=out,
             formats=formats,
-            options=_decoding(batch_seconds, engine, audio_context),
+            options=_decoding(batch_seconds, engine, audio_context, test_time),
             max_segment_s=max_segment_s,
             join=set(formats) == {"txt"},
             progress=update,
@@ -449,7 +456,12 @@ def _console() -> Console:
 
 
 def _require_one_source(
-    model: str | None, hypotheses: Path | None, data: str | None, seconds: float | None, engine: str | None
+    model: str | None,
+    hypotheses: Path | None,
+    data: str | None,
+    seconds: float | None,
+    engine: str | None,
+    test_time: bool,
 ) -> None:
     """Refuse options of `evaluate` that do not go together."""
     if (model is None) == (hypotheses is None):
@@ -460,15 +472,20 @@ def _require_one_source(
         raise BadInput("--batch-seconds is for --model: with --hypotheses nothing is decoded")
     if hypotheses is not None and engine is not None:
         raise BadInput("--engine is for --model: with --hypotheses nothing is decoded")
+    if hypotheses is not None and test_time:
+        raise BadInput("--test-time is for --model: with --hypotheses nothing is decoded")
 
 
-def _decoding(batch_seconds: float | None, engine: str | None, audio_context: str) -> DecodingOptions:
+def _decoding(batch_seconds: float | None, engine: str | None, audio_context: str, test_time: bool) -> DecodingOptions:
     """Decoding options from the command line."""
     from pydantic import ValidationError
 
-    from speech_tl.models.options import DecodingOptions
+    from speech_tl.models.options import SUTA, DecodingOptions
 
+    if test_time and engine == "ctranslate2":
+        raise BadInput("--test-time moves the model's own weights, --engine ctranslate2 has a copy: leave one out")
     given = {"batch_seconds": batch_seconds, "engine": engine, "audio_context": audio_context}
+    given["test_time"] = SUTA() if test_time else None
     wants = {"engine": "torch or ctranslate2", "audio_context": "auto or full"}
     try:
         return DecodingOptions(**{name: value for name, value in given.items() if value is not None})

@@ -152,7 +152,7 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
             run.path / "training",
             seed=recipe.seed,
             augmenter=data.augmenter,
-            decoding=recipe.decoding,
+            decoding=recipe.decoding.model_copy(update={"test_time": None}),  # dev judges the weights themselves
             normaliser=normaliser,
             rate=leading_rate(data.language or model.language, data.normaliser),
             strategy=recipe.strategy,

@@ -12,6 +12,7 @@ from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
 from speech_tl.data.guards import Guard, checked_guard, read_guard
 from speech_tl.data.leaks import TRAIN_AND_TEST, find_leaks, leak_notes
 from speech_tl.data.manifest import Excluded, Manifest, open_data
+from speech_tl.decoding.suta import require_frames
 from speech_tl.errors import BadInput
 from speech_tl.evaluation import require_columns, the_language
 from speech_tl.models.fresh import new_model
@@ -78,6 +79,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     hearing = Hearing.of(recipe, screen)
     model = load_for(recipe, [text for text in split.manifest.split("train").column("text") if text], language)
     recipe.strategy.prepare(model, recipe.seed)
+    require_frames(model, recipe.decoding)
     if recipe.training.optimizer == "muon" and recipe.strategy.rates(model):
         raise BadInput(
             "training.optimizer=muon has one learning rate: leave the strategy's own rates at 1, or use adamw"

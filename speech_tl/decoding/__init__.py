@@ -23,6 +23,7 @@ from speech_tl.data.batching import (
     batch_by_length,
 )
 from speech_tl.decoding.lanes import in_lanes, lane_count
+from speech_tl.decoding.suta import adapted, require_frames
 from speech_tl.errors import BadInput
 from speech_tl.memory import reuse_freed_memory
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions
@@ -123,6 +124,7 @@ def _ready(model: AcousticModel, options: DecodingOptions) -> Iterator[None]:
     (weight norm) computed once. Options without shortcuts take them from the model, too.
     """
     model.set_engine(options)
+    require_frames(model, options)
     was_training, shortcuts = model.network.training, model.shortcuts
     model.network.eval()
     model.shortcuts = shortcuts and options.shortcuts
@@ -154,9 +156,9 @@ def _decoded(
 
 
 def decoding_batches(model: AcousticModel, durations_s: list[float], options: DecodingOptions) -> list[list[int]]:
-    """Longest first, so that too large a batch shows at once."""
-    seconds = _batch_seconds(model, options)
-    return batch_by_length(durations_s, seconds, options.max_batch, equal_only=not model.exact_in_batches)
+    """Longest first, so that too large a batch shows at once; who is adapted to an utterance gets it alone."""
+    seconds, most = _batch_seconds(model, options), 1 if options.test_time else options.max_batch
+    return batch_by_length(durations_s, seconds, most, equal_only=not model.exact_in_batches)
 
 
 def _batch_seconds(model: AcousticModel, options: DecodingOptions) -> float:
@@ -203,8 +205,8 @@ def _texts(model: AcousticModel, batch: dict[str, Any], options: DecodingOptions
     if not facts.indices:
         return facts, []
     moved = {key: value.to(model.device) for key, value in batch.items()}
-    with precision_context(options.precision, model.device):
-        return facts, model.transcribe(moved, options)
+    with precision_context(options.precision, model.device), adapted(model, moved, options.test_time) as heard:
+        return facts, model.transcribe(heard, options)
 
 
 def device_name(device: torch.device) -> str:

@@ -25,6 +25,8 @@ def lane_count(model: AcousticModel, options: DecodingOptions, batches: int) -> 
     """Lanes for so many batches: one a core (or as many as `options.workers`), and one where lanes are of no use."""
     if model.device.type != "cpu" or not model.shortcuts or options.beam > 1 or not model.has_twins():
         return 1
+    if options.test_time is not None:  # it moves the weights, which twins share
+        return 1
     cores = torch.get_num_threads()
     return max(1, min(cores if options.workers is None else options.workers, cores, batches))
 

@@ -134,9 +134,9 @@ class AcousticModel(ABC):
         """
         return None
 
-    def with_stage(self, stage: FixedStage, batch: Batch) -> Batch:
-        """A collated batch with the stage's output `(batch, frames, width)` under its name, in half precision, in place
-        of what it is computed from; `loss` takes either.
+    def with_stage(self, stage: FixedStage, batch: Batch, dtype: torch.dtype = torch.float16) -> Batch:
+        """A collated batch with the stage's output `(batch, frames, width)` under its name, as `dtype`, in place of
+        what it is computed from; `loss` takes either.
         """
         raise NotImplementedError
 

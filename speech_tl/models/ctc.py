@@ -133,13 +133,13 @@ class CTCModel(AcousticModel):
         return FixedStage("front", self.front.width, base.feature_extractor)
 
     @torch.no_grad()
-    def with_stage(self, stage: FixedStage, batch: Batch) -> Batch:
-        """The batch with the stage's output in half precision in place of its waveforms."""
+    def with_stage(self, stage: FixedStage, batch: Batch, dtype: torch.dtype = torch.float16) -> Batch:
+        """The batch with the stage's output in place of its waveforms."""
         if stage.name == "front":
             output = self.front.outputs(batch["input_values"], batch["lengths"])
         else:
             output = self._through(stage.module, batch).last_hidden_state
-        return {stage.name: output.half(), **{key: value for key, value in batch.items() if key != "input_values"}}
+        return {stage.name: output.to(dtype), **{key: value for key, value in batch.items() if key != "input_values"}}
 
     def stage_frames(self, stage: FixedStage, samples: Samples) -> Samples:
         """Frames of the stage's output for clips of so many samples."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from speech_tl.models.audio_context import WINDOW_S
 
@@ -49,6 +49,34 @@ class ModelOptions(BaseModel):
         return value
 
 
+class SUTA(BaseModel):
+    """Test-time adaptation of a CTC model to the one utterance that is being transcribed (see `decoding/suta.py`).
+
+    Attributes:
+        steps: optimiser steps for each utterance; each costs a forward and a backward pass.
+        learning_rate: of AdamW.
+        temperature: scores are divided by it before the losses, so that confident frames still have a gradient.
+        entropy_share: weight of the entropy loss; the rest is that of the confusion loss.
+        feature_encoder: move the convolutional front end too, not the normalisation layers alone; much slower.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    steps: int = Field(10, ge=1)
+    learning_rate: float = Field(2e-5, gt=0)
+    temperature: float = Field(2.5, gt=0)
+    entropy_share: float = Field(0.3, ge=0, le=1)
+    feature_encoder: bool = False
+
+    def __str__(self) -> str:
+        """For the record beside a WER."""
+        what = "front end and normalisation layers" if self.feature_encoder else "normalisation layers"
+        return (
+            f"SUTA ({self.steps} steps at {self.learning_rate:g}, temperature {self.temperature:g}, "
+            f"entropy {self.entropy_share:g}, {what})"
+        )
+
+
 class DecodingOptions(BaseModel):
     """How utterances become hypotheses; the same for the figure before and the figure after.
 
@@ -60,6 +88,8 @@ class DecodingOptions(BaseModel):
         engine: "torch", or "ctranslate2" for Whisper (an extra), which is refused if it writes other words.
         audio_context: "auto" gives Whisper's encoder what the model's folder says (30 s where it says nothing); "full"
             gives it 30 s.
+        test_time: adapt to each utterance before it is transcribed, and back; for CTC, and slow. While a model is
+            trained its dev utterances are decoded without.
         shortcuts: compute the same in faster ways than the published code; false takes that code, to compare.
         workers: processes that load audio for a GPU, or batches at a time on a CPU; None picks by machine.
     """
@@ -72,12 +102,20 @@ class DecodingOptions(BaseModel):
     precision: str = Field("float32", pattern="^(float32|bf16|fp16)$")
     engine: Literal["torch", "ctranslate2"] = "torch"
     audio_context: Literal["auto", "full"] = "auto"
+    test_time: SUTA | None = None
     shortcuts: bool = True
     workers: int | None = Field(None, ge=0)
+
+    @model_validator(mode="after")
+    def _own_weights(self) -> DecodingOptions:
+        if self.test_time and self.engine != "torch":
+            raise ValueError(f"test_time moves the model's own weights, engine {self.engine} has a copy: leave one out")
+        return self
 
     def conditions(self) -> dict[str, Any]:
         """What could change a transcript, for the record beside every WER (workers and shortcuts cannot).
 
         The window is the model's to say: `AcousticModel.decoding_conditions`.
         """
-        return self.model_dump(exclude={"workers", "shortcuts", "audio_context"})
+        adapted = {"test_time": str(self.test_time)} if self.test_time else {}
+        return self.model_dump(exclude={"workers", "shortcuts", "audio_context", "test_time"}) | adapted

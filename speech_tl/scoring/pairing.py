@@ -18,6 +18,9 @@ ELSEWHERE = "text from elsewhere"
 
 PAIR = ("before", "after")
 
+UNSAID = {"test_time": "none"}
+"""What a decoding without such a condition was, where that is known."""
+
 Key = tuple[str, int]
 
 
@@ -55,7 +58,7 @@ def differing_conditions(sides: Mapping[str, Evaluation]) -> list[str]:
         conditions = {name: _flat(getattr(side, area)) for name, side in sides.items()}
         for condition in sorted({key for flat in conditions.values() for key in flat}):
             known = [name for name in sides if name not in elsewhere or not _of_decoding(area, condition)]
-            values = _by_value({name: conditions[name].get(condition) for name in known})
+            values = _by_value({name: conditions[name].get(condition, UNSAID.get(condition)) for name in known})
             if len(values) > 1 and (area != "model" or condition in ("language", "task")):
                 found.append(f"{area}.{condition}: {_told(values, tuple(sides) == PAIR)}")
     return found
