@@ -23,9 +23,9 @@ from speech_tl.data.batching import (
     batch_by_length,
 )
 from speech_tl.decoding.lanes import in_lanes, lane_count
+from speech_tl.decoding.memory import reuse_freed_memory
 from speech_tl.decoding.suta import adapted, require_frames
 from speech_tl.errors import BadInput
-from speech_tl.memory import reuse_freed_memory
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions
 
 if TYPE_CHECKING:

@@ -193,7 +193,7 @@ class _Run:
         if not self.waiting:
             return
         from speech_tl.decoding import decode_waveforms
-        from speech_tl.memory import give_memory_back
+        from speech_tl.decoding.memory import give_memory_back
 
         texts = decode_waveforms(self.model, [segment.waveform for _, segment in self.waiting], self.options)
         for (job, segment), text in zip(self.waiting, texts, strict=True):

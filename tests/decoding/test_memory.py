@@ -10,7 +10,7 @@ import pytest
 SCRIPT = """
 import resource
 import numpy as np
-from speech_tl.memory import give_memory_back, reuse_freed_memory
+from speech_tl.decoding.memory import give_memory_back, reuse_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
