@@ -118,6 +118,7 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
         data.augmenter,
         recipe.seed,
         recipe.strategy,
+        data.sources.retention(recipe),
     )
     described = model.describe() | {
         "source": recipe.model.source,
@@ -156,6 +157,7 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
             normaliser=normaliser,
             rate=leading_rate(data.language or model.language, data.normaliser),
             strategy=recipe.strategy,
+            retention=data.sources.retention(recipe),
             cache_gb=recipe.data.cache_gb,
             resume=run.resumed,
             progress=show,
@@ -175,9 +177,11 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
 
 
 def _lost_while_training(data: Data, trained: TrainingResult) -> list[Excluded]:
-    """Train rows that turned out unreadable in the loader."""
-    rows = []
+    """Rows of train, or of what was replayed, that turned out unreadable in the loader."""
+    rows, targets = [], len(data.train)
     for index, problem in sorted(trained.problems.items()):
-        utterance, row = data.train[index], int(data.train.rows[index]) + 1
-        rows.append(Excluded(utterance.id, utterance.audio, row, "train", "unreadable", problem))
+        part, split = (data.train, "train") if index < targets else (data.sources.utterances["replay"], "replay")
+        place = index if index < targets else index - targets
+        utterance, row = part[place], int(part.rows[place]) + 1
+        rows.append(Excluded(utterance.id, utterance.audio, row, split, "unreadable", problem))
     return rows

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.hearing import Hearing
+from speech_tl.adaptation.keeping import Sources, checked_sources, read_sources, require_keeping
 from speech_tl.data.augment import Augmenter, Ladder
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
 from speech_tl.data.guards import Guard, checked_guard, read_guard
@@ -20,6 +21,7 @@ from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.text import default_normaliser, get_normaliser
+from speech_tl.training.batches import epoch_seconds
 from speech_tl.training.train import steps_of_epochs
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Data:
         guards: other test sets that must not be spoilt.
         augmenter: what training utterances are heard through, its recordings read.
         ladder: the test set in noise, where the recipe wants it measured.
+        sources: speech like what the model learnt from, which the recipe's ways of keeping hear.
         notes: sentences for the report.
         facts: for the report: source, fingerprint, counts.
     """
@@ -53,6 +56,7 @@ class Data:
     guards: list[Guard]
     augmenter: Augmenter
     ladder: Ladder | None
+    sources: Sources = field(default_factory=Sources)
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -68,18 +72,21 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
 
     Raises:
         BadInput: no data, no text, no usable rows in a split or a guard, a speaker in both train and test, no such
-            model, or a strategy that does not fit the model or the length of the training.
+            model, a strategy that does not fit the model or the length of the training, or a way of keeping that
+            cannot work.
     """
     options = recipe.data
     split = open_data(options)
     require_columns(split.manifest, recipe.scoring.by, "scoring.by")
     language = recipe.model.language or options.language or the_language(split.manifest)
     normaliser = get_normaliser(recipe.scoring.normaliser or default_normaliser(language)).name
+    read = read_sources(recipe)
     guards = _guards(recipe, language, normaliser, screen)
     hearing = Hearing.of(recipe, screen)
     model = load_for(recipe, [text for text in split.manifest.split("train").column("text") if text], language)
     recipe.strategy.prepare(model, recipe.seed)
     require_frames(model, recipe.decoding)
+    require_keeping(recipe, model)
     if recipe.training.optimizer == "muon" and recipe.strategy.rates(model):
         raise BadInput(
             "training.optimizer=muon has one learning rate: leave the strategy's own rates at 1, or use adamw"
@@ -95,12 +102,14 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         )
     _refuse_shared_speakers(recipe, check, split.basis)
     parts = _parts(split.manifest, check)
-    steps = recipe.training.max_steps or steps_of_epochs(parts["train"].durations_s().tolist(), recipe.training)
+    sources = checked_sources(recipe, read, model, parts, guards, screen)
+    epoch_s = epoch_seconds(sources.retention(recipe).mixed(parts["train"]))
+    steps = recipe.training.max_steps or steps_of_epochs(epoch_s, recipe.training)
     recipe.strategy.require_steps(model, steps)
     ladder = hearing.opened(recipe, parts, model.sample_rate)
     with screen.progress("comparing the audio of train and test") as update:
         leaks = find_leaks(parts["train"], parts["test"], check.shared_speakers, check.shared_sentences, update)
-    notes = [*([split.note] if split.note else []), *leak_notes(leaks), *model.remarks]
+    notes = [*([split.note] if split.note else []), *leak_notes(leaks), *model.remarks, *sources.notes]
     if model.head_is_new:
         notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
     return model, Data(
@@ -111,9 +120,11 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         leaks=leaks,
         augmenter=hearing.augmenter,
         ladder=ladder,
+        sources=sources,
         guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
         notes=notes + [_set_aside(guard) for guard in guards if guard.excluded],
-        facts=_facts(recipe, split.manifest, check, parts, language),
+        facts=_facts(recipe, split.manifest, check, parts, language)
+        | ({"sources": sources.facts()} if sources.utterances else {}),
     )
 
 

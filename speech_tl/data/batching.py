@@ -156,7 +156,7 @@ class SimilarLengthBatches(BatchRebalanceSampler):
             1 - LENGTH_JITTER, 1 + LENGTH_JITTER, len(self.durations_s)
         )
         heard_s = self.durations_s * self.stretch(epoch)
-        order = np.argsort(-heard_s * noise, kind="stable")
+        order = self._order(heard_s * noise, epoch)
         sizes = [0]
         longest_s = 0.0
         for duration_s in heard_s[order].tolist():
@@ -166,6 +166,10 @@ class SimilarLengthBatches(BatchRebalanceSampler):
                 longest_s = duration_s
             sizes[-1] += 1
         return order, sizes
+
+    def _order(self, shaken_s: np.ndarray, epoch: int) -> np.ndarray:
+        """Indices of an epoch's utterances, longest first by durations that were shaken."""
+        return np.argsort(-shaken_s, kind="stable")
 
     def _fit(self, order: np.ndarray, sizes: list[int]) -> list[np.ndarray]:
         """Exactly `self.batches` batches: the largest are halved, or the smallest joined, until it fits."""
@@ -203,7 +207,8 @@ def _joined(batches: list[np.ndarray], times: int) -> list[np.ndarray]:
 class Example:
     """One utterance (or some that share a window) on its way into a batch; `problem` says why it cannot be used.
 
-    `lost` are those that had to be left out of a shared window: (index, problem).
+    `lost` are those that had to be left out of a shared window: (index, problem). `source_s` are those of its
+    `seconds` that are replayed speech of the source domain.
     """
 
     index: int
@@ -212,6 +217,7 @@ class Example:
     labels: list[int] | None = None
     problem: str | None = None
     lost: list[tuple[int, str]] = field(default_factory=list)
+    source_s: float = 0.0
 
 
 @dataclass
@@ -222,6 +228,7 @@ class BatchFacts:
     seconds: float = 0.0
     padded_seconds: float = 0.0
     problems: list[tuple[int, str]] = field(default_factory=list)
+    source_seconds: float = 0.0
 
 
 class SpeechDataset(Dataset):
@@ -289,7 +296,15 @@ class SpeechDataset(Dataset):
         values, samples = found
         labels = self.model.encode(self.utterances[index].text or "")
         features = {self.outputs[0]: values, "samples": np.int64(samples)}
-        return Example(index, samples / self.model.sample_rate, features, labels)
+        return self._of(index, samples / self.model.sample_rate, features, labels)
+
+    def _of(self, index: int, seconds: float, features: dict[str, np.ndarray], labels: list[int] | None) -> Example:
+        """An example that can be used."""
+        return Example(index, seconds, features, labels, source_s=self._source_s(index, seconds))
+
+    def _source_s(self, index: int, seconds: float) -> float:
+        """The seconds, where an utterance is replayed speech of the source domain; else 0."""
+        return seconds if index >= getattr(self.utterances, "targets", len(self.utterances)) else 0.0
 
     def heard(self, index: int, epoch: int) -> tuple[np.ndarray, str]:
         """Waveform `(samples,)` as it is heard in an epoch, and the text.
@@ -310,9 +325,9 @@ class SpeechDataset(Dataset):
             return Example(index, problem=f"{self.utterances[index].audio}: no text that the model can write")
         seconds = len(waveform) / self.model.sample_rate
         if not self.with_labels:
-            return Example(index, seconds, self.model.features(waveform))
+            return self._of(index, seconds, self.model.features(waveform), None)
         rng = np.random.default_rng([self.seed, epoch, index, 1])  # not what the augmentation drew from
-        return Example(index, seconds, self.model.training_features(waveform, rng), labels)
+        return self._of(index, seconds, self.model.training_features(waveform, rng), labels)
 
     def _waveform(self, index: int, utterance: Utterance) -> np.ndarray:
         rate = self.model.sample_rate
@@ -352,6 +367,7 @@ class Collator:
             seconds=sum(e.seconds for e in good),
             problems=[(e.index, e.problem) for e in examples if e.problem is not None]
             + [lost for e in examples for lost in e.lost],
+            source_seconds=sum(e.source_s for e in good),
         )
         if not good:
             return {"facts": facts}

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from speech_tl.data.check import Progress, check_manifest
 from speech_tl.data.manifest import DataOptions, Excluded, Manifest
+from speech_tl.data.source import chosen_rows
 from speech_tl.errors import BadInput
 from speech_tl.text import get_normaliser
 
@@ -73,11 +74,7 @@ def read_guard(name: str, options: GuardOptions, seed: int) -> Manifest:
         BadInput: nothing there, no such split, value or column, or no text to score against; names the guard.
     """
     try:
-        manifest = Manifest.read(options.data)
-        manifest.require_text()
-        if options.split is not None and any(manifest.texts("split")):
-            manifest = Manifest.read(options.data, split=options.split)
-        manifest = manifest.where(options.where).sample(options.utterances, seed)
+        manifest = chosen_rows(options.data, options.split, options.where, options.utterances, seed)
     except BadInput as error:
         raise BadInput(f"guard {name}: {error}") from error
     if not any((text or "").strip() for text in manifest.column("text")):

@@ -234,6 +234,10 @@ class Manifest(Sequence[Utterance]):
         spread = pa.array(list(values)).take(pa.array(place, mask=place < 0))
         return self._with(columns={**self._table.columns, name: pa.chunked_array([spread])})
 
+    def without_column(self, name: str) -> Manifest:
+        """The same rows without a column."""
+        return self._with(columns={other: column for other, column in self._table.columns.items() if other != name})
+
     def write(self, path: str | Path) -> Path:
         """Write the rows as .csv, .tsv, .jsonl or .parquet, whole or not at all, audio relative to the new folder.
 

@@ -37,6 +37,7 @@ class PackedWindows(BatchRebalanceSampler):
         ranks: int = 1,
         rank: int = 0,
         stretch: Callable[[int], np.ndarray | float] = lambda epoch: 1.0,
+        drawn: Callable[[int], np.ndarray] | None = None,
     ) -> None:
         """Plan the first epoch.
 
@@ -50,12 +51,14 @@ class PackedWindows(BatchRebalanceSampler):
             seed: of everything random.
             ranks, rank: devices, and which one this is.
             stretch: how many times as long as recorded each utterance is heard in an epoch.
+            drawn: which utterances an epoch hears; None is all of them, once.
         """
         if not len(durations_s):
             raise BadInput("no training utterances are left to make windows of")
         self.durations_s, self.tokens = np.asarray(durations_s, np.float64), np.asarray(tokens)
         self.window_s, self.room, self.alone_share = window_s, room, alone_share
         self.seed, self.ranks, self.rank, self.stretch, self.epoch = seed, ranks, rank, stretch, 0
+        self.drawn = drawn or (lambda epoch: np.arange(len(self.durations_s)))
         planned = -(-int(1.01 * len(self.fill(0))) // windows)
         self.batches = min(-(-planned // ranks) * ranks, len(self.durations_s) // ranks * ranks) or ranks
 
@@ -80,7 +83,7 @@ class PackedWindows(BatchRebalanceSampler):
         """The windows of an epoch: indices of the utterances that share one, in the order they are heard."""
         chance = np.random.default_rng([self.seed, epoch, 2])
         heard_s = self.durations_s * self.stretch(epoch)
-        order = chance.permutation(len(heard_s)).tolist()
+        order = chance.permutation(self.drawn(epoch)).tolist()
         alone = chance.random(len(heard_s)) < self.alone_share
         windows: list[list[int]] = []
         left: list[tuple[float, int]] = []  # (seconds, number) of windows with room, sorted
@@ -111,7 +114,7 @@ class PackedDataset(SpeechDataset):
 
     def __getitem__(self, key: tuple[Key, ...]) -> Example:
         """The example of the utterances that share a window."""
-        waveforms, texts, lost = [], [], []
+        heard, waveforms, texts, lost = [], [], [], []
         room = round(self.model.window_limit_s * self.model.sample_rate)
         for index, epoch in key:
             try:
@@ -125,6 +128,7 @@ class PackedDataset(SpeechDataset):
                 )
                 continue
             room -= len(waveform)
+            heard.append(index)
             waveforms.append(waveform)
             texts.append(text)
         if not waveforms:
@@ -133,4 +137,8 @@ class PackedDataset(SpeechDataset):
         ends_s = np.cumsum([len(waveform) for waveform in waveforms]) / self.model.sample_rate
         labels = self.model.packed_labels(texts, ends_s.tolist(), rng)
         features = self.model.training_features(np.concatenate(waveforms), rng)
-        return Example(key[0][0], float(ends_s[-1]), features, labels, lost=lost)
+        source_s = sum(
+            self._source_s(index, len(waveform) / self.model.sample_rate)
+            for index, waveform in zip(heard, waveforms, strict=True)
+        )
+        return Example(key[0][0], float(ends_s[-1]), features, labels, lost=lost, source_s=source_s)

@@ -37,6 +37,7 @@ class AcousticModel(ABC):
         remarks: sentences that a reader of its figures must know.
         has_decoder: whether what writes is a decoder that reads the encoder, not a layer on top of it.
         head_is_new: whether the checkpoint came without a head that can write, so that this one is untrained.
+        added_characters: what the train texts have and the checkpoint could not write; each has a new row of the head.
         shortcuts: whether the same figures may be computed in ways that are faster than the published network's on
             this device.
         window_limit_s: seconds of the fixed window that the network was made for; None where it has none. Only Whisper
@@ -51,6 +52,7 @@ class AcousticModel(ABC):
     exact_in_batches: bool = True
     has_decoder: bool = False
     head_is_new: bool = False
+    added_characters: Sequence[str] = ()
     window_limit_s: float | None = None
     full_share: float = 0.0
     trained_context: AudioContext = FULL
@@ -252,6 +254,10 @@ class AcousticModel(ABC):
         """What writes and is small enough to be trained beside anything: CTC's linear head; nothing for Whisper, whose
         output is tied to its embeddings.
         """
+        return []
+
+    def new_rows(self) -> list[tuple[torch.nn.Parameter, int]]:
+        """Weights of which only the first rows are the checkpoint's, with the number of those."""
         return []
 
     def language_adapters(self) -> list[torch.nn.Module]:

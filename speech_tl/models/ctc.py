@@ -309,6 +309,11 @@ class CTCModel(AcousticModel):
         """The linear head."""
         return [self.network.lm_head]
 
+    def new_rows(self) -> list[tuple[nn.Parameter, int]]:
+        """Of the linear head, where characters were added."""
+        linear, added = linear_of(self.network), len(self.added_characters)
+        return [(weight, len(weight) - added) for weight in (linear.weight, linear.bias)] if added else []
+
     def language_adapters(self) -> list[nn.Module]:
         """The adapter of each layer, where the checkpoint has them."""
         return mms.adapters(self.network)

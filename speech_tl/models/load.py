@@ -212,6 +212,7 @@ def _load_ctc(
         adapter = adapter_code(name, place, tokenizer.vocab, language)
         tokenizer = _ctc_tokenizer(place, revision, adapter)
     network, fresh_head = _ctc_network(name, place, config, adapter, from_scratch, revision, tokenizer)
+    added: list[str] = []
     if texts is not None:
         known = dict(tokenizer.get_vocab()) if tokenizer else {}
         added = vocabulary_for(texts, known)
@@ -222,7 +223,7 @@ def _load_ctc(
     network.config.pad_token_id = tokenizer.pad_token_id
     normalise = bool(getattr(extractor, "do_normalize", True))
     model = CTCModel(network, tokenizer, name, language, extractor.sampling_rate, normalise)
-    model.head_is_new = fresh_head
+    model.head_is_new, model.added_characters = fresh_head, added
     if not any(len(c) == 1 and label_text(c, model.vocabulary) for c in model.vocabulary if c != model.delimiter):
         raise BadInput(f"model {name} has a vocabulary without characters: give train text, or another model")
     return model

@@ -16,6 +16,7 @@ from speech_tl.recipe.reading import (
 )
 from speech_tl.recipe.value import Recipe, ScoringOptions, validated
 from speech_tl.reporting.options import ReportOptions
+from speech_tl.strategies.kept import L2SP, Replay
 from speech_tl.strategies.trained import (
     Adapters,
     BitFit,
@@ -30,6 +31,7 @@ from speech_tl.strategies.trained import (
 from speech_tl.training.options import TrainingOptions
 
 __all__ = [
+    "L2SP",
     "Adapters",
     "BitFit",
     "DataOptions",
@@ -44,6 +46,7 @@ __all__ = [
     "LoRA",
     "ModelOptions",
     "Recipe",
+    "Replay",
     "ReportOptions",
     "ScoringOptions",
     "TrainingOptions",

@@ -10,12 +10,13 @@ from pydantic import BaseModel
 
 from speech_tl.data.guards import GuardOptions
 from speech_tl.errors import BadInput
+from speech_tl.strategies.kept import KEEPS, as_list
 from speech_tl.strategies.trained import STRATEGIES
 from speech_tl.text import nearest
 
 SHORT_FORMS = {"model": "model.source", "data": "data.root", "strategy": "strategy.name"}
 
-PICKS = ("strategy", "strategy.name")
+PICKS = ("strategy", "strategy.name", "keep")
 """What decides which other keys there are: read before all others."""
 
 OPEN_TABLES = {"where", "shape"}
@@ -47,6 +48,13 @@ def put(values: dict[str, Any], key: str, value: Any, owner: type[BaseModel]) ->
     if key == "strategy.name":
         values["strategy"] = _strategy(value)
         return
+    if key == "keep":
+        values["keep"] = [_with_defaults(way) for way in as_list(value)]
+        return
+    if key.startswith("keep."):
+        for way, inner in kept_by(values["keep"], key) or _refused(key, values, owner):
+            put(way, inner, value, KEEPS[way["name"]])
+        return
     if key.startswith("guards."):
         key, value = _in_guards(values["guards"], key, value)
     *path, last = key.split(".")
@@ -73,6 +81,32 @@ def _strategy(name: Any) -> dict[str, Any]:
         hint = f"did you mean {close}? " if close else ""
         raise BadInput(f"strategy={name}: no such strategy; {hint}There are {', '.join(STRATEGIES)}")
     return STRATEGIES[name]().model_dump()
+
+
+def kept_by(ways: list[dict[str, Any]], key: str) -> list[tuple[dict[str, Any], str]]:
+    """The ways of keeping that an override below "keep." changes, with the key as each of them has it.
+
+    "keep.replay.share" means one, which is begun where it is not there yet; "keep.share" all those that have a share.
+    """
+    name, _, inner = key.removeprefix("keep.").partition(".")
+    if name not in KEEPS:
+        return [(way, key.removeprefix("keep.")) for way in ways if name in way and name != "name"]
+    if inner.partition(".")[0] not in KEEPS[name].model_fields or inner == "name":
+        return []
+    if name not in [way["name"] for way in ways]:
+        ways.append(KEEPS[name]().model_dump())
+    return [(way, inner) for way in ways if way["name"] == name]
+
+
+def _with_defaults(way: Any) -> Any:
+    """A way of which only some options are given, with all of them; what is no way is left to the recipe to refuse."""
+    known = isinstance(way, dict) and way.get("name") in KEEPS
+    return {**KEEPS[way["name"]]().model_dump(), **way} if known else way
+
+
+def _refused(key: str, values: dict[str, Any], owner: type[BaseModel]) -> list:
+    """For a key that no way of keeping has."""
+    raise unknown_key(key, values, owner)
 
 
 def _table(owner: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
@@ -103,6 +137,10 @@ def _keys(values: dict[str, Any], prefix: str = "", owner: type[BaseModel] | Non
     """Every dotted key, those of tables that are off among them."""
     for name, value in values.items():
         yield prefix + name
+        if prefix + name == "keep":
+            yield from (
+                f"keep.{way}.{option}" for way in KEEPS for option in KEEPS[way].model_fields if option != "name"
+            )
         table = _table(owner, name)
         if value is None and table is not None:
             value = table.model_construct().model_dump()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from speech_tl.data.augment import AugmentOptions, LadderOptions
 from speech_tl.data.guards import GuardOptions
@@ -15,6 +15,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.options import DecodingOptions, ModelOptions
 from speech_tl.recipe.overrides import PICKS, SHORT_FORMS, put, yaml_value
 from speech_tl.reporting.options import ReportOptions
+from speech_tl.strategies.kept import KEEPS, Keep, as_list, repeated
 from speech_tl.strategies.trained import STRATEGIES, Full, Strategy
 from speech_tl.training.options import TrainingOptions
 
@@ -46,6 +47,7 @@ class Recipe(BaseModel):
     model: ModelOptions = ModelOptions()
     data: DataOptions = DataOptions()
     strategy: Strategy = Full()
+    keep: list[Keep] = []
     training: TrainingOptions = TrainingOptions()
     augment: AugmentOptions = AugmentOptions()
     ladder: LadderOptions | None = None
@@ -55,12 +57,28 @@ class Recipe(BaseModel):
     report: ReportOptions = ReportOptions()
     seed: int = Field(0, ge=0, lt=2**32)
 
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _ways(cls, value: Any) -> Any:
+        """A way's name stands for the way with its defaults."""
+        return as_list(value)
+
+    @field_validator("keep")
+    @classmethod
+    def _each_once(cls, ways: list[Keep]) -> list[Keep]:
+        """Twice the same way could not be told apart."""
+        if twice := repeated(ways):
+            raise ValueError(f"{twice} stands there twice: give it once, with its options")
+        return ways
+
     def with_overrides(self, overrides: Sequence[str]) -> Recipe:
         """A copy with `key=value` overrides, each a dotted path: "training.learning_rate=1e-4".
 
         "model=X" means "model.source=X"; "strategy=lora" picks the strategy with its defaults; "data=X" means
         "data.root=X"; "guards.NAME=X" begins a guard with its data, "guards.NAME=null" leaves one out. A key of an
         effect that is off ("augment.noise.folders=noise") switches it on, "augment.noise=null" switches it off.
+        "keep=[replay,l2_sp]" picks ways of keeping with their defaults; "keep.replay.share=0.3" changes (or adds) one
+        of them, "keep.root=X" whichever of them have such an option; "keep=null" leaves all out.
 
         >>> Recipe(name="demo").with_overrides(["training.max_steps=50", "model=starter-whisper"]).model.source
         'starter-whisper'
@@ -97,8 +115,14 @@ def first_mistake(error: ValidationError) -> str:
     """One line from pydantic's report: the dotted key, what is wrong, what was given; and how many more there are."""
     mistakes = error.errors()
     first = mistakes[0]
-    place = [str(part) for part in first["loc"] if part not in STRATEGIES]
+    place = [str(part) for part in _without_position(first["loc"]) if part not in STRATEGIES]
     more = f" (and {len(mistakes) - 1} more)" if len(mistakes) > 1 else ""
-    untold = first["type"] in ("missing", "extra_forbidden") or isinstance(first["input"], dict)
+    tables = isinstance(first["input"], dict) or (first["input"] and first["loc"] == ("keep",))
+    untold = first["type"] in ("missing", "extra_forbidden") or tables
     given = "" if untold else f", not {first['input']!r}"
     return f"{'.'.join(place)}: {first['msg']}{given}{more}"
+
+
+def _without_position(place: Sequence[str | int]) -> Sequence[str | int]:
+    """("keep", 0, "replay", "share") as a user writes it: which way it is says the name alone."""
+    return [place[0], *place[2:]] if len(place) > 2 and place[0] == "keep" and place[2] in KEEPS else place

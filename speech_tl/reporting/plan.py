@@ -51,6 +51,10 @@ def plan_text(
             for name, guard in guards.items()
         ),
         *([f"ladder    {rungs}, {ladder_hours:.2f} h"] if ladder else []),
+        *(
+            f"source    of {name}: {source['source']}, {count(source['utterances'])} utterances, {source['hours']:.2f} h"
+            for name, source in facts.get("sources", {}).items()
+        ),
         f"model     {model['source']} ({model['architecture']}) on {model['device']}, {guess.precision}",
         f"trains    {count(trainable)} of {count(total)} parameters ({trainable / total:.0%}), "
         f"learning rate up to {guess.learning_rate:g}",

@@ -262,6 +262,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("epochs", NOTHING if epochs is None else f"{epochs:.1f}"),
         ("time", hours(training.get("seconds"))),
         ("audio heard", hours(audio_s)),
+        ("of it source speech", _source(training)),
         ("speed", NOTHING if speed is None else f"{speed:.1f} s of audio a second"),
         ("trained parameters", NOTHING if moved is None else f"{count(moved)} of {count(whole)}"),
         ("merged", _merged(merging) if merging else NOTHING),
@@ -270,6 +271,12 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("peak memory", NOTHING if memory is None else f"{count(memory / 2**20)} MiB"),
     ]
     return [(name, value) for name, value in facts if value != NOTHING]
+
+
+def _source(training: Mapping[str, Any]) -> str:
+    """How much of the audio was speech of the source domain, heard so as not to forget it."""
+    seconds, whole = training.get("source_seconds"), training.get("audio_seconds")
+    return f"{hours(seconds)} ({percent(seconds / whole)})" if seconds and whole else NOTHING
 
 
 def _merged(merging: Mapping[str, Any]) -> str:

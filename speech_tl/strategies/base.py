@@ -44,6 +44,10 @@ class BaseStrategy(BaseModel):
             BadInput: the strategy or an option does not fit the model; says what would.
         """
 
+    def begins_anew(self) -> str | None:
+        """The option that makes a part of the network begin with weights that are not the checkpoint's, if one does."""
+        return None
+
     def require_steps(self, model: AcousticModel, steps: int) -> None:
         """Refuse a schedule that is longer than the training.
 

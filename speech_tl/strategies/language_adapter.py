@@ -36,6 +36,10 @@ class LanguageAdapter(BaseStrategy):
             model.forget_language(seed)
         train_only(model, [*adapters, *model.output_layers()])
 
+    def begins_anew(self) -> str | None:
+        """Where asked to."""
+        return "strategy.fresh=true" if self.fresh else None
+
     def save_adapter(self, model: AcousticModel, folder: Path) -> bool:
         """Write what `load_adapter` of transformers takes beside the checkpoint."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -90,6 +90,15 @@ class HeadOnly(BaseStrategy):
             model.new_head(**wanted, seed=seed)
         train_only(model, model.parts()["head"])
 
+    def begins_anew(self) -> str | None:
+        """A BiLSTM or a fresh layer; a weighted sum changes the shape."""
+        wanted = {
+            "layers=weighted": self.layers == "weighted",
+            f"lstm={self.lstm}": self.lstm,
+            "fresh=true": self.fresh,
+        }
+        return next((f"strategy.{option}" for option, on in wanted.items() if on), None)
+
 
 class DecoderOnly(BaseStrategy):
     """Whisper's decoder is trained, its encoder is fixed: other words and spellings, the same ear."""

@@ -49,4 +49,5 @@ def _measured(trial: Trial) -> Estimate:
         data.augmenter,
         recipe.seed,
         recipe.strategy,
+        data.sources.retention(recipe),
     )

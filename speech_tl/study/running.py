@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from speech_tl.adaptation.keeping import read_sources, require_keeping
 from speech_tl.adaptation.preparation import load_for
 from speech_tl.data.manifest import Manifest, open_data
 from speech_tl.errors import BadInput, PartlyDone
@@ -27,7 +28,7 @@ from speech_tl.training.train import steps_of_epochs
 Launch = Callable[[Sequence[str], Path], int]
 """Runs `speech-tl` with these arguments, writes what it says to a log, and returns its exit code."""
 
-LEARNING = {"name", "description", "strategy", "training", "report"}
+LEARNING = {"name", "description", "strategy", "keep", "training", "report"}
 """Parts of a recipe that the figures of the untouched model do not depend on."""
 
 INTERRUPTED = 130
@@ -202,8 +203,10 @@ def _check_strategy(trial: Trial, manifest: Manifest) -> None:
     language = recipe.model.language or recipe.data.language or the_language(manifest)
     model = load_for(recipe, [text for text in train.column("text") if text], language)
     recipe.strategy.prepare(model, recipe.seed)
+    require_keeping(recipe, model)
+    read_sources(recipe)
     durations_s = train.durations_s()
-    steps = recipe.training.max_steps or steps_of_epochs(durations_s[durations_s > 0].tolist(), recipe.training)
+    steps = recipe.training.max_steps or steps_of_epochs(float(durations_s[durations_s > 0].sum()), recipe.training)
     recipe.strategy.require_steps(model, steps)
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from speech_tl.errors import BadInput
 from speech_tl.recipe import Recipe
-from speech_tl.recipe.overrides import yaml_value
+from speech_tl.recipe.overrides import kept_by, yaml_value
 from speech_tl.recipe.value import first_mistake
 from speech_tl.text import nearest
 
@@ -108,19 +108,20 @@ class Study(BaseModel):
 
     def with_overrides(self, overrides: Sequence[str]) -> Study:
         """A copy with `key=value` overrides: `minutes=[5,30]`, `seeds=[1]`, `only=[full,lora]` (those variants, and the
-        reference where it is among them), and for all others any field of the recipe.
+        reference where it is among them), and for all others any field of the recipe. `keep.OPTION` changes the ways of
+        keeping that variants pick: `keep.root=X` says where all their source speech is.
 
         Raises:
             BadInput: as `Recipe.with_overrides`; or no such variant.
         """
         values = {"minutes": self.minutes, "seeds": self.seeds, "only": list(self.variants)}
-        others = []
+        others, kept = [], []
         for override in overrides:
             key, equals, text = override.partition("=")
             if equals and key in values:
                 values[key] = yaml_value(key, text)
             else:
-                others.append(override)
+                (kept if key.startswith("keep.") else others).append(override)
         only = values.pop("only")
         names = only if isinstance(only, list) else [only]
         for name in names:
@@ -128,13 +129,38 @@ class Study(BaseModel):
                 close = nearest(str(name), self.variants)
                 hint = f"did you mean {close}? " if close else ""
                 raise BadInput(f"only={name}: no such variant; {hint}There are {', '.join(self.variants)}")
+        recipe = self.recipe.with_overrides(others)
+        variants = {name: self.variants[name] for name in names}
         changed = {
-            "recipe": self.recipe.with_overrides(others),
-            "variants": {name: self.variants[name] for name in names},
+            "recipe": recipe,
+            "variants": _with_kept(variants, kept, recipe),
             "reference": self.reference if self.reference in names else None,
             **{key: value if isinstance(value, list) else [value] for key, value in values.items()},
         }
         return checked({**dict(self), **changed}, "override")
+
+
+def _with_kept(variants: dict[str, Variant], overrides: Sequence[str], recipe: Recipe) -> dict[str, Variant]:
+    """Variants with the overrides below "keep." that change one of their ways of keeping.
+
+    Raises:
+        BadInput: an override that changes none, or as `Recipe.with_overrides`.
+    """
+    taken: dict[str, list[str]] = {name: [] for name in variants}
+    for override in overrides:
+        key = override.partition("=")[0]
+        for name, variant in variants.items():
+            ways = recipe.with_overrides(variant.overrides).model_dump()["keep"]
+            before = len(ways)
+            if kept_by(ways, key) and len(ways) == before:
+                taken[name].append(override)
+        if not any(override in found for found in taken.values()):
+            recipe.with_overrides(["keep=null", override])  # a key that no way has is told by its nearest
+            raise BadInput(f"{override}: no variant keeps by {key.split('.')[1]} (there are {', '.join(variants)})")
+    return {
+        name: variant.model_copy(update={"overrides": [*variant.overrides, *taken[name]]})
+        for name, variant in variants.items()
+    }
 
 
 def checked(values: dict, origin: str) -> Study:

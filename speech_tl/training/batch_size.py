@@ -12,10 +12,12 @@ import torch
 from speech_tl.data.batching import Collator, SpeechDataset, batch_cost
 from speech_tl.models.base import AcousticModel
 from speech_tl.text import write_atomically
+from speech_tl.training.batches import epoch_seconds
 from speech_tl.training.options import USUAL_BATCH_S, TrainingOptions, resolved_precision
 
 if TYPE_CHECKING:
-    from speech_tl.data.manifest import Manifest
+    from speech_tl.data.manifest import Manifest, Utterance
+    from speech_tl.data.mixture import Mixture
 
 MOST_S = 320.0
 """Larger batches keep no GPU busier, and learning gets fewer steps."""
@@ -34,7 +36,7 @@ ADAMW_BYTES = 8
 
 
 def batch_seconds(
-    model: AcousticModel, utterances: Manifest, options: TrainingOptions, folder: Path | None, ranks: int = 1
+    model: AcousticModel, utterances: Manifest | Mixture, options: TrainingOptions, folder: Path | None, ranks: int = 1
 ) -> float:
     """What `options.batch_seconds` comes to; a run that is resumed has what it began with.
 
@@ -52,8 +54,7 @@ def batch_seconds(
     note = folder and folder / "batch_seconds.json"
     if note and note.is_file():
         return float(json.loads(note.read_text(encoding="utf-8")))
-    durations_s = utterances.durations_s()
-    most = most_seconds(float(durations_s.sum()), ranks * options.gradient_accumulation_steps)
+    most = most_seconds(epoch_seconds(utterances), ranks * options.gradient_accumulation_steps)
     found = min(most, _fitting(model, utterances, options))
     if ranks > 1:
         smallest = torch.tensor(found, device=model.device)
@@ -70,7 +71,7 @@ def most_seconds(audio_s: float, batches_a_step: int) -> float:
     return max(USUAL_BATCH_S, min(MOST_S, wanted) // 10 * 10)
 
 
-def _fitting(model: AcousticModel, utterances: Manifest, options: TrainingOptions) -> float:
+def _fitting(model: AcousticModel, utterances: Manifest | Mixture, options: TrainingOptions) -> float:
     """What the GPU's free memory holds, by trials on the longest utterances."""
     durations_s = utterances.durations_s()
     longest = sorted(range(len(utterances)), key=lambda index: -durations_s[index])[: max(TRIALS)]
@@ -110,7 +111,7 @@ def fitted(trial: Callable[[int], int], durations_s: Sequence[float], budget: fl
 class Trial:
     """One forward and backward pass of the first so many utterances; nothing is learnt."""
 
-    def __init__(self, model: AcousticModel, utterances: Manifest, options: TrainingOptions) -> None:
+    def __init__(self, model: AcousticModel, utterances: Sequence[Utterance], options: TrainingOptions) -> None:
         """`utterances` are the longest first."""
         self.model = model
         if options.gradient_checkpointing:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from speech_tl.data.batching import SimilarLengthBatches, SpeechDataset
+from speech_tl.data.mixture import MixedBatches, Mixture
 from speech_tl.data.packing import PackedDataset, PackedWindows
 from speech_tl.training.options import TrainingOptions
 
@@ -16,8 +19,13 @@ if TYPE_CHECKING:
 Batches = SimilarLengthBatches | PackedWindows
 
 
+def epoch_seconds(utterances: Manifest | Mixture) -> float:
+    """Seconds of audio in one epoch: all of a manifest, or of a mixture what an epoch hears."""
+    return utterances.epoch_s if isinstance(utterances, Mixture) else float(utterances.durations_s().sum())
+
+
 def training_dataset(
-    utterances: Manifest, model: AcousticModel, options: TrainingOptions, augment: Augmentation, seed: int
+    utterances: Manifest | Mixture, model: AcousticModel, options: TrainingOptions, augment: Augmentation, seed: int
 ) -> SpeechDataset:
     """Utterances one by one, or as windows that several share."""
     kind = PackedDataset if options.packing else SpeechDataset
@@ -28,19 +36,27 @@ def training_batches(
     dataset: SpeechDataset, model: AcousticModel, options: TrainingOptions, seed: int, ranks: int = 1, rank: int = 0
 ) -> Batches:
     """What one of `ranks` devices trains on, as keys of `dataset`."""
-    durations_s = dataset.utterances.durations_s().tolist()
+    utterances, seconds = dataset.utterances, options.expected_batch_seconds
+    mixture = utterances if isinstance(utterances, Mixture) else None
+    durations_s = utterances.durations_s().tolist()
     if not options.packing:
-        seconds = options.expected_batch_seconds
+        if mixture:
+            return MixedBatches(mixture, seconds, seed, ranks, rank, stretch=dataset.stretch)
         return SimilarLengthBatches(durations_s, seconds, seed, ranks, rank, stretch=dataset.stretch)
+
+    def drawn(epoch: int) -> np.ndarray:
+        return np.concatenate([np.arange(mixture.targets), mixture.drawn(epoch, seed)])
+
     return PackedWindows(
         durations_s,
-        [model.packing_tokens(text or "") for text in dataset.utterances.column("text")],
+        [model.packing_tokens(text or "") for text in utterances.column("text")],
         model.window_limit_s,
         model.packing_room,
-        max(1, int(options.expected_batch_seconds / model.window_limit_s)),
+        max(1, int(seconds / model.window_limit_s)),
         model.full_share,
         seed,
         ranks,
         rank,
         stretch=dataset.stretch,
+        drawn=drawn if mixture else None,
     )

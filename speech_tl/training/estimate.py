@@ -16,9 +16,10 @@ from speech_tl.decoding import decode, decoding_batches, loader_workers
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.training.batch_size import batch_seconds
-from speech_tl.training.batches import training_batches, training_dataset
+from speech_tl.training.batches import epoch_seconds, training_batches, training_dataset
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions, peak_learning_rate, resolved_precision
+from speech_tl.training.retention import Retention
 from speech_tl.training.train import peak_memory_bytes, steps_of_epochs
 
 if TYPE_CHECKING:
@@ -71,20 +72,22 @@ def estimate(
     augmenter: Augmenter,
     seed: int,
     strategy: BaseStrategy | None = None,
+    retention: Retention | None = None,
 ) -> Estimate:
     """Decode one test batch, then take three steps: the one with most audio (for memory), two usual ones (for time).
 
     The weights of `model`, which a strategy has prepared, are changed; nothing is written. Early stopping is not
     foreseen, and a train split that varies a lot in length may be off by a third.
     """
-    seconds = batch_seconds(model, train, options, None)
+    mixed = (retention or Retention()).mixed(train)
+    seconds = batch_seconds(model, mixed, options, None)
     options = options.model_copy(update={"batch_seconds": seconds})
     transformers.set_seed(seed)
     chain = augmenter.chain("train", train, sample_rate=model.sample_rate, seed=seed)
-    dataset = training_dataset(train, model, options, chain, seed)
+    dataset = training_dataset(mixed, model, options, chain, seed)
     batches = training_batches(dataset, model, options, seed)
     steps, per_epoch = _steps(len(batches), options)
-    about = options.max_steps or steps_of_epochs(train.durations_s().tolist(), options)
+    about = options.max_steps or steps_of_epochs(epoch_seconds(mixed), options)
     eval_steps = options.eval_steps or max(1, about // 10)
     looks = 1 + steps // eval_steps
     test_batch_s, test_batches = _decoding_batch(model, test, decoding)

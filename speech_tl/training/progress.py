@@ -28,17 +28,18 @@ class TrainingFacts:
     Attributes:
         seconds: wall time of training steps, without dev decoding, in seconds.
         audio_seconds: audio trained on, in seconds.
-        padded_seconds: the same with padding.
+        source_seconds: how many of them were speech of the source domain, heard so as not to forget it.
+        padded_seconds: all with padding.
         skipped_losses: micro-batches whose loss, and steps whose gradient, was not finite.
         problems: dataset index -> why it could not be loaded.
         pieces: how many parts a batch was taken in, in the end, because memory ran out.
     """
 
-    COUNTS = ("seconds", "audio_seconds", "padded_seconds", "skipped_losses")
+    COUNTS = ("seconds", "audio_seconds", "source_seconds", "padded_seconds", "skipped_losses")
 
     def __init__(self) -> None:
         """Start from nothing."""
-        self.seconds = self.audio_seconds = self.padded_seconds = 0.0
+        self.seconds = self.audio_seconds = self.source_seconds = self.padded_seconds = 0.0
         self.skipped_losses = self.bad_in_a_row = 0
         self.pieces = 1
         self.problems: dict[int, str] = {}
@@ -47,6 +48,7 @@ class TrainingFacts:
     def add_batch(self, batch: BatchFacts) -> None:
         """Count one batch."""
         self.audio_seconds += batch.seconds
+        self.source_seconds += batch.source_seconds
         self.padded_seconds += batch.padded_seconds
         self.problems.update(batch.problems)
 

@@ -23,7 +23,7 @@ from speech_tl.models.quiet import quiet_transformers
 from speech_tl.scoring.wer import score
 from speech_tl.text import Normaliser, Rate
 from speech_tl.training.batch_size import batch_seconds
-from speech_tl.training.batches import training_dataset
+from speech_tl.training.batches import epoch_seconds, training_dataset
 from speech_tl.training.interruption import Interruption
 from speech_tl.training.keeping import Tell
 from speech_tl.training.options import (
@@ -38,11 +38,13 @@ from speech_tl.training.progress import (
     TrainingFacts,
     read_log,
 )
+from speech_tl.training.retention import Retention
 from speech_tl.training.schedule import StrategySchedule
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
+    from speech_tl.data.mixture import Mixture
     from speech_tl.strategies.base import BaseStrategy
 
 
@@ -74,6 +76,7 @@ def train(
     normaliser: Normaliser,
     rate: Rate = "wer",
     strategy: BaseStrategy | None = None,
+    retention: Retention | None = None,
     cache_gb: float = 0.0,
     resume: bool = False,
     progress: StepProgress | None = None,
@@ -93,6 +96,7 @@ def train(
         normaliser: applied to both sides of the dev WER.
         rate: which error rate of dev selects.
         strategy: what has prepared the model; None trains what requires gradients, all at one rate.
+        retention: how the model keeps what it knew; None lets it forget.
         cache_gb: most gigabytes of disk, below `folder`, for what later epochs need not compute again.
         resume: continue from the last whole checkpoint in `folder`.
         progress: hears of every step.
@@ -101,7 +105,10 @@ def train(
     Raises:
         BadInput: nothing to train on, or losses that stay non-finite.
     """
-    options = _with_batch_seconds(options, model, utterances, folder, tell)
+    retention = retention or Retention()
+    mixed = retention.mixed(utterances)
+    options = _with_batch_seconds(options, model, mixed, folder, tell)
+    retention.begin(model, strategy)
     transformers.set_seed(seed)
     model.set_spec_augment(**augmenter.options.spec_augment.model_dump())
     facts, interruption = TrainingFacts(), Interruption()
@@ -109,8 +116,9 @@ def train(
     callbacks = [interruption, *_callbacks(options, folder, facts, progress, bool(dev)), *_schedule(strategy, model)]
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
-    dataset = training_dataset(utterances, model, options, chain, seed)
+    dataset = training_dataset(mixed, model, options, chain, seed)
     trainer = _trainer(model, dataset, scorer, rate, options, folder, seed, facts, callbacks, strategy)
+    trainer.retention = retention
     checkpoint = _last_checkpoint(folder) if resume else None
     trainer.args.eval_on_start = bool(dev) and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
@@ -120,11 +128,11 @@ def train(
     state, notes = trainer.state, _notes(folder, trainer, facts)
     if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
         notes.append(note)
-    return TrainingResult(_figures(trainer, model, facts), facts.problems, notes)
+    return TrainingResult(_figures(trainer, model, facts) | retention.figures(facts), facts.problems, notes)
 
 
 def _with_batch_seconds(
-    options: TrainingOptions, model: AcousticModel, utterances: Manifest, folder: Path, tell: Tell
+    options: TrainingOptions, model: AcousticModel, utterances: Manifest | Mixture, folder: Path, tell: Tell
 ) -> TrainingOptions:
     """The options with a number for `batch_seconds`."""
     if options.batch_seconds != "auto":
@@ -147,8 +155,7 @@ def _trainer(
     strategy: BaseStrategy | None,
 ) -> AdaptationTrainer:
     """The trainer, ready to start; without a scorer of dev it keeps the last weights."""
-    durations_s = dataset.utterances.durations_s().tolist()
-    arguments = _arguments(model, options, folder, seed, durations_s, rate if scorer else None, strategy)
+    arguments = _arguments(model, options, folder, seed, dataset, rate if scorer else None, strategy)
     rates = strategy.rates(model) if strategy else []
     return AdaptationTrainer(model, arguments, dataset, options, facts, scorer, callbacks, rates)
 
@@ -205,12 +212,12 @@ def _dev_scorer(
     return dev_score
 
 
-def steps_of_epochs(durations_s: Sequence[float], options: TrainingOptions) -> int:
-    """About how many steps the epochs will take."""
+def steps_of_epochs(epoch_s: float, options: TrainingOptions) -> int:
+    """About how many steps the epochs, each of so many seconds, will take."""
     per_batch = options.expected_batch_seconds
     seconds = WINDOW_S * max(1, per_batch // WINDOW_S) if options.packing else per_batch
     per_step = seconds * options.gradient_accumulation_steps
-    return max(1, round(options.epochs * sum(durations_s) / per_step))
+    return max(1, round(options.epochs * epoch_s / per_step))
 
 
 def _arguments(
@@ -218,12 +225,12 @@ def _arguments(
     options: TrainingOptions,
     folder: Path,
     seed: int,
-    durations_s: Sequence[float],
+    dataset: SpeechDataset,
     selects_by: Rate | None,
     strategy: BaseStrategy | None,
 ) -> TrainingArguments:
     """Our options in the Trainer's words; the optimiser's own are in `optimizers.py`."""
-    steps = options.max_steps or steps_of_epochs(durations_s, options)
+    steps = options.max_steps or steps_of_epochs(epoch_seconds(dataset.utterances), options)
     precision = resolved_precision(options, model.device.type)
     return TrainingArguments(
         output_dir=str(folder),
@@ -241,7 +248,7 @@ def _arguments(
         **_checkpointing(options),
         **_looks(options.eval_steps or max(1, steps // 10), selects_by),
         seed=seed,
-        dataloader_num_workers=loader_workers(options.workers, len(durations_s)),
+        dataloader_num_workers=loader_workers(options.workers, len(dataset)),
         dataloader_pin_memory=model.device.type == "cuda",
         remove_unused_columns=False,
         use_cpu=model.device.type == "cpu",

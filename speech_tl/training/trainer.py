@@ -20,6 +20,7 @@ from speech_tl.training.keeping import Kept, Tell, keep
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import TrainingFacts
+from speech_tl.training.retention import Retention
 
 if TYPE_CHECKING:
     from speech_tl.strategies.base import BaseStrategy, Rates
@@ -60,7 +61,7 @@ class AdaptationTrainer(Trainer):
             rates: a strategy's own learning rates.
         """
         self.acoustic, self.facts, self.dev_scorer = acoustic, facts, dev_scorer
-        self.kept = Kept()
+        self.kept, self.retention = Kept(), Retention()
         self.pieces = 1
         self._micro_batches: list[tuple[Batch, list[int]]] = []
         self.options, self.rates = options, rates
@@ -269,7 +270,11 @@ class AdaptationTrainer(Trainer):
         self.pieces = self.facts.pieces = 2 * self.pieces
 
     def _clip_grad_norm(self, model: nn.Module) -> torch.Tensor | None:
-        """Clip; gradients that are not finite are dropped, so that the step changes nothing."""
+        """Clip, what pulls weights back among them; gradients that are not finite are dropped: such a step changes
+        nothing.
+        """
+        scaler = getattr(self.accelerator, "scaler", None)
+        self.retention.add_gradients(scaler.get_scale() if scaler is not None and scaler.is_enabled() else 1.0)
         norm = super()._clip_grad_norm(model)
         if norm is not None and not torch.isfinite(torch.as_tensor(norm)) and not self.args.fp16:
             self._count_bad("gradient")
@@ -288,6 +293,10 @@ class AdaptationTrainer(Trainer):
                 f"the {what} was not finite {self.facts.bad_in_a_row} times in a row at step {self.state.global_step}: "
                 "lower training.learning_rate, or run `speech-tl check` on the data"
             )
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        """With what keeping adds to the loss, beside the loss."""
+        super().log(logs | (self.retention.penalties() if "loss" in logs else {}), *args, **kwargs)
 
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"

@@ -18,6 +18,7 @@ from speech_tl.strategies.trained import Full
 from speech_tl.text import Rate, get_normaliser
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import read_log
+from speech_tl.training.retention import Retention
 from speech_tl.training.train import TrainingResult, train
 from tests.sounds import voice
 
@@ -64,6 +65,7 @@ def learn(
     folder: Path,
     *,
     strategy: BaseStrategy | None = None,
+    retention: Retention | None = None,
     masks: float = 0.0,
     seed: int = 1,
     resume: bool = False,
@@ -93,6 +95,7 @@ def learn(
         normaliser=get_normaliser("basic"),
         rate=rate,
         strategy=strategy,
+        retention=retention,
         cache_gb=cache_gb,
         resume=resume,
         progress=progress,

@@ -1,0 +1,128 @@
+"""Speech like what a model learnt from: which rows of a manifest, and which of them can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from speech_tl.data.check import Progress, check_manifest
+from speech_tl.data.examining import Writer
+from speech_tl.data.manifest import DataOptions, Manifest
+from speech_tl.errors import BadInput
+
+FIRST = 3  # rows named in a message
+
+Rows = Mapping[str, Manifest]
+"""Test sets by what they are called."""
+
+
+class SourceOptions(BaseModel):
+    """Which speech of the source domain, speech like what the model learnt from before.
+
+    Attributes:
+        root: a manifest, a folder that holds one, a saved dataset or a Hub id, as `data.root`.
+        split: which split; None, or a manifest without splits, means every row.
+        where: keep rows with these values, e.g. {accent: us}.
+        utterances: at most so many, drawn with `data.split_seed`; None is all.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    root: str | None = None
+    split: str | None = "train"
+    where: dict[str, Any] = {}
+    utterances: int | None = Field(None, ge=1)
+
+
+def chosen_rows(
+    root: str, split: str | None, where: Mapping[str, Any], utterances: int | None, seed: int, *, with_text: bool = True
+) -> Manifest:
+    """The rows of a manifest that options choose; no audio is opened.
+
+    Raises:
+        BadInput: nothing there, no such split, value or column, or no text where there must be some.
+    """
+    manifest = Manifest.read(root)
+    if with_text:
+        manifest.require_text()
+    if split is not None and any(manifest.texts("split")):
+        manifest = Manifest.read(root, split=split)
+    return manifest.where(where).sample(utterances, seed)
+
+
+def read_source(name: str, options: SourceOptions, seed: int, *, with_text: bool) -> Manifest:
+    """The rows of a source, as its options choose them; no audio is opened.
+
+    Raises:
+        BadInput: no root, or as `chosen_rows`; names the way of keeping that wants it.
+    """
+    if not options.root:
+        raise BadInput(
+            f"keep={name} needs source data, speech like what the model learnt from before: give "
+            f"keep.{name}.root=MANIFEST"
+        )
+    try:
+        chosen = (options.root, options.split, options.where, options.utterances)
+        return chosen_rows(*chosen, seed, with_text=with_text)
+    except BadInput as error:
+        raise BadInput(f"keep={name}: {error}") from error
+
+
+def checked_source(
+    name: str,
+    manifest: Manifest,
+    data: DataOptions,
+    model: Writer | None,
+    tests: Rows,
+    progress: Progress | None = None,
+) -> tuple[Manifest, str | None]:
+    """The usable rows of a source, all with a duration, by the same limits as train's.
+
+    Args:
+        name: of the way of keeping that wants it.
+        manifest: from `read_source`.
+        data: the target's options, for the shortest and the longest utterance.
+        model: whose characters the texts must fit; None where nobody reads them.
+        tests: what is reported or selected on, none of which may be heard.
+        progress: called with (rows done, rows in all).
+
+    Returns:
+        The rows, and a sentence for the report where some were set aside.
+
+    Raises:
+        BadInput: no row can be used, or one is in a test set.
+    """
+    _refuse_test_rows(name, manifest, tests)
+    limits_s = {"min_duration_s": data.min_duration_s, "max_duration_s": data.max_duration_s}
+    readable = manifest if model is not None else manifest.without_column("text")
+    check = check_manifest(readable, model=model, depth="headers", progress=progress, **limits_s)
+    try:
+        usable = check.usable(manifest)
+    except BadInput as error:
+        raise BadInput(f"keep={name}: {error}") from error
+    usable = usable.with_column("duration", check.durations_s[check.clean_indices].tolist())
+    aside, note = check.excluded, None
+    if aside:
+        note = f"{name}: {len(aside)} of {len(manifest)} rows of {manifest.source} set aside; first: {aside[0].detail}"
+    return usable, note
+
+
+def _refuse_test_rows(name: str, manifest: Manifest, tests: Rows) -> None:
+    """Refuse rows that a figure is measured on: by file and start, whatever the manifest."""
+    ours = {_place(manifest, row): row for row in range(len(manifest))}
+    for test, rows in tests.items():
+        shared = [place for place in (_place(rows, row) for row in range(len(rows))) if place in ours]
+        if shared:
+            named = ", ".join(manifest[ours[place]].id for place in shared[:FIRST])
+            raise BadInput(
+                f"keep={name}: {len(shared)} utterances of {manifest.source} are also in {test} ({named}"
+                f"{' ...' if len(shared) > FIRST else ''}): choose others with keep.{name}.split or keep.{name}.where"
+            )
+
+
+def _place(manifest: Manifest, row: int) -> tuple[str, str, float]:
+    """Where an utterance's audio lies; inside a table its name alone would say little."""
+    utterance = manifest[row]
+    return manifest.source if manifest.embedded else "", utterance.audio, utterance.start_s

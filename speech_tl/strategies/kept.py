@@ -1,0 +1,152 @@
+"""How a model keeps what it knew while it learns something new. Each way is one small class with typed options.
+
+They go with every strategy and with each other, as far as `require_fit` lets them: `keep=[Replay(...), Interpolate()]`.
+A way holds options only; what is done with them stands in `training/` (while learning) and in `adaptation/` (after).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from speech_tl.data.source import SourceOptions
+from speech_tl.errors import BadInput
+from speech_tl.text import nearest
+
+if TYPE_CHECKING:
+    from speech_tl.models.base import AcousticModel
+    from speech_tl.strategies.base import BaseStrategy
+
+
+class BaseKeep(BaseModel):
+    """One way of keeping; subclasses add a `name` and typed options.
+
+    Attributes:
+        needs_old_weights: whether it compares with the checkpoint's weights, so that there must be some.
+        needs_old_outputs: whether it compares with what the checkpoint writes, so that the same labels and the same
+            head must be there.
+        pulls_weights: whether it pulls what moves back to where that started.
+        reads_texts: whether the texts of its source speech are needed too.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    needs_old_weights: ClassVar[bool] = True
+    needs_old_outputs: ClassVar[bool] = False
+    pulls_weights: ClassVar[bool] = False
+    reads_texts: ClassVar[bool] = False
+
+    name: str
+
+
+class Replay(SourceOptions, BaseKeep):
+    """Source-domain utterances with their texts are mixed into every batch (rehearsal: Robins 1995; by far the best of
+    six ways in CL-MASR: Della Libera et al. 2023, arXiv 2310.16931).
+
+    The batches stay as long as without, so that the same steps hear the same seconds, of which the target has the rest.
+
+    Attributes:
+        share: of the seconds of every batch that are the source's.
+    """
+
+    needs_old_weights: ClassVar[bool] = False
+    reads_texts: ClassVar[bool] = True
+
+    name: Literal["replay"] = "replay"
+    share: float = Field(0.2, gt=0, lt=1)
+
+
+class L2SP(BaseKeep):
+    """Weights are pulled to where they started (L2-SP: Li et al. 2018, arXiv 1802.01483, eq. 4).
+
+    Adds `weight` / 2 times the squared distance to the loss. What starts anew (a fresh head, new characters' rows) is
+    pulled nowhere but by `training.weight_decay`. LoRA and its kin start at nothing and are pulled back to that.
+
+    Attributes:
+        weight: of the distance; the loss is a mean over the utterances or tokens of a step.
+    """
+
+    pulls_weights: ClassVar[bool] = True
+
+    name: Literal["l2_sp"] = "l2_sp"
+    weight: float = Field(0.01, gt=0)
+
+
+AnyKeep = Replay | L2SP
+
+Keep = Annotated[AnyKeep, Field(discriminator="name")]
+"""Any way of keeping, told apart by its `name`."""
+
+KEEPS: dict[str, type[BaseKeep]] = {cls.model_fields["name"].default: cls for cls in get_args(AnyKeep)}
+"""Every way by its name."""
+
+
+def as_list(value: Any) -> Any:
+    """What stands for a list of ways, as a list of tables: a name, a way, a list of them, or nothing.
+
+    >>> as_list("replay"), as_list(None)
+    ([{'name': 'replay'}], [])
+
+    Raises:
+        BadInput: a name that no way has.
+    """
+    if value is None:
+        return []
+    ways = value if isinstance(value, list | tuple) else [value]
+    return [{"name": _known(way)} if isinstance(way, str) else way for way in ways]
+
+
+def _known(name: str) -> str:
+    if name not in KEEPS:
+        close = nearest(name, KEEPS)
+        hint = f"did you mean {close}? " if close else ""
+        raise BadInput(f"keep={name}: no such way of keeping; {hint}There are {', '.join(KEEPS)}")
+    return name
+
+
+def repeated(ways: Sequence[BaseKeep]) -> str | None:
+    """The first name that stands there twice."""
+    names = [way.name for way in ways]
+    return next((name for name in names if names.count(name) > 1), None)
+
+
+def require_fit(
+    ways: Sequence[BaseKeep], model: AcousticModel, strategy: BaseStrategy, *, from_scratch: bool = False
+) -> None:
+    """Refuse ways that cannot work with a model and a strategy.
+
+    Args:
+        ways: of the recipe.
+        model: prepared by the strategy.
+        strategy: what is trained.
+        from_scratch: whether the weights were drawn at random.
+
+    Raises:
+        BadInput: names the way, what stands against it, and what would work.
+    """
+    for way in ways:
+        if from_scratch and way.needs_old_weights:
+            raise BadInput(
+                f"keep={way.name}: random weights hold nothing to keep: start from a checkpoint, or leave it out"
+            )
+        if way.needs_old_outputs and (why := _other_outputs(model, strategy)):
+            raise BadInput(
+                f"keep={way.name} compares with what {model.source} writes, and {why}: use keep=replay, which needs "
+                "texts only"
+            )
+    share = sum(getattr(way, "share", 0.0) for way in ways)
+    if share >= 1:
+        raise BadInput(f"keep: the shares of the source add up to {share:g}, which leaves nothing to the target")
+
+
+def _other_outputs(model: AcousticModel, strategy: BaseStrategy) -> str | None:
+    """Why the trained model's outputs are not those of the checkpoint from the start."""
+    if model.head_is_new:
+        return "it came without a head"
+    if model.added_characters:
+        some = " ".join(model.added_characters[:10]) + (" ..." if len(model.added_characters) > 10 else "")
+        return f"the train texts have characters that it lacks ({some})"
+    anew = strategy.begins_anew()
+    return f"{anew} begins anew" if anew else None
