@@ -110,8 +110,9 @@ class MixedBatches(SimilarLengthBatches):
         return np.concatenate(parts)[np.argsort(np.concatenate(places), kind="stable")]
 
     def _cut(self, epoch: int) -> tuple[np.ndarray, list[int]]:
-        """As `SimilarLengthBatches`; within a batch the order is random, so that its halves are mixtures too."""
+        """As `SimilarLengthBatches`; in a batch the source stands behind the target, so that every other utterance of
+        it, which is how batches are halved, has the same share.
+        """
         order, sizes = super()._cut(epoch)
         batch = np.repeat(np.arange(len(sizes)), sizes)
-        chance = np.random.default_rng([self.seed, epoch, 4])
-        return order[np.lexsort((chance.random(len(order)), batch))], sizes
+        return order[np.lexsort((order >= self.mixture.targets, batch))], sizes

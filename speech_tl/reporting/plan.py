@@ -52,8 +52,8 @@ def plan_text(
         ),
         *([f"ladder    {rungs}, {ladder_hours:.2f} h"] if ladder else []),
         *(
-            f"source    of {name}: {source['source']}, {count(source['utterances'])} utterances, {source['hours']:.2f} h"
-            for name, source in facts.get("sources", {}).items()
+            f"source    of {way}: {from_['source']}, {count(from_['utterances'])} utterances, {from_['hours']:.2f} h"
+            for way, from_ in facts.get("sources", {}).items()
         ),
         f"model     {model['source']} ({model['architecture']}) on {model['device']}, {guess.precision}",
         f"trains    {count(trainable)} of {count(total)} parameters ({trainable / total:.0%}), "

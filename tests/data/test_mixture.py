@@ -56,7 +56,7 @@ def test_the_source_has_its_share_of_every_batch(mixture: Mixture) -> None:
         found = shares(mixture, batches)
         heard = [index for batch in batches for index in batch]
         assert shares(mixture, [heard])[0] == pytest.approx(0.25, abs=0.005)
-        assert sorted(found)[1] > 0.1 and max(found) < 0.45, "what is left over at the end may be less than a batch"
+        assert sorted(found)[1] > 0.1 and max(found) < 0.4, "what is left over at the end may be less than a batch"
         full = [batch_cost(len(batch), max(seconds[batch])) for batch in batches]
         assert max(full) <= 160.0, "batches are no longer than without"
 

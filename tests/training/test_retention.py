@@ -1,4 +1,4 @@
-"""Keeping what a model knew, through the trainer: replay and L2-SP, with any strategy, killed and resumed bit by bit."""
+"""Keeping what a model knew, through the trainer, with any strategy: killed and resumed bit by bit, counted, obeyed."""
 
 from __future__ import annotations
 
