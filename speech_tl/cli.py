@@ -349,6 +349,42 @@ def hear(
 
 
 @app.command()
+def record(
+    out: Annotated[Path, typer.Option(help="Folder for clips/ and manifest.csv; the same one goes on.")],
+    sentences: Annotated[
+        Path | None, typer.Option(help="Sentences to read, one a line; without, English ones.")
+    ] = None,
+    words: Annotated[Path | None, typer.Option(help="Words or names that must be said, one a line.")] = None,
+    times: Annotated[int, typer.Option(help="How often each of --words.")] = 5,
+    minutes: Annotated[float, typer.Option(help="How much speech is wanted.")] = 10.0,
+    speaker: Annotated[str | None, typer.Option(help="Who reads, for the manifest; by default me.")] = None,
+    language: Annotated[str | None, typer.Option(help="Of the sentences, e.g. de.")] = None,
+    host: Annotated[
+        str, typer.Option(help="This machine's address in the network, to record on a phone.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 for any that is free.")] = 8765,
+) -> None:
+    """Record your own voice in the browser: sentences to read, checked clips, a manifest."""
+    from speech_tl.recording.opening import open_session
+    from speech_tl.recording.server import RecordingServer
+    from speech_tl.reporting.screen import Screen
+
+    options = {"sentences": sentences, "words": words, "times": times, "minutes": minutes}
+    session, remarks = open_session(out, **options, speaker=speaker, language=language)
+    server = RecordingServer(session, host, port)
+    screen = Screen(_console())
+    for line in [*remarks, *server.remarks]:
+        screen.line(line)
+    screen.line(f"Open this page and read (Ctrl-C ends): {server.address}")
+    try:
+        server.run()
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"{session.summary()}; go on with the same command") from error
+    for line in [session.summary(), *session.what_next()]:
+        screen.line(line)
+
+
+@app.command()
 def recipes(
     action: Annotated[str, typer.Argument(help="list, show or copy.")] = "list",
     name: Annotated[str | None, typer.Argument(help="A recipe's name, for show and copy.")] = None,

@@ -7,15 +7,16 @@ recording of a sentence or two (at most 30 s), paths seen from the table's folde
     clips/0001.m4a,please turn the light on in the kitchen
     clips/0002.m4a,what time does the last train leave
 
-A folder with `0001.wav` and `0001.txt` side by side does as well. A model's own words are a good start for the texts
-(`speech-tl transcribe --model M --format tsv --out drafts clips`), if you correct them: errors left in are learnt.
+A folder with `0001.wav` and `0001.txt` side by side does as well, and `speech-tl record --out my` shows sentences and
+records them. A model's own words are a good start for the texts of recordings that are there already (`speech-tl
+transcribe --model M --format tsv --out drafts clips`), if you correct them: errors left in are learnt.
 
     speech-tl check my.csv
     speech-tl adapt speaker/my_voice data.root=my.csv
     speech-tl adapt speaker/my_voice data.root=my.csv model=openai/whisper-small      # for real use
     speech-tl transcribe --model runs/my_voice/model new.m4a
 
-One speaker's recordings are split by sentence (80 % to learn from, 10 % to choose by, 10 % to test on), so the report
+X
 speaks of this voice only. Results are yours alone, hence no table here; a tenth of half an hour is a small test set,
 and the interval in the report says how small.
 """

@@ -198,7 +198,8 @@ def _facts(
 def _refuse_shared_speakers(recipe: Recipe, check: CheckResult, basis: str) -> None:
     """Refuse voices in both train and test, unless they are wanted or there is but one."""
     speakers = check.shared_speakers.get(TRAIN_AND_TEST, [])
-    if speakers and basis != "sentence" and not recipe.data.allow_speaker_overlap:
+    wanted = check.one_voice or basis == "sentence" or recipe.data.allow_speaker_overlap
+    if speakers and not wanted:
         named = ", ".join(speakers[:3]) + (" ..." if len(speakers) > 3 else "")
         raise BadInput(
             f"{recipe.data.root}: {len(speakers)} speakers are in both train and test ({named}): give them one "

@@ -72,6 +72,7 @@ class CheckResult:
         utterances_by_split: usable rows.
         hours_by_split: their audio, as far as durations are known.
         speakers_by_split: their known speakers.
+        one_voice: all usable rows are by one known speaker, whom the splits then share of necessity.
         shared_speakers: names by pair of splits, e.g. `{("train", "test"): ["ann"]}`; empty when none is shared.
         shared_sentences: normalised sentences likewise.
         duplicate_audio: groups of ids whose samples are the same.
@@ -86,6 +87,7 @@ class CheckResult:
     utterances_by_split: dict[str, int] = field(default_factory=dict)
     hours_by_split: dict[str, float] = field(default_factory=dict)
     speakers_by_split: dict[str, int] = field(default_factory=dict)
+    one_voice: bool = False
     shared_speakers: dict[Pair, list[str]] = field(default_factory=dict)
     shared_sentences: dict[Pair, list[str]] = field(default_factory=dict)
     duplicate_audio: list[tuple[str, ...]] = field(default_factory=list)
@@ -229,6 +231,7 @@ def _summed_up(
 
 def _count_splits(result: CheckResult, usable: Manifest, splits: list[str], durations_s: np.ndarray) -> None:
     speakers = usable.texts("speaker")
+    result.one_voice = len(set(speakers)) == 1 and bool(speakers[0])
     names = np.array(splits, dtype=object)
     for split in sorted(set(splits), key=lambda name: (SPLITS.index(name) if name in SPLITS else len(SPLITS), name)):
         chosen = np.flatnonzero(names == split)
@@ -250,6 +253,8 @@ def _find_overlaps(result: CheckResult, usable: Manifest, splits: list[str]) -> 
         for index, key in enumerate(zip(splits, values, strict=True)):
             first_at.setdefault(key, index)
         for (first, second), names in shared.items():
+            if kind == "speaker_overlap" and result.one_voice:
+                continue
             result.problems.extend(
                 _problem(kind, usable, first_at[second, name], f"{what} {name!r} is in {first} and in {second}")
                 for name in names

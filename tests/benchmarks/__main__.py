@@ -28,6 +28,7 @@ ALONE = {
     "augmentation": "what noise, rooms and the other effects cost a loader's worker",
     "coverage": "how often the 95 % interval of a change holds the truth",
     "bootstrap": "time to judge one change",
+    "sentences": "how many different sounds the sentences to record hold",
     "segments": "how well utterances are found in long recordings",
     "manifest_rows": "time and memory to load a million rows",
 }

@@ -25,6 +25,8 @@ from speech_tl.data.check import (
 )
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
+from tests.small import written
+from tests.sounds import voice
 
 RATE = 16000
 
@@ -118,6 +120,21 @@ def test_overlaps_and_duplicates_are_named(result: CheckResult) -> None:
     ]
     overlap = next(problem for problem in result.problems if problem.kind == "speaker_overlap")
     assert overlap.split == "test" and "'ann' is in train and in test" in overlap.detail
+
+
+def test_one_voice_is_in_all_splits_and_no_mistake(tmp_path: Path) -> None:
+    """Of one person's recordings the splits share the speaker; with another, or an unknown one, they must not."""
+    for second, kinds in (("ann", []), ("bob", ["speaker_overlap"]), ("", ["speaker_overlap"])):
+        rows = [("train", "ann"), ("test", "ann"), ("train", second)]
+        table = [
+            {"audio": f"{n}.wav", "text": f"line {n}", "split": split, "speaker": speaker, "duration": 1.0}
+            for n, (split, speaker) in enumerate(rows)
+        ]
+        for n in range(3):
+            soundfile.write(tmp_path / f"{n}.wav", voice(1.0, n), 16000)
+        result = check_manifest(Manifest.read(written(tmp_path / "manifest.csv", table)))
+        assert [problem.kind for problem in result.problems] == kinds
+        assert result.one_voice == (second == "ann") and result.shared_speakers == {("train", "test"): ["ann"]}
 
 
 def test_figures_count_usable_rows(result: CheckResult) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,10 @@ from speech_tl.reporting.page import build_report, write_report
 from speech_tl.reporting.ranking import build_ranking, write_ranking
 from speech_tl.scoring.alignment import chunks_of
 from speech_tl.scoring.wer import Evaluation
+from tests.browsing import PATIENCE_MS, chromium_started, expect
 from tests.reporting.made import HOSTILE, two_models
 
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLAYED = re.compile(r"[1-9]")  # seconds, more than none
-PATIENCE_MS = 60_000  # a machine may be busy with other things
-NOT_THERE = "no Chromium: install Debian's `chromium`, or run `playwright install chromium`"
 
 
 # ---- the data
@@ -67,14 +63,6 @@ def test_what_finds_no_room_is_what_changed_least(models, monkeypatch: pytest.Mo
 # ---- the page
 
 
-def expect(part: Any) -> Any:
-    """Waits until a part of the page is as is said next."""
-    from playwright.sync_api import expect as waiting
-
-    waiting.set_options(timeout=PATIENCE_MS)
-    return waiting(part)
-
-
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Evaluation, Evaluation]:
     return two_models(tmp_path_factory.mktemp("audio"))
@@ -105,16 +93,8 @@ def ranking(tmp_path_factory: pytest.TempPathFactory, models) -> Path:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """A headless Chromium; the tests are skipped where there is none."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra [test])")
-    found = next((path for name in CHROMIUMS if (path := shutil.which(name))), None)
-    sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    with sync_api.sync_playwright() as driver:
-        try:
-            started = driver.chromium.launch(executable_path=found, args=sandbox)
-        except sync_api.Error as error:
-            pytest.skip(f"{NOT_THERE} ({str(error).splitlines()[0]})")
+    with chromium_started() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture

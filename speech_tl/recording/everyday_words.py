@@ -1,8 +1,8 @@
-"""Words and sentence patterns of the everyday-sentence generator in `data_scripts.sentences`.
+"""Words and sentence patterns of the everyday-sentence generator in `everyday.py`.
 
 `WORDS` maps a slot name to its fillers, separated by commas; `PATTERNS` are sentences with slots in braces.
 A filler may hold slots of its own. Slots that count or tell the time (`{number}`, `{time}`, `{price}`, `{date}`,
-`{year}`, `{digits}`, `{ordinal}`, `{percent}`, `{minutes}`) are made by functions in `sentences.py`.
+`{year}`, `{digits}`, `{ordinal}`, `{percent}`, `{minutes}`) are made by functions in `everyday.py`.
 """
 
 from __future__ import annotations
