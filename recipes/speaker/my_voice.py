@@ -16,9 +16,9 @@ transcribe --model M --format tsv --out drafts clips`), if you correct them: err
     speech-tl adapt speaker/my_voice data.root=my.csv model=openai/whisper-small      # for real use
     speech-tl transcribe --model runs/my_voice/model new.m4a
 
-X
-speaks of this voice only. Results are yours alone, hence no table here; a tenth of half an hour is a small test set,
-and the interval in the report says how small.
+One speaker's recordings are split by sentence (80 % to learn from, 10 % to choose by, 10 % to test on) where the table
+has no column `split`, so the report speaks of this voice only. Results are yours alone, hence no table here; a tenth of
+half an hour is a small test set, and the interval in the report says how small.
 """
 
 from speech_tl.cli import run_recipe

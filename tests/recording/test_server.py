@@ -186,9 +186,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture, mo
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert f"--port {port} is taken" in refused_line(
-            capsys, *mine, "--port", port
-        )
+        assert f"--port {port} is taken" in refused_line(capsys, *mine, "--port", port)
     assert "empty.txt: holds no sentence" in refused_line(capsys, "--out", "mine", "--sentences", "empty.txt")
     assert "none.txt: no such file" in refused_line(capsys, "--out", "mine", "--sentences", "none.txt")
     assert "empty.txt: holds no word" in refused_line(capsys, "--out", "mine", "--words", "empty.txt")
