@@ -22,6 +22,7 @@ from speech_tl.adaptation import AdaptationResult, adapt
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe, recipe_from_yaml
+from speech_tl.reporting.screen import Screen
 from tests.small import made_corpus, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper
 
@@ -37,6 +38,7 @@ class Run:
     result: AdaptationResult
     measured: list[list[str]]
     looked_at: list[list[str]]
+    stages: list[str]
 
     @property
     def report(self) -> dict[str, Any]:
@@ -84,16 +86,29 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     with pytest.MonkeyPatch.context() as patch:
         for module, seen in calls.items():
             patch.setattr(module, "decode", watched(module.decode, seen))
-        result = adapt(recipe, folder / "run")
-    yield Run(recipe, result, *calls.values())
+        screen = Stages()
+        result = adapt(recipe, folder / "run", screen=screen)
+    yield Run(recipe, result, *calls.values(), screen.titles)
+
+
+class Stages(Screen):
+    """Shows nothing and notes what a run does, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.titles: list[str] = []
+
+    def progress(self, title: str) -> Any:
+        self.titles.append(title)
+        return super().progress(title)
 
 
 def watched(decode: Any, seen: list[list[str]]) -> Any:
     """`decode` that leaves a note of what it was given."""
 
-    def decode_and_note(model: Any, utterances: Any, *rest: Any) -> Any:
+    def decode_and_note(model: Any, utterances: Any, *rest: Any, **named: Any) -> Any:
         seen.append([u.id for u in utterances])
-        return decode(model, utterances, *rest)
+        return decode(model, utterances, *rest, **named)
 
     return decode_and_note
 
@@ -104,6 +119,12 @@ def ids(run: Run, split: str) -> set[str]:
 
 
 # ---- the folder and the report
+
+
+def test_nothing_that_takes_long_stands_before_training_but_before(run: Run) -> None:
+    titles = [title.partition(":")[0] for title in run.stages]
+    assert titles[:3] == ["checking the data", "before", "training"]
+    assert titles[-2:] == ["after", "comparing the audio of train and test"]
 
 
 def test_the_folder_holds_what_the_contract_says(run: Run) -> None:

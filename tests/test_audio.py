@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from speech_tl.audio import clipped_share, is_silent, load_audio, probe, save_audio, stream_audio
+from speech_tl.audio import clipped_share, glance_s, is_silent, load_audio, probe, save_audio, stream_audio
 from speech_tl.errors import AudioError, BadInput
 
 RATE = 16000
@@ -266,3 +266,38 @@ def test_real_recordings_last_as_long_as_their_manifest_says(corpora: Path, corp
         path = corpora / corpus / row["audio"]
         assert len(load_audio(path)) / RATE == pytest.approx(float(row["duration"]), abs=0.02)
         assert probe(path).duration_s == pytest.approx(float(row["duration"]), abs=0.02)
+
+
+# ---- a glance at headers
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".opus"])
+def test_a_glance_tells_what_opening_tells(tmp_path: Path, suffix: str) -> None:
+    for duration_s, rate in ((0.31, RATE), (7.123, RATE), (2.5, 48000)):
+        path = save_audio(tmp_path / f"a{suffix}", chirp(duration_s, rate), rate)
+        assert glance_s(path) == pytest.approx(probe(path).duration_s, abs=1e-9)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "FLOAT", "DOUBLE"])
+def test_a_glance_at_wav_of_any_width_and_channels(tmp_path: Path, subtype: str) -> None:
+    soundfile.write(tmp_path / "a.wav", np.stack([chirp(1.5)] * 3, axis=1), RATE, subtype=subtype)
+    assert glance_s(tmp_path / "a.wav") == 1.5
+
+
+@pytest.mark.parametrize("make", [nothing, folder, no_bytes, no_samples, text])
+@pytest.mark.parametrize("suffix", [".wav", ".ogg"])
+def test_a_glance_at_what_is_unusual_tells_nothing(tmp_path: Path, make: Callable[[Path], None], suffix: str) -> None:
+    make(tmp_path / f"odd{suffix}")
+    assert glance_s(tmp_path / f"odd{suffix}") is None
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".ogg", ".opus"])
+def test_a_glance_leaves_cut_files_to_a_closer_look(tmp_path: Path, suffix: str) -> None:
+    half(tmp_path / f"cut{suffix}")
+    assert glance_s(tmp_path / f"cut{suffix}") is None
+
+
+def test_a_glance_leaves_compressed_wav_and_mp3_alone(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", chirp(1.0), RATE, subtype="MS_ADPCM")
+    save_audio(tmp_path / "a.mp3", chirp(1.0), RATE)
+    assert glance_s(tmp_path / "a.wav") is None and glance_s(tmp_path / "a.mp3") is None

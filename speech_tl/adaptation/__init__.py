@@ -11,6 +11,7 @@ from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.preparation import Data, prepare
 from speech_tl.data.check import write_excluded
+from speech_tl.data.leaks import leak_notes
 from speech_tl.data.manifest import Excluded
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.ladder import climbed
@@ -74,6 +75,7 @@ def adapt(
     after = bench.after(model, before)
 
     write_excluded(run.path / "excluded.jsonl", [*data.excluded, *_lost_while_training(data, trained)])
+    leaks = data.leaks(screen)
     guards = {name: (before.guards[name], after.guards[name]) for name in before.guards}
     report = build_report(
         recipe.model_dump(mode="json"),
@@ -82,12 +84,12 @@ def adapt(
         guards=guards,
         guard_limits={guard.name: guard.limit for guard in data.guards},
         ladder=data.ladder and climbed(data.ladder, before.ladder, after.ladder),
-        leaks=data.leaks,
+        leaks=leaks,
         by=recipe.scoring.by,
         training=trained.figures,
         model=model.describe() | {name: before.test.model.get(name) for name in ("source", "revision")},
         data=data.facts,
-        notes=[*data.notes, *trained.notes],
+        notes=[*leak_notes(leaks), *data.notes, *trained.notes],
         seed=recipe.seed,
     )
     write_report(report, run.path, before.test, after.test, run.log(), recipe.report.audio)
@@ -129,7 +131,8 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     }
     disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
-    return plan_text(recipe.to_yaml(), data.facts, data.excluded, data.notes, described, guess, disk, guards, ladder)
+    notes = [*leak_notes(data.leaks(screen)), *data.notes]
+    return plan_text(recipe.to_yaml(), data.facts, data.excluded, notes, described, guess, disk, guards, ladder)
 
 
 def run_path(recipe: Recipe, out: str | Path | None) -> Path:

@@ -11,7 +11,7 @@ from speech_tl.adaptation.keeping import Sources, checked_sources, read_sources,
 from speech_tl.data.augment import Augmenter, Ladder
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
 from speech_tl.data.guards import Guard, checked_guard, read_guard
-from speech_tl.data.leaks import TRAIN_AND_TEST, find_leaks, leak_notes
+from speech_tl.data.leaks import TRAIN_AND_TEST, Leak, find_leaks
 from speech_tl.data.manifest import Excluded, Manifest, open_data
 from speech_tl.decoding.suta import require_frames
 from speech_tl.errors import BadInput
@@ -37,7 +37,6 @@ class Data:
         language: of the speech, as far as recipe or manifest say.
         normaliser: name of what WERs are measured with.
         check: what the check found.
-        leaks: what train and test share, as the report has it.
         guards: other test sets that must not be spoilt.
         augmenter: what training utterances are heard through, its recordings read.
         ladder: the test set in noise, where the recipe wants it measured.
@@ -52,7 +51,6 @@ class Data:
     language: str | None
     normaliser: str
     check: CheckResult
-    leaks: dict[str, Any]
     guards: list[Guard]
     augmenter: Augmenter
     ladder: Ladder | None
@@ -65,6 +63,14 @@ class Data:
         """All rows set aside before training, the guards' too, which have "guard NAME" for a split."""
         guards = [replace(row, split=f"guard {guard.name}") for guard in self.guards for row in guard.excluded]
         return [*self.check.excluded, *guards]
+
+    def leaks(self, screen: Screen) -> dict[str, Leak | None]:
+        """What train and test share, as the report has it. Recordings are decoded for it: not before training starts,
+        which would wait for minutes where there are many.
+        """
+        shared = self.check.shared_speakers, self.check.shared_sentences
+        with screen.progress("comparing the audio of train and test") as update:
+            return find_leaks(self.train, self.test, *shared, update)
 
 
 def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
@@ -107,9 +113,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     steps = recipe.training.max_steps or steps_of_epochs(epoch_s, recipe.training)
     recipe.strategy.require_steps(model, steps)
     ladder = hearing.opened(recipe, parts, model.sample_rate)
-    with screen.progress("comparing the audio of train and test") as update:
-        leaks = find_leaks(parts["train"], parts["test"], check.shared_speakers, check.shared_sentences, update)
-    notes = [*([split.note] if split.note else []), *leak_notes(leaks), *model.remarks, *sources.notes]
+    notes = [*([split.note] if split.note else []), *model.remarks, *sources.notes]
     if model.head_is_new:
         notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
     return model, Data(
@@ -117,7 +121,6 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         language=language,
         normaliser=normaliser,
         check=check,
-        leaks=leaks,
         augmenter=hearing.augmenter,
         ladder=ladder,
         sources=sources,

@@ -14,6 +14,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from speech_tl.audio.headers import glance_s
 from speech_tl.audio.readers import (
     DAMAGE,
     AudioInfo,
@@ -30,6 +31,7 @@ __all__ = [
     "AudioInfo",
     "AudioSource",
     "clipped_share",
+    "glance_s",
     "is_silent",
     "load_audio",
     "probe",

@@ -6,10 +6,9 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from speech_tl.data.examining import (
     WARNINGS,
     Depth,
     Examiner,
+    Heard,
     Problem,
     Writer,
 )
@@ -31,6 +31,7 @@ from speech_tl.data.overlaps import (
     same_audio,
     shared_values,
 )
+from speech_tl.data.parallel import in_processes, in_threads
 from speech_tl.errors import BadInput
 from speech_tl.text import write_atomically
 
@@ -45,19 +46,15 @@ __all__ = [
     "CheckResult",
     "Problem",
     "check_manifest",
-    "in_parallel",
     "print_check",
     "write_clean",
     "write_excluded",
 ]
 
 Progress = Callable[[int, int], None]
-Found = TypeVar("Found")
 
 RUN_DEPTH: Mapping[str, Depth] = {"train": "headers"}
 """What a run checks before it trains: train by its headers, so that it starts at once; the rest fully."""
-
-_ROWS_A_TASK = 32
 
 
 @dataclass
@@ -134,7 +131,7 @@ def check_manifest(
         model: whose characters and label lengths the texts must fit; None leaves those two out.
         depth: "full" decodes all audio; "headers" opens files only where the manifest has no duration. One for all,
             or one a split (splits not named: "full"), as in `RUN_DEPTH`.
-        workers: threads; decoders and hashes let go of the interpreter, so that threads are enough.
+        workers: threads that decode; where only headers are read there is a process for each processor.
         progress: called with (rows done, rows in all).
         min_duration_s: shorter utterances are too_short.
         max_duration_s: longer ones too_long.
@@ -143,17 +140,19 @@ def check_manifest(
         What was found. Nothing about a row raises: a broken file is a problem in the list.
     """
     examine = Examiner(manifest, model, depth, (min_duration_s, max_duration_s))
-    problems: list[Problem] = []
     durations_s = np.full(len(manifest), np.nan)
     digests = np.zeros(len(manifest), dtype=f"S{DIGEST_BYTES}")
+    found_at: dict[int, list[Problem]] = {}
     done = 0
-    for found in in_parallel(examine, len(manifest), workers):
-        for index, heard in found:
+    for rows, found in _looked_at(examine, manifest, workers):
+        for index, heard in zip(rows.tolist(), found, strict=True):
             durations_s[index], digests[index] = heard.duration_s, heard.digest
-            problems.extend(heard.problems)
-        done += len(found)
+            if heard.problems:
+                found_at[index] = heard.problems
+        done += len(rows)
         if progress:
             progress(done, len(manifest))
+    problems = [problem for index in sorted(found_at) for problem in found_at[index]]
     return _summed_up(manifest, problems, durations_s, digests)
 
 
@@ -199,14 +198,11 @@ def print_check(result: CheckResult, console: Console, offenders: int = 3) -> No
             console.print(f"  ... and {count - offenders} more")
 
 
-def in_parallel(examine: Callable[[int], Found], rows: int, workers: int) -> Iterator[list[tuple[int, Found]]]:
-    """Findings of all rows, in order, some rows at a time; an interrupt drops what has not begun."""
-
-    def some(first: int) -> list[tuple[int, Found]]:
-        return [(index, examine(index)) for index in range(first, min(first + _ROWS_A_TASK, rows))]
-
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        yield from pool.map(some, range(0, rows, _ROWS_A_TASK))
+def _looked_at(examine: Examiner, manifest: Manifest, workers: int) -> Iterator[tuple[np.ndarray, list[Heard]]]:
+    """All rows, some at a time: first those of which only headers are read, then those that are decoded."""
+    quick = np.array([examine.depth_of(split) == "headers" for split in manifest.texts("split")], dtype=bool)
+    yield from in_processes(examine, np.flatnonzero(quick))
+    yield from in_threads(examine, np.flatnonzero(~quick), workers)
 
 
 def _summed_up(

@@ -1,4 +1,4 @@
-"""One row of a manifest looked at: what is wrong with its audio and its text."""
+"""Rows of a manifest looked at: what is wrong with their audio and their text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from speech_tl.audio import clipped_share, is_silent, load_audio, probe
+from speech_tl.audio import clipped_share, glance_s, is_silent, load_audio, probe
 from speech_tl.data.manifest import Manifest, Utterance
 from speech_tl.errors import AudioError
 
@@ -87,7 +87,7 @@ class Heard:
 
 
 class Examiner:
-    """Looks at single rows; holds what is the same for all of them."""
+    """Looks at rows; holds what is the same for all of them."""
 
     def __init__(
         self,
@@ -103,18 +103,26 @@ class Examiner:
         self.min_s, self.max_s = limits_s
         self.has_text = "text" in manifest.columns
 
-    def __call__(self, index: int) -> Heard:
-        """What is found about row `index`; a broken file is a problem in the list, not an exception."""
-        utterance = self.manifest[index]
+    def depth_of(self, split: str | None) -> Depth:
+        """How deep rows of a split are looked into."""
+        return self.depth if isinstance(self.depth, str) else self.depth.get(split or "", "full")
+
+    def __call__(self, indices: np.ndarray) -> list[Heard]:
+        """What is found about these rows; a broken file is a problem in the list, not an exception."""
+        chosen = self.manifest.select(indices)
+        return [
+            self._examined(utterance, row)
+            for row, utterance in zip((chosen.rows + 1).tolist(), chosen.block(0, len(chosen)), strict=True)
+        ]
+
+    def _examined(self, utterance: Utterance, row: int) -> Heard:
         split = utterance.columns.get("split") or ""
-        depth = self.depth if isinstance(self.depth, str) else self.depth.get(split, "full")
         heard, found = Heard(), []
         try:
-            found.extend(self._hear(utterance, heard, depth))
+            found.extend(self._hear(utterance, heard, self.depth_of(split)))
         except AudioError as error:
             found.append((error.kind, str(error)))
         found.extend(self._read(utterance, heard.duration_s))
-        row = int(self.manifest.rows[index]) + 1
         heard.problems = [Problem(kind, row, utterance.id, utterance.audio, split, detail) for kind, detail in found]
         return heard
 
@@ -161,8 +169,10 @@ def _own_samples(utterance: Utterance) -> tuple[np.ndarray, int]:
 
 def _duration_by_headers(utterance: Utterance) -> float:
     """Seconds by the manifest where it says (the file must at least be there), else by the file's headers."""
-    if utterance.duration_s is not None and (utterance.audio_bytes is not None or os.path.isfile(utterance.audio)):
+    embedded = utterance.audio_bytes is not None
+    if utterance.duration_s is not None and (embedded or os.path.isfile(utterance.audio)):
         return utterance.duration_s
-    source = utterance.audio if utterance.audio_bytes is None else utterance.audio_bytes
-    whole_s = probe(source, name=utterance.audio).duration_s
+    whole_s = None if embedded else glance_s(utterance.audio)
+    if whole_s is None:
+        whole_s = probe(utterance.audio_bytes or utterance.audio, name=utterance.audio).duration_s
     return (utterance.end_s or whole_s) - utterance.start_s

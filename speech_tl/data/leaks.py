@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from speech_tl.data.check import Progress, in_parallel
+from speech_tl.audio import glance_s
+from speech_tl.data.check import Progress
 from speech_tl.data.examining import DIGEST_BYTES
 from speech_tl.data.manifest import Manifest, Utterance
 from speech_tl.data.overlaps import Pair
+from speech_tl.data.parallel import in_threads
 from speech_tl.errors import AudioError
 from speech_tl.text import get_normaliser
 
@@ -24,6 +26,8 @@ TRAIN_AND_TEST: Pair = ("train", "test")
 FIRST = 5  # names given in a report
 SAME_LENGTH_S = 0.05
 """Durations that differ by more belong to different audio; manifests round theirs."""
+SAME_HEADERS_S = 0.002
+"""Headers count samples: the same samples have the same length by them, but for rounding."""
 BEGINNING_SAMPLES, BEGINNING_S = 4000, 0.6
 """Audio that begins alike is compared whole; the rest is told apart by this much."""
 
@@ -88,10 +92,10 @@ def shared_audio(
 ) -> list[tuple[str, str]]:
     """Ids (in train, in test) of the utterances of test whose very samples are also in train.
 
-    Only train files about as long as one of test are opened, and only those that begin like one are decoded whole, so
-    that large corpora take seconds or minutes. What another encoder or volume changed is other audio.
+    Only train files as long as one of test are decoded, and only those that begin like one are decoded whole, so that
+    large corpora take seconds or minutes. What another encoder or volume changed is other audio.
     """
-    candidates = _of_similar_length(train.durations_s(), test.durations_s())
+    candidates = _as_long(train, test)
     if not len(candidates):
         return []
     rows = [(train, int(index)) for index in candidates] + [(test, index) for index in range(len(test))]
@@ -113,12 +117,28 @@ def _leak(names: Sequence[str], values: Sequence[str | None]) -> Leak:
     return {"count": len(names), "first": list(names[:FIRST]), "test_utterances": touched}
 
 
-def _of_similar_length(ours_s: np.ndarray, theirs_s: np.ndarray) -> np.ndarray:
-    """Indices of `ours_s` `(train,)` within `SAME_LENGTH_S` of any of `theirs_s` `(test,)`."""
+def _as_long(train: Manifest, test: Manifest) -> np.ndarray:
+    """Indices of train that could hold the very samples of one of test: as long by the manifest and by the headers."""
+    said_s = test.durations_s()
+    alike = np.flatnonzero(_near(train.durations_s(), said_s, SAME_LENGTH_S))
+    ours_s, theirs_s = _glanced(train, alike), _glanced(test, np.arange(len(test)))
+    unknown = np.isnan(ours_s) | _near(train.durations_s()[alike], said_s[np.isnan(theirs_s)], SAME_LENGTH_S)
+    return alike[unknown | _near(ours_s, theirs_s[~np.isnan(theirs_s)], SAME_HEADERS_S)]
+
+
+def _glanced(manifest: Manifest, indices: np.ndarray) -> np.ndarray:
+    """Seconds by the headers `(indices,)`; NaN for parts of files, and where it takes more than a glance."""
+    found = np.full(len(indices), np.nan)
+    for number, utterance in enumerate(manifest.select(indices)):
+        if utterance.audio_bytes is None and not utterance.start_s and utterance.end_s is None:
+            found[number] = glance_s(utterance.audio) or np.nan
+    return found
+
+
+def _near(ours_s: np.ndarray, theirs_s: np.ndarray, within_s: float) -> np.ndarray:
+    """Whether each of `ours_s` `(train,)` is near any of `theirs_s` `(test,)`."""
     theirs_s = np.sort(theirs_s)
-    after = np.searchsorted(theirs_s, ours_s - SAME_LENGTH_S)
-    before = np.searchsorted(theirs_s, ours_s + SAME_LENGTH_S, side="right")
-    return np.flatnonzero(before > after)
+    return np.searchsorted(theirs_s, ours_s + within_s, side="right") > np.searchsorted(theirs_s, ours_s - within_s)
 
 
 def _in_both(rows: Sequence[Row], digests: Sequence[bytes], train: Manifest) -> list[Row]:
@@ -152,8 +172,8 @@ def _digest(utterance: Utterance, samples: int | None = None) -> bytes:
 def _digests(digest: Callable[[int], bytes], rows: int, workers: int, progress: Progress | None = None) -> list[bytes]:
     """The digest of every row, in order."""
     digests: list[bytes] = []
-    for found in in_parallel(digest, rows, workers):
-        digests.extend(value for _, value in found)
+    for _, found in in_threads(lambda some: [digest(row) for row in some.tolist()], np.arange(rows), workers):
+        digests.extend(found)
         if progress:
             progress(len(digests), rows)
     return digests

@@ -6,8 +6,8 @@ CTC: Graves et al. 2006. wav2vec 2.0: Baevski et al. 2020 (arXiv 2006.11477).
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Container, Iterable, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ class CTCModel(AcousticModel):
         self.normalise_waveform = normalise_waveform
         self.blank = int(network.config.pad_token_id)
         self.vocabulary = dict(tokenizer.get_vocab())
+        self._last_spelt = ("", "")
         self.delimiter = tokenizer.word_delimiter_token
         self.exact_in_batches = network.config.model_type in EXACT_IN_BATCHES
         self.front = FrontEnd(network)
@@ -72,21 +73,29 @@ class CTCModel(AcousticModel):
         """
         between = [self.vocabulary[self.delimiter]] if self.delimiter in self.vocabulary else []
         ids: list[int] = []
-        for word in label_text(text, self.vocabulary).split():
+        for word in self._spelt(text).split():
             spelt = [self.vocabulary[c] for c in word if c in self.vocabulary]
             ids += between + spelt if ids and spelt else spelt
         return ids
 
+    def _spelt(self, text: str) -> str:
+        """`label_text`; the last one is remembered, as a check asks several things about each text."""
+        last, spelt = self._last_spelt
+        if text != last:
+            spelt = label_text(text, self.vocabulary)
+            self._last_spelt = (text, spelt)
+        return spelt
+
     def unwritable(self, text: str) -> set[str]:
         """Characters of the normalised `text` without a row in the head."""
-        return {c for c in label_text(text, self.vocabulary) if c != " " and c not in self.vocabulary}
+        return {c for c in self._spelt(text) if c != " " and c not in self.vocabulary}
 
     def label_problem(self, text: str, duration_s: float) -> str | None:
         """CTC needs a frame for each character and one more between equal neighbours (Graves et al. 2006)."""
         labels = self.encode(text)
         if not labels:
             return "no character that the model can write"
-        needed = len(labels) + sum(a == b for a, b in pairwise(labels))
+        needed = len(labels) + sum(map(operator.eq, labels, labels[1:]))
         frames = self.front.frames(round(duration_s * self.sample_rate))
         return None if needed <= frames else f"labels longer than CTC frames ({needed} > {frames})"
 

@@ -45,9 +45,10 @@ def basic_rules(text: str) -> str:
     Source: Unicode Standard Annex 15 (NFKC) and its full case folding; which characters count as punctuation is
     decided by general category.
     """
-    text = unicodedata.normalize("NFKC", text).translate(APOSTROPHES)
-    for typed, letter in JOINED_LETTERS.items():
-        text = text.replace(typed, letter)
+    if not text.isascii():  # on ASCII none of these does anything
+        text = unicodedata.normalize("NFKC", text).translate(APOSTROPHES)
+        for typed, letter in JOINED_LETTERS.items():
+            text = text.replace(typed, letter)
     return " ".join(_bare(word) for word in text.split())
 
 

@@ -25,10 +25,13 @@ def fit_case(text: str, characters: Iterable[str]) -> str:
     "DON'T"
     """
     known = characters if isinstance(characters, (set, frozenset, dict)) else set(characters)
-    return text.translate({ord(c): _fitting(c, known) for c in set(text) if c not in known})
+    unknown = set(text).difference(known)
+    return text.translate({ord(c): _fitting(c, known) for c in unknown}) if unknown - {" "} else text
 
 
 def _fitting(character: str, known: Any) -> str:
     """The other case of an unknown character where that one is known, else the character."""
-    other_cases = (character.lower(), character.upper())
-    return next((other for other in other_cases if other and all(part in known for part in other)), character)
+    for other in (character.lower(), character.upper()):
+        if all(map(known.__contains__, other)):  # some are two letters in the other case
+            return other
+    return character

@@ -19,6 +19,7 @@ from tests.benchmarks.frame import Row, Setting, keep, markdown
 
 SIDE_BY_SIDE: dict[str, str] = {
     "whisper_training": "Whisper fine-tuning: trimmed and packed windows beside 30 s padding, speed and WER",
+    "start_up": "from the command to the first training step on 100 000 rows, against `load_dataset` and `map`",
     "evaluation": "2 500 clips to a WER, against the plain evaluate loop",
     "transcribing": "500 short files and one hour into text, against the ASR pipeline",
 }

@@ -59,6 +59,8 @@ class Side:
         wer: reached, as a fraction, where one was.
         facts: anything else.
         load: processes that wanted a processor in the minute before, this one among them.
+        processor_seconds: of this process and those it started, all threads together; unlike `seconds` hardly touched
+            by other work on the machine, as long as threads do not wait for each other (OMP_NUM_THREADS=1).
     """
 
     seconds: float
@@ -68,6 +70,7 @@ class Side:
     wer: float | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     load: float = 0.0
+    processor_seconds: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -90,6 +93,7 @@ class Timed:
 
     def __enter__(self) -> Timed:
         self.memory_before = reset_peak_memory(self.device)
+        self._processor_began = sum(os.times()[:4])
         self._began = time.perf_counter()
         return self
 
@@ -99,12 +103,13 @@ class Timed:
 
             torch.cuda.synchronize()
         self.seconds = time.perf_counter() - self._began
+        self.processor_seconds = sum(os.times()[:4]) - self._processor_began
         self.peak_memory = peak_memory(self.device)
 
     def side(self, audio_seconds: float = 0.0, wer: float | None = None, **facts: Any) -> Side:
         """What was measured, with what the caller knows of the work."""
         memory = self.memory_before, self.peak_memory
-        return Side(self.seconds, audio_seconds, *memory, wer, facts, os.getloadavg()[0])
+        return Side(self.seconds, audio_seconds, *memory, wer, facts, os.getloadavg()[0], self.processor_seconds)
 
 
 def reset_peak_memory(device: str) -> int:
@@ -157,11 +162,14 @@ class Pair:
     def measured(self) -> str:
         """The figures in words: ratio with its spread, rates, peak memory, WER."""
         low, high = min(self.ratios), max(self.ratios)
+        processor = [_cost(plain) / _cost(ours) for ours, plain in zip(self.ours, self.plain, strict=True)]
         parts = [f"{self.ratio:.2f} times ({low:.2f} to {high:.2f})"]
         if self.ours[0].audio_seconds:
             parts.append(f"{_median(self.ours, 'rate'):.1f} against {_median(self.plain, 'rate'):.1f} audio s/s")
         else:
             parts.append(f"{_median(self.ours, 'seconds'):.1f} against {_median(self.plain, 'seconds'):.1f} s")
+        if all(side.processor_seconds for side in [*self.ours, *self.plain]):
+            parts.append(f"by processor time {statistics.median(processor):.2f} times")
         ours, plain = (_median(side, "peak_memory") / 1e9 for side in (self.ours, self.plain))
         parts.append(f"peak {ours:.2f} against {plain:.2f} GB")
         if self.ours[0].wer is not None and self.plain[0].wer is not None:
@@ -173,6 +181,11 @@ class Pair:
         target = f">= {at_least:g} times" if at_least is not None else ""
         met = None if at_least is None else self.ratio >= at_least
         return Row(what, against, target, "; ".join(filter(None, [self.measured(), note])), met)
+
+
+def _cost(side: Side) -> float:
+    """Processor seconds for a second of audio."""
+    return max(side.processor_seconds, 1e-9) / (side.audio_seconds or 1.0)
 
 
 def _median(sides: list[Side], name: str) -> float:
@@ -269,7 +282,9 @@ def machine(device: str) -> str:
         import torch
 
         return f"{torch.cuda.get_device_name()}, {versions}"
-    return f"{processor()}, {os.cpu_count()} cores, {versions}"
+    threads = os.environ.get("OMP_NUM_THREADS")
+    cores = f"{os.cpu_count()} cores" + (f" ({threads} used)" if threads else "")
+    return f"{processor()}, {cores}, {versions}"
 
 
 def processor() -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import soundfile
 from rich.console import Console
 
 from speech_tl.audio import save_audio
+from speech_tl.data import parallel
 from speech_tl.data.check import (
     RUN_DEPTH,
     UNUSABLE,
@@ -23,12 +26,14 @@ from speech_tl.data.check import (
     write_clean,
     write_excluded,
 )
-from speech_tl.data.manifest import Manifest
+from speech_tl.data.examining import Examiner
+from speech_tl.data.manifest import BLOCK_ROWS, Manifest
 from speech_tl.errors import BadInput
 from tests.small import written
 from tests.sounds import voice
 
 RATE = 16000
+EXAMINED = Examiner._examined
 
 
 def speech(seed: int, duration_s: float = 1.0) -> np.ndarray:
@@ -157,6 +162,41 @@ def test_a_duration_column_spares_opening_the_files(tmp_path: Path) -> None:
     result = check_manifest(Manifest.read(tmp_path / "m.csv"), depth=RUN_DEPTH)
     assert [(p.row, p.kind) for p in result.problems] == [(2, "missing"), (3, "unreadable")]
     assert result.durations_s[0] == 2.5 and np.isnan(result.durations_s[2])
+
+
+def test_depths_mixed_row_by_row_find_the_same_in_the_same_order(tmp_path: Path) -> None:
+    save_audio(tmp_path / "good.wav", speech(0), RATE)
+    (tmp_path / "bad.wav").write_text("no recording at all\n" * 99)
+    rows = [f"{'bad' if n % 3 == 0 else 'good'}.wav,{('train', 'test', 'dev')[n % 7 % 3]},t{n}" for n in range(600)]
+    (tmp_path / "m.csv").write_text("\n".join(["audio,split,text", *rows]) + "\n")
+    manifest = Manifest.read(tmp_path / "m.csv")
+    result = check_manifest(manifest, depth=RUN_DEPTH)
+    assert [p.row for p in result.problems if p.kind == "unreadable"] == list(range(1, 601, 3))
+    assert [manifest[int(i)].audio.endswith("good.wav") for i in result.clean_indices] == [True] * 400
+    assert result.durations_s[result.clean_indices].tolist() == [1.0] * 400
+
+
+def test_many_rows_are_looked_at_by_several_processes_with_the_same_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_audio(tmp_path / "good.wav", speech(0), RATE)
+    rows = [f"{'none' if n % 1000 == 0 else 'good'}.wav,train,{'x' * (n % 12)}" for n in range(2 * BLOCK_ROWS + 7)]
+    (tmp_path / "m.csv").write_text("\n".join(["audio,split,text", *rows]) + "\n")
+    manifest = Manifest.read(tmp_path / "m.csv")
+    monkeypatch.setattr(parallel, "_processors", lambda: 2)
+    alone = check_manifest(manifest, model=Letters(), depth="headers")
+    here = os.getpid()
+    monkeypatch.setattr(parallel, "ROWS_WORTH_A_PROCESS", 100)
+    with mock.patch.object(Examiner, "_examined", lambda self, *given: told_apart(here, self, *given)):
+        together = check_manifest(manifest, model=Letters(), depth="headers")
+    assert together.problems == alone.problems and {p.kind for p in alone.problems} >= {"missing", "label_too_long"}
+    assert np.array_equal(together.durations_s, alone.durations_s, equal_nan=True)
+
+
+def told_apart(here: int, examiner: Examiner, *given: object) -> object:
+    """A row as usual, but never in the process of the test."""
+    assert os.getpid() != here
+    return EXAMINED(examiner, *given)
 
 
 def test_segments_are_checked_on_their_own(tmp_path: Path) -> None:

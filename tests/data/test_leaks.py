@@ -86,3 +86,21 @@ def test_train_files_of_other_lengths_are_never_opened(manifest: Manifest, monke
     test = known.select([3])
     assert shared_audio(known.split("train"), test) == [("ours.wav", "copy.flac")]
     assert "short.wav" not in opened and set(opened) == {"ours.wav", "other.wav", "copy.flac"}
+
+
+def test_a_part_of_a_file_is_found_and_other_lengths_by_headers_are_never_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from speech_tl.data.manifest import Utterance
+
+    said, long = voice(1.0, 1), np.concatenate([voice(0.5, 7), voice(1.0, 1), voice(0.5, 8)])
+    rows = [
+        noted(tmp_path / "long.wav", long, split="train", start="0.5", end="1.5"),
+        noted(tmp_path / "nearly.wav", voice(1.01, 3), split="train", start="", end=""),
+        noted(tmp_path / "said.flac", said, split="test", text="other", start="", end=""),
+    ]
+    manifest = Manifest.read(written(tmp_path / "manifest.csv", rows)).with_column("duration", [1.0, 1.0, 1.0])
+    opened, load = [], Utterance.load
+    monkeypatch.setattr(Utterance, "load", lambda self, rate: (opened.append(self.id), load(self, rate))[1])
+    assert shared_audio(manifest.split("train"), manifest.split("test")) == [("long.wav#0.5", "said.flac")]
+    assert "nearly.wav" not in opened, "its headers count other samples"

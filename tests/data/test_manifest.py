@@ -110,6 +110,15 @@ def test_segments_of_one_file(tmp_path: Path) -> None:
     assert np.allclose(manifest[0].load(), tone[8000:20000], atol=1e-3)
 
 
+def test_rows_read_together_are_those_read_one_by_one(tmp_path: Path) -> None:
+    rows = [
+        {"audio": f"{n}.wav", "text": f"text {n}", "start": str(n) if n % 3 else "", "age": str(n)} for n in range(700)
+    ]
+    manifest = Manifest.read(write_csv(tmp_path / "manifest.csv", rows))
+    for some in (manifest, manifest.select([650, 3, 3, 299, 0]), manifest[5:5]):
+        assert list(some) == [some[n] for n in range(len(some))]
+
+
 def test_a_folder_of_recordings_with_text_beside(tmp_path: Path) -> None:
     for name, text in (("b", "second one\n"), ("sub/a", None)):
         save_audio(tmp_path / f"{name}.wav", np.full(1600, 0.1), 16000)
@@ -142,6 +151,7 @@ def test_saved_hugging_face_datasets(tmp_path: Path, embedded: bool) -> None:
     assert manifest.embedded == embedded and (manifest[0].audio_bytes is not None) == embedded
     assert [round(float(row.load()[800]), 1) for row in manifest] == [0.3, 0.1, 0.2]
     assert [row.text for row in manifest.split("dev")] == ["two"]
+    assert list(manifest) == [manifest[0], manifest[1], manifest[2]]
     if embedded:
         assert manifest[0].id == "2.flac"
         with pytest.raises(BadInput, match="inside the table"):
