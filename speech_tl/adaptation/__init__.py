@@ -10,6 +10,7 @@ from speech_tl.adaptation.context import settle_context
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.preparation import Data, prepare
+from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
 from speech_tl.data.check import write_excluded
 from speech_tl.data.leaks import leak_notes
 from speech_tl.data.manifest import Excluded
@@ -70,8 +71,15 @@ def adapt(
     write_excluded(run.path / "excluded.jsonl", data.excluded)
 
     bench = Bench(recipe, data, run, screen)
+    rounds = _rounds(recipe, data, run, screen)
+    if rounds is not None:
+        rounds.first_labels()
     before = bench.before(model)
-    model, trained = run.training(model, lambda: _train(model, data, recipe, run, screen))
+    model, trained = run.training(
+        model, lambda: rounds.adapted(model) if rounds else (model, _train(model, data, recipe, run, screen))
+    )
+    if rounds is not None:
+        rounds.tidy()
     after = bench.after(model, before)
 
     write_excluded(run.path / "excluded.jsonl", [*data.excluded, *_lost_while_training(data, trained)])
@@ -112,7 +120,7 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     screen.line("three steps and one decoding batch, to measure ...")
     guess = estimate(
         model,
-        data.train,
+        data.train if data.unlabelled is None else trained_in_plan(recipe, data),
         data.dev,
         data.test,
         recipe.training,
@@ -122,6 +130,10 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
         recipe.strategy,
         data.sources.retention(recipe),
     )
+    notes = [*leak_notes(data.leaks(screen)), *data.notes]
+    if data.unlabelled is not None:
+        guess, told = of_rounds(guess, recipe, data)
+        notes = [*notes, told]
     described = model.describe() | {
         "source": recipe.model.source,
         "trainable": trainable,
@@ -131,13 +143,19 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     }
     disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
-    notes = [*leak_notes(data.leaks(screen)), *data.notes]
     return plan_text(recipe.to_yaml(), data.facts, data.excluded, notes, described, guess, disk, guards, ladder)
 
 
 def run_path(recipe: Recipe, out: str | Path | None) -> Path:
     """The folder of a run: as wanted, else runs/NAME."""
     return Path(out) if out else Path("runs") / recipe.name
+
+
+def _rounds(recipe: Recipe, data: Data, run: RunFolder, screen: Screen) -> Rounds | None:
+    """The rounds of pseudo-labels, where the recipe has speech without transcripts."""
+    if data.unlabelled is None:
+        return None
+    return Rounds(recipe, data, run, screen, lambda model, data, inside: _train(model, data, recipe, inside, screen))
 
 
 def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, screen: Screen) -> TrainingResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
 from speech_tl.data.guards import Guard, checked_guard, read_guard
 from speech_tl.data.leaks import TRAIN_AND_TEST, Leak, find_leaks
 from speech_tl.data.manifest import Excluded, Manifest, open_data
+from speech_tl.data.unlabelled import checked_unlabelled, joined, read_unlabelled, shared_speakers
 from speech_tl.decoding.suta import require_frames
 from speech_tl.errors import BadInput
 from speech_tl.evaluation import require_columns, the_language
@@ -41,6 +43,9 @@ class Data:
         augmenter: what training utterances are heard through, its recordings read.
         ladder: the test set in noise, where the recipe wants it measured.
         sources: speech like what the model learnt from, which the recipe's ways of keeping hear.
+        new_model: loads the recipe's model once more, as it was prepared the first time.
+        unlabelled: speech without transcripts to learn from; None where the recipe wants none.
+        unheard: its rows that were set aside.
         notes: sentences for the report.
         facts: for the report: source, fingerprint, counts.
     """
@@ -54,7 +59,10 @@ class Data:
     guards: list[Guard]
     augmenter: Augmenter
     ladder: Ladder | None
+    new_model: Callable[[], AcousticModel]
     sources: Sources = field(default_factory=Sources)
+    unlabelled: Manifest | None = None
+    unheard: list[Excluded] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -62,7 +70,7 @@ class Data:
     def excluded(self) -> list[Excluded]:
         """All rows set aside before training, the guards' too, which have "guard NAME" for a split."""
         guards = [replace(row, split=f"guard {guard.name}") for guard in self.guards for row in guard.excluded]
-        return [*self.check.excluded, *guards]
+        return [*self.check.excluded, *self.unheard, *guards]
 
     def leaks(self, screen: Screen) -> dict[str, Leak | None]:
         """What train and test share, as the report has it. Recordings are decoded for it: not before training starts,
@@ -70,7 +78,8 @@ class Data:
         """
         shared = self.check.shared_speakers, self.check.shared_sentences
         with screen.progress("comparing the audio of train and test") as update:
-            return find_leaks(self.train, self.test, *shared, update)
+            heard = self.train if self.unlabelled is None else joined(self.train, self.unlabelled)
+            return find_leaks(heard, self.test, *shared, update)
 
 
 def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
@@ -82,15 +91,24 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
             cannot work.
     """
     options = recipe.data
-    split = open_data(options)
+    split = open_data(options, needs_train=recipe.unlabelled is None)
     require_columns(split.manifest, recipe.scoring.by, "scoring.by")
+    rows = _unlabelled_rows(recipe)
+    if rows is not None:
+        split = replace(split, manifest=_transcribed(split.manifest, recipe.unlabelled.ignore_text))
     language = recipe.model.language or options.language or the_language(split.manifest)
     normaliser = get_normaliser(recipe.scoring.normaliser or default_normaliser(language)).name
     read = read_sources(recipe)
     guards = _guards(recipe, language, normaliser, screen)
     hearing = Hearing.of(recipe, screen)
-    model = load_for(recipe, [text for text in split.manifest.split("train").column("text") if text], language)
-    recipe.strategy.prepare(model, recipe.seed)
+    texts = [text for text in split.manifest.split("train").column("text") if text]
+
+    def new_model() -> AcousticModel:
+        model = load_for(recipe, texts, language)
+        recipe.strategy.prepare(model, recipe.seed)
+        return model
+
+    model = new_model()
     require_frames(model, recipe.decoding)
     require_keeping(recipe, model)
     if recipe.training.optimizer == "muon" and recipe.strategy.rates(model):
@@ -107,12 +125,16 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
             max_duration_s=options.max_duration_s,
         )
     _refuse_shared_speakers(recipe, check, split.basis)
-    parts = _parts(split.manifest, check)
+    parts = _parts(split.manifest, check, needs_train=rows is None)
+    unlabelled, unheard, learnt = None, [], parts["train"]
+    if rows is not None:
+        unlabelled, unheard = _unlabelled(recipe, rows, parts, guards, model, check.one_voice, screen)
+        learnt = joined(parts["train"], unlabelled)
     sources = checked_sources(recipe, read, model, parts, guards, screen)
-    epoch_s = epoch_seconds(sources.retention(recipe).mixed(parts["train"]))
+    epoch_s = epoch_seconds(sources.retention(recipe).mixed(learnt))
     steps = recipe.training.max_steps or steps_of_epochs(epoch_s, recipe.training)
     recipe.strategy.require_steps(model, steps)
-    ladder = hearing.opened(recipe, parts, model.sample_rate)
+    ladder = hearing.opened(recipe, parts | {"train": learnt}, model.sample_rate)
     notes = [*([split.note] if split.note else []), *model.remarks, *sources.notes]
     if model.head_is_new:
         notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
@@ -123,12 +145,59 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         check=check,
         augmenter=hearing.augmenter,
         ladder=ladder,
+        new_model=new_model,
+        unlabelled=unlabelled,
+        unheard=unheard,
         sources=sources,
         guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
         notes=notes + [_set_aside(guard) for guard in guards if guard.excluded],
-        facts=_facts(recipe, split.manifest, check, parts, language)
+        facts=_facts(recipe, split.manifest, check, parts, language, unlabelled)
         | ({"sources": sources.facts()} if sources.utterances else {}),
     )
+
+
+def _unlabelled_rows(recipe: Recipe) -> Manifest | None:
+    """Speech without transcripts, as the recipe chooses it; None where it wants none."""
+    wanted = recipe.unlabelled
+    return None if wanted is None else read_unlabelled(wanted.root, wanted.split, wanted.where, recipe.data)
+
+
+def _transcribed(manifest: Manifest, ignore_text: bool) -> Manifest:
+    """The rows whose transcripts are used: all of dev and test, and those of train that have one."""
+    known = [
+        row
+        for row, (split, text) in enumerate(zip(manifest.texts("split"), manifest.texts("text"), strict=True))
+        if split != "train" or ((text or "").strip() and not ignore_text)
+    ]
+    return manifest.select(known)
+
+
+def _unlabelled(
+    recipe: Recipe,
+    rows: Manifest,
+    parts: dict[str, Manifest],
+    guards: list[Guard],
+    model: AcousticModel,
+    one_voice: bool,
+    screen: Screen,
+) -> tuple[Manifest, list[Excluded]]:
+    """The speech without transcripts that can be heard, and what of it was set aside.
+
+    Raises:
+        BadInput: it has test utterances or test speakers, or nobody could write the first labels.
+    """
+    if not len(parts["train"]) and starts_anew(recipe, model):
+        raise BadInput(
+            f"unlabelled: model {recipe.model.source} cannot write yet, so that it has no labels to learn from: give "
+            "some transcribed train utterances, or a model that was adapted before"
+        )
+    tests = {f"{name} of the target": parts[name] for name in ("dev", "test")}
+    tests |= {f"guard {guard.name}": guard.utterances for guard in guards}
+    with screen.progress("checking the speech without transcripts") as update:
+        unlabelled, unheard = checked_unlabelled(rows, recipe.data, parts["train"], tests, update)
+    if not (one_voice or recipe.data.allow_speaker_overlap):
+        _refuse_speakers(recipe.unlabelled.root or recipe.data.root, shared_speakers(unlabelled, parts["test"]))
+    return unlabelled, unheard
 
 
 def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Screen) -> list[Guard]:
@@ -172,21 +241,26 @@ def _set_aside(guard: Guard) -> str:
     return f"guard {guard.name}: {len(guard.excluded)} rows set aside ({kinds})"
 
 
-def _parts(manifest: Manifest, check: CheckResult) -> dict[str, Manifest]:
+def _parts(manifest: Manifest, check: CheckResult, *, needs_train: bool) -> dict[str, Manifest]:
     """The usable utterances of each split, all with a duration."""
     usable = check.usable(manifest).with_column("duration", check.durations_s[check.clean_indices].tolist())
     parts = {name: usable.split(name) for name in ("train", "dev", "test")}
     for name, part in parts.items():
-        if not len(part):
+        if not len(part) and (needs_train or name != "train"):
             raise BadInput(f"{manifest.source}: no usable utterance in split {name} (`speech-tl check` says why)")
     return parts
 
 
 def _facts(
-    recipe: Recipe, manifest: Manifest, check: CheckResult, parts: dict[str, Manifest], language: str | None
+    recipe: Recipe,
+    manifest: Manifest,
+    check: CheckResult,
+    parts: dict[str, Manifest],
+    language: str | None,
+    unlabelled: Manifest | None,
 ) -> dict[str, Any]:
     """What a report says about the data."""
-    return {
+    facts = {
         "source": recipe.data.root,
         "split": "test",
         "fingerprint": manifest.fingerprint(),
@@ -196,16 +270,30 @@ def _facts(
         "speakers": {name: check.speakers_by_split.get(name, 0) for name in parts},
         "excluded": dict(Counter(row.problem for row in check.excluded)),
     }
+    if unlabelled is not None:
+        facts["unlabelled"] = {
+            "source": recipe.unlabelled.root or recipe.data.root,
+            "fingerprint": unlabelled.fingerprint(),
+            "utterances": len(unlabelled),
+            "hours": round(float(unlabelled.durations_s().sum()) / 3600, 3),
+            "speakers": len(set(filter(None, unlabelled.texts("speaker")))),
+        }
+    return facts
 
 
 def _refuse_shared_speakers(recipe: Recipe, check: CheckResult, basis: str) -> None:
     """Refuse voices in both train and test, unless they are wanted or there is but one."""
     speakers = check.shared_speakers.get(TRAIN_AND_TEST, [])
-    wanted = check.one_voice or basis == "sentence" or recipe.data.allow_speaker_overlap
-    if speakers and not wanted:
+    if not (check.one_voice or basis == "sentence" or recipe.data.allow_speaker_overlap):
+        _refuse_speakers(recipe.data.root, speakers)
+
+
+def _refuse_speakers(source: str, speakers: Sequence[str]) -> None:
+    """Refuse voices that are learnt from and tested with."""
+    if speakers:
         named = ", ".join(speakers[:3]) + (" ..." if len(speakers) > 3 else "")
         raise BadInput(
-            f"{recipe.data.root}: {len(speakers)} speakers are in both train and test ({named}): give them one "
+            f"{source}: {len(speakers)} speakers are in both train and test ({named}): give them one "
             "split each, or allow it with data.allow_speaker_overlap=true"
         )
 

@@ -344,8 +344,10 @@ class Excluded:
     detail: str
 
 
-def open_data(options: DataOptions) -> SplitResult:
+def open_data(options: DataOptions, *, needs_train: bool = True) -> SplitResult:
     """Read, filter, split and limit what `options` describe; durations are left to the check, which records them.
+
+    `needs_train` is false where there is other speech to learn from.
 
     Raises:
         BadInput: no root, no column text, less of train than `train_minutes`, or whatever reading, filtering and
@@ -355,7 +357,7 @@ def open_data(options: DataOptions) -> SplitResult:
         raise BadInput("data.root is missing: give a manifest or a folder that holds manifest.csv (data.root=PATH)")
     manifest = Manifest.read(options.root)
     manifest.require_text()
-    result = ensure_splits(manifest.where(options.where), options.split_seed)
+    result = ensure_splits(manifest.where(options.where), options.split_seed, needs_train=needs_train)
     if options.train_minutes is not None:
         lengths = (options.min_duration_s, options.max_duration_s)
         manifest = so_many_minutes(result.manifest, options.train_minutes, options.train_seed, lengths)

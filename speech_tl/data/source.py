@@ -94,7 +94,7 @@ def checked_source(
     Raises:
         BadInput: no row can be used, or one is in a test set.
     """
-    _refuse_test_rows(name, manifest, tests)
+    refuse_test_rows(f"keep={name}", f"keep.{name}", manifest, tests)
     limits_s = {"min_duration_s": data.min_duration_s, "max_duration_s": data.max_duration_s}
     readable = manifest if model is not None else manifest.without_column("text")
     check = check_manifest(readable, model=model, depth="headers", progress=progress, **limits_s)
@@ -109,20 +109,30 @@ def checked_source(
     return usable, note
 
 
-def _refuse_test_rows(name: str, manifest: Manifest, tests: Rows) -> None:
-    """Refuse rows that a figure is measured on: by file and start, whatever the manifest."""
-    ours = {_place(manifest, row): row for row in range(len(manifest))}
+def refuse_test_rows(said: str, option: str, manifest: Manifest, tests: Rows) -> None:
+    """Refuse rows that a figure is measured on: by file and start, whatever the manifest.
+
+    Args:
+        said: what the message begins with.
+        option: whose `split` and `where` choose the rows.
+        manifest: the rows.
+        tests: what a figure is measured on.
+
+    Raises:
+        BadInput: names the first of them.
+    """
+    ours = {place_of(manifest, row): row for row in range(len(manifest))}
     for test, rows in tests.items():
-        shared = [place for place in (_place(rows, row) for row in range(len(rows))) if place in ours]
+        shared = [place for place in (place_of(rows, row) for row in range(len(rows))) if place in ours]
         if shared:
             named = ", ".join(manifest[ours[place]].id for place in shared[:FIRST])
             raise BadInput(
-                f"keep={name}: {len(shared)} utterances of {manifest.source} are also in {test} ({named}"
-                f"{' ...' if len(shared) > FIRST else ''}): choose others with keep.{name}.split or keep.{name}.where"
+                f"{said}: {len(shared)} utterances of {manifest.source} are also in {test} ({named}"
+                f"{' ...' if len(shared) > FIRST else ''}): choose others with {option}.split or {option}.where"
             )
 
 
-def _place(manifest: Manifest, row: int) -> tuple[str, str, float]:
+def place_of(manifest: Manifest, row: int) -> tuple[str, str, float]:
     """Where an utterance's audio lies; inside a table its name alone would say little."""
     utterance = manifest[row]
     return manifest.source if manifest.embedded else "", utterance.audio, utterance.start_s

@@ -70,8 +70,10 @@ def speaker_disjoint_split(manifest: Manifest, seed: int, shares: Mapping[str, f
     )
 
 
-def ensure_splits(manifest: Manifest, seed: int) -> SplitResult:
+def ensure_splits(manifest: Manifest, seed: int, *, needs_train: bool = True) -> SplitResult:
     """The manifest's own splits, with what is missing made: all of them, or only dev (or test) taken from train.
+
+    Where there is other speech to learn from, it need have no train if it has dev and test.
 
     Raises:
         BadInput: there are splits, but no train among them.
@@ -80,6 +82,8 @@ def ensure_splits(manifest: Manifest, seed: int) -> SplitResult:
     if not splits.astype(bool).any():
         return speaker_disjoint_split(manifest, seed)
     missing = [name for name in _SHARES if not (splits == name).any()]
+    if missing == ["train"] and not needs_train:
+        return SplitResult(manifest, "given")
     if "train" in missing:
         there = ", ".join(sorted(set(splits) - {_UNASSIGNED}))
         raise BadInput(f"{manifest.source}: no row has split 'train' (there are {there}); name one of them train")

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 Progress = Callable[[float, float], None]
 """Called with (seconds of audio done, seconds in all)."""
 
+Read = Callable[[AcousticModel, dict[str, Any], DecodingOptions], tuple[BatchFacts, list[Any]]]
+"""Makes texts (or more) of a collated batch."""
+
 BATCH_SECONDS = {"cpu": 30.0, "gpu": 240.0}
 """Padded seconds of audio in a batch where nobody said: what stays in a processor's cache, or fills a GPU."""
 
@@ -43,11 +46,15 @@ FEW = 64
 
 @dataclass
 class Hypothesis:
-    """What the model wrote for utterance `index`; `text` is None where `problem` says why there is none."""
+    """What the model wrote for utterance `index`; `text` is None where `problem` says why there is none.
+
+    `confidence` is the model's own, see `AcousticModel.transcribe_scored`; None where nobody asked for it.
+    """
 
     index: int
     text: str | None
     problem: str | None = None
+    confidence: float | None = None
 
 
 def loader_workers(wanted: int | None, examples: int) -> int:
@@ -65,6 +72,7 @@ def decode(
     *,
     augment: Augmentation | None = None,
     seed: int = 0,
+    confidence: bool = False,
 ) -> list[Hypothesis]:
     """Transcribe utterances in batches of similar length.
 
@@ -75,6 +83,7 @@ def decode(
         progress: told seconds of audio done and in all.
         augment: what they are heard through, e.g. noise; it may not change their lengths.
         seed: of that.
+        confidence: also say how sure the model is of each text.
 
     Returns:
         One hypothesis an utterance, in input order. A file that cannot be read has a problem, not an exception.
@@ -88,9 +97,10 @@ def decode(
     total_s, done_s = sum(durations_s), 0.0
     dataset = SpeechDataset(utterances, model, with_labels=False, augment=augment, seed=seed)
     with _ready(model, options):
-        for facts, texts in _decoded(model, dataset, batches, options):
+        for facts, texts in _decoded(model, dataset, batches, options, _scored if confidence else _texts):
             results.update({i: Hypothesis(i, None, problem) for i, problem in facts.problems})
-            results.update({i: Hypothesis(i, text) for i, text in zip(facts.indices, texts, strict=True)})
+            for index, text in zip(facts.indices, texts, strict=True):
+                results[index] = Hypothesis(index, text[0], None, text[1]) if confidence else Hypothesis(index, text)
             done_s += facts.seconds
             if progress is not None:
                 progress(done_s, total_s)
@@ -140,17 +150,17 @@ def _ready(model: AcousticModel, options: DecodingOptions) -> Iterator[None]:
 
 
 def _decoded(
-    model: AcousticModel, dataset: SpeechDataset, batches: list[list[int]], options: DecodingOptions
-) -> Iterator[tuple[BatchFacts, list[str]]]:
-    """What each batch was, and the texts of its `indices`."""
+    model: AcousticModel, dataset: SpeechDataset, batches: list[list[int]], options: DecodingOptions, read: Read
+) -> Iterator[tuple[BatchFacts, list[Any]]]:
+    """What each batch was, and what `read` makes of its `indices`."""
     lanes = lane_count(model, options, len(batches)) if dataset.augment is None else 1
     if lanes == 1:
-        yield from (_texts(model, batch, options) for batch in _load(dataset, batches, options))
+        yield from (read(model, batch, options) for batch in _load(dataset, batches, options))
         return
     collator = Collator(dataset.model)
 
-    def work(twin: AcousticModel, indices: list[int]) -> tuple[BatchFacts, list[str]]:
-        return _texts(twin, collator([dataset[i] for i in indices]), options)
+    def work(twin: AcousticModel, indices: list[int]) -> tuple[BatchFacts, list[Any]]:
+        return read(twin, collator([dataset[i] for i in indices]), options)
 
     yield from in_lanes(model, lanes, work, batches)
 
@@ -200,13 +210,30 @@ def _load(dataset: SpeechDataset, batches: list[list[int]], options: DecodingOpt
 
 
 def _texts(model: AcousticModel, batch: dict[str, Any], options: DecodingOptions) -> tuple[BatchFacts, list[str]]:
+    """The texts of a collated batch."""
+    return _through(model, batch, options, model.transcribe)
+
+
+def _scored(
+    model: AcousticModel, batch: dict[str, Any], options: DecodingOptions
+) -> tuple[BatchFacts, list[tuple[str, float]]]:
+    """The texts of a collated batch, each with the model's confidence."""
+    return _through(model, batch, options, model.transcribe_scored)
+
+
+def _through(
+    model: AcousticModel,
+    batch: dict[str, Any],
+    options: DecodingOptions,
+    write: Callable[[Batch, DecodingOptions], list[Any]],
+) -> tuple[BatchFacts, list[Any]]:
     """One collated batch through the network on its device, in the wanted precision."""
     facts: BatchFacts = batch.pop("facts")
     if not facts.indices:
         return facts, []
     moved = {key: value.to(model.device) for key, value in batch.items()}
     with precision_context(options.precision, model.device), adapted(model, moved, options.test_time) as heard:
-        return facts, model.transcribe(heard, options)
+        return facts, write(heard, options)
 
 
 def device_name(device: torch.device) -> str:

@@ -163,6 +163,14 @@ class AcousticModel(ABC):
     def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
         """Raw text of each utterance of a collated batch."""
 
+    @abstractmethod
+    def transcribe_scored(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, float]]:
+        """The same texts, each with the model's confidence in it.
+
+        Confidence is the geometric mean of the probabilities of what was written, 0 to 1: for CTC of the best label of
+        each frame that is not blank, for Whisper of each token and the end. It is 0 where CTC wrote nothing.
+        """
+
     def set_engine(self, options: DecodingOptions) -> None:
         """Take `options.engine`, before decoding.
 

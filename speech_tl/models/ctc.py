@@ -255,6 +255,19 @@ class CTCModel(AcousticModel):
     @torch.inference_mode()
     def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
         """Greedy CTC: best label of each frame, repeats merged, blanks dropped."""
+        return self._texts(self._best(batch, options)[0])
+
+    @torch.inference_mode()
+    def transcribe_scored(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, float]]:
+        """See `AcousticModel`."""
+        best, logits = self._best(batch, options)
+        spoken = best != self.blank
+        surest = nn.functional.log_softmax(logits.float(), dim=-1).amax(-1).masked_fill(~spoken, 0).sum(-1)
+        means = (surest / spoken.sum(-1)).exp().nan_to_num(0)
+        return list(zip(self._texts(best), means.tolist(), strict=True))
+
+    def _best(self, batch: Batch, options: DecodingOptions) -> tuple[torch.Tensor, torch.Tensor]:
+        """Best label of each frame `(batch, frames)`, blank in padding and for what is not spoken; and all scores."""
         if options.beam > 1:
             raise BadInput(f"decoding.beam={options.beam}: CTC models are decoded greedily, use beam=1")
         logits, frames = self.logits(self.network, batch)
@@ -262,8 +275,11 @@ class CTCModel(AcousticModel):
         silent = torch.arange(best.shape[1], device=best.device)[None] >= frames[:, None]
         unspoken = set(self.tokenizer.all_special_ids) - {self.vocabulary.get(self.delimiter)}
         silent |= torch.isin(best, torch.tensor(sorted(unspoken), device=best.device))
+        return best.masked_fill(silent, self.blank), logits
+
+    def _texts(self, best: torch.Tensor) -> list[str]:
         # Left to the tokenizer, skipping special tokens would skip blanks before repeats are merged: "helo".
-        return self.tokenizer.batch_decode(best.masked_fill(silent, self.blank).cpu(), skip_special_tokens=False)
+        return self.tokenizer.batch_decode(best.cpu(), skip_special_tokens=False)
 
     # ---- parts and files
 

@@ -176,25 +176,50 @@ class WhisperModel(WhisperText):
 
         Each utterance has its own window and limit, so that its text does not depend on its batch.
         """
+        return [text for text, _ in self._written(batch, options, scored=False)]
+
+    @torch.inference_mode()
+    def transcribe_scored(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, float]]:
+        """See `AcousticModel`; the decoder reads each text once more, whoever wrote it."""
+        return self._written(batch, options, scored=True)
+
+    def _written(self, batch: Batch, options: DecodingOptions, *, scored: bool) -> list[tuple[str, float]]:
+        """Each utterance's text, with its confidence where that is wanted."""
         allowed = TOKENS_WITHOUT_SPEECH + batch["frames"] * TOKENS_A_SECOND // self.frames_a_second
         allowed = allowed.clamp(max=self.longest_label - len(self.prompt))
         context = self._context(options)
         windows = torch.tensor([self._window_frames(n, context) for n in batch["frames"].tolist()])
-        texts = [""] * len(windows)
+        written = [("", 0.0)] * len(windows)
         for frames in windows.unique().tolist():
             rows = (windows == frames).nonzero()[:, 0].to(self.device)
             inputs = fitted(batch["input_features"][rows], batch["silence"][rows], frames)
-            for row, text in zip(rows.tolist(), self._generate(inputs, allowed[rows], options.beam), strict=True):
-                texts[row] = text
-        return texts
+            tokens = self._generate(inputs, allowed[rows], options.beam)
+            confidences = self._confidences(inputs, tokens) if scored else [0.0] * len(rows)
+            for row, text, confidence in zip(rows.tolist(), self._texts(tokens), confidences, strict=True):
+                written[row] = text, confidence
+        return written
 
-    def _generate(self, inputs: torch.Tensor, allowed: torch.Tensor, beam: int) -> list[str]:
-        """Texts of rows whose windows are equally long; `allowed` `(batch,)` tokens each."""
+    def _generate(self, inputs: torch.Tensor, allowed: torch.Tensor, beam: int) -> list[list[int]] | torch.Tensor:
+        """Tokens of rows whose windows are equally long; `allowed` `(batch,)` tokens each."""
         if self.engine is None:
-            return self._texts(self._tokens_of(inputs, allowed, beam))
-        texts = self._texts(self.engine.tokens(inputs, self.prompt, allowed, beam))
-        self.engine.compare(texts, lambda: self._texts(self._tokens_of(inputs, allowed, beam)))
-        return texts
+            return self._tokens_of(inputs, allowed, beam)
+        tokens = self.engine.tokens(inputs, self.prompt, allowed, beam)
+        self.engine.compare(self._texts(tokens), lambda: self._texts(self._tokens_of(inputs, allowed, beam)))
+        return tokens
+
+    def _confidences(self, inputs: torch.Tensor, tokens: list[list[int]] | torch.Tensor) -> list[float]:
+        """Geometric mean of the probabilities of each row's tokens of text and of the end token."""
+        states = self.network.model.encoder(inputs)[0]
+        prompts = self._prompts(states)
+        rows = [[*(token for token in map(int, row) if token < self.end), self.end] for row in tokens]
+        wanted = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], True, self.end).to(states.device)
+        lengths = torch.tensor([len(row) for row in rows], device=states.device)
+        read = torch.cat([prompts, wanted[:, :-1]], dim=1)
+        hidden = self.network.model.decoder(input_ids=read, encoder_hidden_states=states, use_cache=False)[0]
+        scores = self.network.proj_out(hidden[:, prompts.shape[1] - 1 :]).float().log_softmax(-1)
+        found = scores.gather(-1, wanted[:, :, None])[:, :, 0]
+        beyond = torch.arange(wanted.shape[1], device=states.device)[None] >= lengths[:, None]
+        return (found.masked_fill(beyond, 0).sum(-1) / lengths).exp().tolist()
 
     def _texts(self, ids: torch.Tensor | list[list[int]]) -> list[str]:
         return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]

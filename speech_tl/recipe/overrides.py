@@ -71,7 +71,8 @@ def put(values: dict[str, Any], key: str, value: Any, owner: type[BaseModel]) ->
             return
     if last not in place:
         raise unknown_key(key, values, owner)
-    place[last] = value
+    begun = _table(table, last) if value == {} else None  # "augment.noise={}": on, with its defaults
+    place[last] = begun.model_construct().model_dump() if begun else value
 
 
 def _strategy(name: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from speech_tl.models.options import DecodingOptions, ModelOptions
 from speech_tl.recipe.overrides import PICKS, SHORT_FORMS, put, yaml_value
 from speech_tl.reporting.options import ReportOptions
 from speech_tl.strategies.kept import KEEPS, Keep, as_list, repeated
+from speech_tl.strategies.pseudo_label import PseudoLabel
 from speech_tl.strategies.trained import STRATEGIES, Full, Strategy
 from speech_tl.training.options import TrainingOptions
 
@@ -48,6 +49,7 @@ class Recipe(BaseModel):
     data: DataOptions = DataOptions()
     strategy: Strategy = Full()
     keep: list[Keep] = []
+    unlabelled: PseudoLabel | None = None
     training: TrainingOptions = TrainingOptions()
     augment: AugmentOptions = AugmentOptions()
     ladder: LadderOptions | None = None

@@ -66,6 +66,7 @@ def html_page(
         errors=sections.error_section(report),
         curves=sections.curves(log, rate),
         facts=words.training_facts(report["training"]),
+        rounds=words.pseudo_label_rows(report["training"]),
         leaks=words.leak_lines(report.get("leaks")),
     )
 

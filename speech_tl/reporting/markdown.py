@@ -39,6 +39,7 @@ def markdown_page(report: Mapping[str, Any]) -> str:
         ),
         _errors(report.get("errors") or {}, rate),
         _training(report["training"]),
+        _rounds(report["training"]),
         folded("Conditions", _conditions(report)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -189,6 +190,15 @@ def _training(training: Mapping[str, Any]) -> str:
     """The training in one line."""
     facts = words.training_facts(training)
     return "Training: " + ", ".join(f"{name} {value}" for name, value in facts) + "." if facts else ""
+
+
+def _rounds(training: Mapping[str, Any]) -> str:
+    """What each round of pseudo-labels kept and made."""
+    headings, rows = words.pseudo_label_rows(training)
+    if not rows:
+        return ""
+    shown = [[escaped(cell) for cell in row] for row in rows]
+    return f"## Pseudo-labels\n\n{table(headings, shown)}\n\nEvery label, kept or not and why: `rounds/N/labels.jsonl`."
 
 
 def _conditions(report: Mapping[str, Any]) -> str:

@@ -266,6 +266,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("speed", NOTHING if speed is None else f"{speed:.1f} s of audio a second"),
         ("trained parameters", NOTHING if moved is None else f"{count(moved)} of {count(whole)}"),
         ("merged", _merged(merging) if merging else NOTHING),
+        ("learnt from", _learnt_from(training.get("pseudo_labels"))),
         ("padding", percent(share)),
         ("decoded with audio context", context or NOTHING),
         ("peak memory", NOTHING if memory is None else f"{count(memory / 2**20)} MiB"),
@@ -277,6 +278,31 @@ def _source(training: Mapping[str, Any]) -> str:
     """How much of the audio was speech of the source domain, heard so as not to forget it."""
     seconds, whole = training.get("source_seconds"), training.get("audio_seconds")
     return f"{hours(seconds)} ({percent(seconds / whole)})" if seconds and whole else NOTHING
+
+
+def _learnt_from(rounds: Mapping[str, Any] | None) -> str:
+    """Which round of pseudo-labels made the model."""
+    if not rounds:
+        return NOTHING
+    return f"pseudo-labels of round {rounds['chosen']}" if rounds["chosen"] else "labelled utterances alone (round 0)"
+
+
+def pseudo_label_rows(training: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """(headings, rows) of a table of the rounds of pseudo-labels; no rows where there were none."""
+    told = training.get("pseudo_labels") or {"rounds": [], "rate": "wer", "chosen": None}
+    rate, known = told["rate"], any(row.get("labels_wer") is not None for row in told["rounds"])
+    headings = ["round", "kept", "hours", "left out", f"{rate.upper()} on dev"]
+    headings += [f"{rate.upper()} of the labels"] if known else []
+    rows = []
+    for row in told["rounds"]:
+        labelled = "kept" not in row
+        left = ", ".join(f"{count(number)} {reason}" for reason, number in row.get("left", {}).items())
+        cells = [str(row["round"]) + (" (the model)" if row["round"] == told["chosen"] else "")]
+        cells += ["labelled only" if labelled else f"{count(row['kept'])} of {count(row['utterances'])}"]
+        cells += [NOTHING if labelled else f"{row['kept_hours']:.2f}", left or NOTHING]
+        cells += [percent(row.get(f"dev_{rate}"))]
+        rows.append(cells + ([percent(row.get(f"labels_{rate}"))] if known else []))
+    return headings, rows
 
 
 def _merged(merging: Mapping[str, Any]) -> str:

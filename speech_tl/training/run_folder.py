@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import platform
@@ -101,20 +102,30 @@ class RunFolder:
         return evaluation
 
     def training(
-        self, model: AcousticModel, learn: Callable[[], TrainingResult]
+        self, model: AcousticModel, learn: Callable[[], tuple[AcousticModel, TrainingResult]]
     ) -> tuple[AcousticModel, TrainingResult]:
-        """The adapted model: loaded where training had finished, else learnt now and saved."""
+        """The adapted model: loaded where training had finished, else learnt now and saved.
+
+        `model` says in which language and for which task it is loaded; `learn` trains it, or another.
+        """
         done = self.path / "training" / "result.json"
         if done.is_file():
             values = json.loads(done.read_text(encoding="utf-8"))
             values["problems"] = {int(index): problem for index, problem in values["problems"].items()}
             adapted = load_model(self.model_folder, language=model.language, task=model.task)
             return adapted, TrainingResult(**values)
-        result = learn()
+        model, result = learn()
         model.save(self.model_folder)
         model.source = str(self.model_folder)
         self._write_json("training/result.json", dataclasses.asdict(result))
         return model, result
+
+    def inside(self, name: str) -> RunFolder:
+        """A folder inside this one, such as "rounds/1", for a training of its own; it is made if need be."""
+        part = copy.copy(self)
+        part.path = self.path / name
+        (part.path / "training").mkdir(parents=True, exist_ok=True)
+        return part
 
     def log(self) -> list[dict[str, Any]]:
         """Entries of training/log.jsonl."""
