@@ -1,15 +1,21 @@
 """Every way to transfer against every other: one CTC model, one accent, one budget of training.
 
-Data: speechocean762 (CC BY 4.0), as for `accent/mandarin_english`. Guards are what the adapted model must not unlearn;
-any manifests will do (LibriSpeech: CC BY 4.0; sentences spoken by `python -m data_scripts.synthesize`).
+Data: speechocean762 (CC BY 4.0), as for `accent/mandarin_english`. Guards are what the adapted model must not unlearn:
+any manifests with rows of split dev (for the variant that chooses on them) and test. `keep.root` is speech like what
+the model learnt from, whose rows of split train are replayed. For the starters both are what they were made of,
+sentences that synthesisers speak (2 hours of them here):
 
-    speech-tl study strategies data.root=speechocean762 --dry-run        # the runs, and how long they take here
-    speech-tl study strategies data.root=speechocean762 \
-        guards.synthetic=synthetic/heldout guards.librispeech=librispeech.csv guards.librispeech.split=null
+    python -m data_scripts.synthesize --out synthetic --set all --hours 2
+    speech-tl study strategies data.root=speechocean762 guards.synthetic=synthetic keep.root=synthetic --dry-run
+    speech-tl study strategies data.root=speechocean762 guards.synthetic=synthetic keep.root=synthetic
+
+`--dry-run` lists the runs and how long they take here.
 
 The table has a row for each: WER and CER with intervals, the guards before and after, trained parameters, seconds, peak
 memory, what has to be kept on disk, and when it reached on dev what `full` reached at last. All have the same steps of
-the same batches. Some of them, or another model:
+batches of the same seconds; `full_replay` gives a fifth of them to the source. `full_interpolate` takes the share of
+the new weights that is best on dev and loses on the guards' dev parts at most half of what `full` loses. Some of them
+(only those that keep need guards or a source), or another model:
 
     speech-tl study strategies data.root=speechocean762 'only=[full,lora]' 'seeds=[0,1,2]'
     speech-tl study strategies data.root=speechocean762 model=facebook/wav2vec2-base-960h
@@ -39,6 +45,9 @@ study = Study(
             overrides=["strategy.freeze_feature_encoder=true", "strategy.freeze_layers=4"]
         ),
         "full_layer_decay": Variant(overrides=["strategy.layer_decay=0.8"]),
+        "full_replay": Variant(overrides=["keep=replay"]),
+        "full_interpolate": Variant(overrides=["keep=interpolate", "keep.interpolate.limit_share=0.5"]),
+        "full_l2_sp": Variant(overrides=["keep=l2_sp"]),
         "gradual": Variant(overrides=["strategy=gradual", "strategy.freeze_feature_encoder=false"]),
         "encoder_only": Variant(overrides=["strategy=encoder_only", "strategy.freeze_feature_encoder=false"]),
         "lora": Variant(overrides=["strategy=lora"]),

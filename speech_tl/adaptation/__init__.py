@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.context import settle_context
+from speech_tl.adaptation.interpolating import hours_to_decode, interpolate
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.preparation import Data, prepare
@@ -143,7 +144,8 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     }
     disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
-    return plan_text(recipe.to_yaml(), data.facts, data.excluded, notes, described, guess, disk, guards, ladder)
+    facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe)}
+    return plan_text(recipe.to_yaml(), facts, data.excluded, notes, described, guess, disk, guards, ladder)
 
 
 def run_path(recipe: Recipe, out: str | Path | None) -> Path:
@@ -159,7 +161,9 @@ def _rounds(recipe: Recipe, data: Data, run: RunFolder, screen: Screen) -> Round
 
 
 def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, screen: Screen) -> TrainingResult:
-    """Train on what fits the model, merge what the strategy added, and settle how the result is decoded."""
+    """Train on what fits the model, merge what the strategy added, go back towards the old weights where the recipe
+    wants that, and settle how the result is decoded.
+    """
     normaliser = get_normaliser(data.normaliser)
     with screen.progress("training") as update:
 
@@ -185,8 +189,9 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
             tell=screen.line,
         )
     merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
-    trained.figures.update(merging)
-    trained.notes.extend(notes)
+    between, told = interpolate(model, data, recipe, screen)
+    trained.figures.update(merging | between)
+    trained.notes.extend([*notes, *told])
     found = settle_context(
         model, data.dev, recipe.model.audio_context, recipe.decoding, normaliser, recipe.seed, screen
     )

@@ -13,7 +13,7 @@ from speech_tl.errors import BadInput
 from speech_tl.evaluation import the_language
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
-from speech_tl.strategies.kept import require_fit
+from speech_tl.strategies.kept import Interpolate, require_fit
 from speech_tl.training.anchoring import old_weights
 from speech_tl.training.retention import Retention
 
@@ -77,6 +77,32 @@ def require_keeping(recipe: Recipe, model: AcousticModel) -> None:
             old_weights(model, recipe.strategy, way.name)
 
 
+def interpolates(recipe: Recipe) -> Interpolate | None:
+    """The recipe's interpolation, if it has one."""
+    return next((way for way in recipe.keep if isinstance(way, Interpolate)), None)
+
+
+def require_choice(recipe: Recipe, devs: Mapping[str, Manifest | None]) -> None:
+    """Refuse to interpolate where nothing can tell which share harms; `devs` are the guards' dev parts, by name.
+
+    Raises:
+        BadInput: no guard, or one without a dev part.
+    """
+    if interpolates(recipe) is None:
+        return
+    if not devs:
+        raise BadInput(
+            "keep=interpolate chooses its share on a guard, and the recipe has none: give one that has rows of split "
+            "dev and of split test (guards.NAME=MANIFEST)"
+        )
+    for name, dev in devs.items():
+        if dev is None:
+            raise BadInput(
+                f"keep=interpolate chooses its share on the dev part of every guard, and guard {name} has no row of "
+                f"split dev: give guards.{name}.dev=MANIFEST, or leave the guard out"
+            )
+
+
 def checked_sources(
     recipe: Recipe,
     read: Mapping[str, Manifest],
@@ -100,6 +126,7 @@ def checked_sources(
     """
     tests = {f"{name} of the target": parts[name] for name in ("dev", "test")}
     tests |= {f"guard {guard.name}": guard.utterances for guard in guards}
+    tests |= {f"the dev part of guard {guard.name}": guard.dev for guard in guards if guard.dev is not None}
     ways, found, notes = {way.name: way for way in recipe.keep}, {}, []
     for name, manifest in read.items():
         _refuse_another_language(name, manifest, model)

@@ -8,10 +8,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.hearing import Hearing
-from speech_tl.adaptation.keeping import Sources, checked_sources, read_sources, require_keeping
+from speech_tl.adaptation.keeping import (
+    Sources,
+    checked_sources,
+    interpolates,
+    read_sources,
+    require_choice,
+    require_keeping,
+)
 from speech_tl.data.augment import Augmenter, Ladder
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
-from speech_tl.data.guards import Guard, checked_guard, read_guard
+from speech_tl.data.guards import Guard, checked_guard, read_guard, read_guard_dev
 from speech_tl.data.leaks import TRAIN_AND_TEST, Leak, find_leaks
 from speech_tl.data.manifest import Excluded, Manifest, open_data
 from speech_tl.data.unlabelled import checked_unlabelled, joined, read_unlabelled, shared_speakers
@@ -208,7 +215,10 @@ def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Scree
         language, normaliser: of the target, for guards that have none of their own.
         screen: where to show progress.
     """
-    read = {name: read_guard(name, options, recipe.data.split_seed) for name, options in recipe.guards.items()}
+    seed, chooses = recipe.data.split_seed, interpolates(recipe)
+    read = {name: read_guard(name, options, seed) for name, options in recipe.guards.items()}
+    devs = {name: read_guard_dev(name, recipe.guards[name], read[name], seed) for name in read if chooses}
+    require_choice(recipe, devs)
     guards = []
     for name, manifest in read.items():
         options = recipe.guards[name]
@@ -223,6 +233,7 @@ def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Scree
                     recipe.data,
                     language=spoken,
                     normaliser=options.normaliser or usual,
+                    dev=devs.get(name),
                     progress=update,
                 )
             )

@@ -10,11 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from speech_tl.data.check import Progress, check_manifest
 from speech_tl.data.manifest import DataOptions, Excluded, Manifest
-from speech_tl.data.source import chosen_rows
+from speech_tl.data.source import chosen_rows, first_of, shared_rows
 from speech_tl.errors import BadInput
-from speech_tl.text import get_normaliser
-
-FIRST = 3  # offenders named in a message
+from speech_tl.text import Normaliser, get_normaliser
 
 
 class GuardOptions(BaseModel):
@@ -29,6 +27,8 @@ class GuardOptions(BaseModel):
             0.02 is two percentage points.
         normaliser: None takes the recipe's for the same language, else the language's default.
         language: of the speech; None takes the manifest's when all rows agree, else the target's.
+        dev: where its dev part is, on which `keep=interpolate` chooses: a manifest, of which the rows of split dev are
+            taken (all, where it has no splits); None looks for rows of split dev in `data`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,6 +40,7 @@ class GuardOptions(BaseModel):
     limit: float = Field(0.02, ge=0)
     normaliser: str | None = None
     language: str | None = None
+    dev: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Guard:
         facts: for its summaries: source, split, fingerprint, counts.
         excluded: rows set aside.
         set_to: language that a model which writes several is set to while it decodes this; None is the target's.
+        dev: usable rows of its dev part, none of them among `utterances`; None where it has none or nobody asked.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Guard:
     facts: dict[str, Any]
     excluded: list[Excluded] = field(default_factory=list)
     set_to: str | None = None
+    dev: Manifest | None = None
 
 
 def read_guard(name: str, options: GuardOptions, seed: int) -> Manifest:
@@ -78,12 +81,37 @@ def read_guard(name: str, options: GuardOptions, seed: int) -> Manifest:
     except BadInput as error:
         raise BadInput(f"guard {name}: {error}") from error
     if not any((text or "").strip() for text in manifest.column("text")):
-        ids = [manifest[row].id for row in range(min(FIRST, len(manifest)))]
+        ids = manifest.column("id")
         raise BadInput(
-            f"guard {name}: {options.data} has no text in any of its {len(manifest)} rows ({', '.join(ids)}"
-            f"{' ...' if len(manifest) > FIRST else ''}): a guard is scored against what is said"
+            f"guard {name}: {options.data} has no text in any of its {len(manifest)} rows ({first_of(ids)}): a guard "
+            "is scored against what is said"
         )
     return manifest
+
+
+def read_guard_dev(name: str, options: GuardOptions, guard: Manifest, seed: int) -> Manifest | None:
+    """The rows of a guard's dev part, as `options` choose them beside its `split`; no audio is opened.
+
+    Returns:
+        None where there are none.
+
+    Raises:
+        BadInput: as `read_guard`, or a row of `guard`, which is reported, is among them.
+    """
+    try:
+        splits = set(Manifest.read(options.dev or options.data).texts("split")) - {None, ""}
+        if "dev" not in splits and (splits or options.dev is None):
+            return None
+        dev = chosen_rows(options.dev or options.data, "dev", options.where, options.utterances, seed)
+    except BadInput as error:
+        raise BadInput(f"guard {name}, dev part: {error}") from error
+    shared = shared_rows(dev, guard)
+    if shared:
+        raise BadInput(
+            f"guard {name}: {len(shared)} rows of its dev part are also in what is reported ({first_of(shared)}): set "
+            f"guards.{name}.split=test, or give guards.{name}.dev=MANIFEST"
+        )
+    return dev
 
 
 def checked_guard(
@@ -94,6 +122,7 @@ def checked_guard(
     *,
     language: str | None,
     normaliser: str,
+    dev: Manifest | None = None,
     progress: Progress | None = None,
 ) -> Guard:
     """The guard's usable rows, by the same limits as the target's.
@@ -105,21 +134,16 @@ def checked_guard(
         data: the target's options, for the shortest and the longest utterance.
         language: of the guard's speech.
         normaliser: for its WERs.
+        dev: from `read_guard_dev`.
         progress: called with (rows done, rows in all).
 
     Raises:
         BadInput: no row can be used, or its texts hold no word; names the guard.
     """
-    limits_s = {"min_duration_s": data.min_duration_s, "max_duration_s": data.max_duration_s}
-    check = check_manifest(manifest, progress=progress, **limits_s)
-    try:
-        usable = check.usable(manifest)
-    except BadInput as error:
-        raise BadInput(f"guard {name}: {error}") from error
-    usable = usable.with_column("duration", check.durations_s[check.clean_indices].tolist())
     rules = get_normaliser(normaliser)
-    if not any(rules(text).strip() for text in usable.column("text")):
-        raise BadInput(f"guard {name}: {options.data} holds no words after normalising with {rules.name}")
+    usable, excluded = _usable(f"guard {name}", manifest, data, rules, progress)
+    if dev is not None:
+        dev, _ = _usable(f"guard {name}, dev part", dev, data, rules, progress)
     facts = {
         "source": options.data,
         "split": options.split,
@@ -127,6 +151,23 @@ def checked_guard(
         "language": language,
         "utterances": len(usable),
         "hours": round(float(usable.durations_s().sum()) / 3600, 3),
-        "excluded": dict(Counter(row.problem for row in check.excluded)),
+        "excluded": dict(Counter(row.problem for row in excluded)),
     }
-    return Guard(name, usable, language, rules.name, options.limit, facts, check.excluded)
+    if dev is not None:
+        facts["dev_utterances"] = len(dev)
+    return Guard(name, usable, language, rules.name, options.limit, facts, excluded, dev=dev)
+
+
+def _usable(
+    who: str, manifest: Manifest, data: DataOptions, rules: Normaliser, progress: Progress | None
+) -> tuple[Manifest, list[Excluded]]:
+    """The rows that can be scored, all with a duration, and those set aside."""
+    limits_s = {"min_duration_s": data.min_duration_s, "max_duration_s": data.max_duration_s}
+    check = check_manifest(manifest, progress=progress, **limits_s)
+    try:
+        usable = check.usable(manifest)
+    except BadInput as error:
+        raise BadInput(f"{who}: {error}") from error
+    if not any(rules(text).strip() for text in usable.column("text")):
+        raise BadInput(f"{who}: {manifest.source} holds no words after normalising with {rules.name}")
+    return usable.with_column("duration", check.durations_s[check.clean_indices].tolist()), check.excluded

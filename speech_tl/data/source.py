@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -109,8 +109,19 @@ def checked_source(
     return usable, note
 
 
+def shared_rows(ours: Manifest, theirs: Manifest) -> list[str]:
+    """Ids in `ours` of the utterances that are also in `theirs`: the same piece of the same file."""
+    places = {place_of(theirs, row) for row in range(len(theirs))}
+    return [ours[row].id for row in range(len(ours)) if place_of(ours, row) in places]
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The first few names, and whether there are more."""
+    return ", ".join(names[:FIRST]) + (" ..." if len(names) > FIRST else "")
+
+
 def refuse_test_rows(said: str, option: str, manifest: Manifest, tests: Rows) -> None:
-    """Refuse rows that a figure is measured on: by file and start, whatever the manifest.
+    """Refuse rows that a figure is measured on, whatever manifest has them.
 
     Args:
         said: what the message begins with.
@@ -121,14 +132,11 @@ def refuse_test_rows(said: str, option: str, manifest: Manifest, tests: Rows) ->
     Raises:
         BadInput: names the first of them.
     """
-    ours = {place_of(manifest, row): row for row in range(len(manifest))}
     for test, rows in tests.items():
-        shared = [place for place in (place_of(rows, row) for row in range(len(rows))) if place in ours]
-        if shared:
-            named = ", ".join(manifest[ours[place]].id for place in shared[:FIRST])
+        if shared := shared_rows(manifest, rows):
             raise BadInput(
-                f"{said}: {len(shared)} utterances of {manifest.source} are also in {test} ({named}"
-                f"{' ...' if len(shared) > FIRST else ''}): choose others with {option}.split or {option}.where"
+                f"{said}: {len(shared)} utterances of {manifest.source} are also in {test} ({first_of(shared)}): "
+                f"choose others with {option}.split or {option}.where"
             )
 
 

@@ -16,7 +16,7 @@ from speech_tl.recipe.reading import (
 )
 from speech_tl.recipe.value import Recipe, ScoringOptions, validated
 from speech_tl.reporting.options import ReportOptions
-from speech_tl.strategies.kept import L2SP, Replay
+from speech_tl.strategies.kept import L2SP, Interpolate, Replay
 from speech_tl.strategies.pseudo_label import PseudoLabel
 from speech_tl.strategies.trained import (
     Adapters,
@@ -43,6 +43,7 @@ __all__ = [
     "Gradual",
     "GuardOptions",
     "HeadOnly",
+    "Interpolate",
     "LanguageAdapter",
     "LoRA",
     "ModelOptions",

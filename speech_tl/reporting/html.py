@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from speech_tl.reporting import sections, words
 from speech_tl.reporting.browser import Browser, browser_of
 from speech_tl.reporting.clips import AudioMode
+from speech_tl.reporting.interpolation import interpolation_section
 from speech_tl.reporting.ladder import ladder_section
 from speech_tl.reporting.plots import interval_plot
 from speech_tl.scoring.alignment import UNITS
@@ -61,6 +62,7 @@ def html_page(
         effort=sections.effort_lines(report),
         ladder=ladder_section(report, rate),
         guard_plots=sections.guard_plots(report),
+        interpolation=interpolation_section(report),
         groups=sections.group_sections(report),
         speakers=sections.speaker_section(before, after, rate),
         errors=sections.error_section(report),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from speech_tl.reporting import words
+from speech_tl.reporting.interpolation import interpolation_section
 from speech_tl.reporting.ladder import heard_lines
 from speech_tl.scoring.alignment import UNITS
 from speech_tl.text import Rate
@@ -33,6 +34,7 @@ def markdown_page(report: Mapping[str, Any]) -> str:
         scores_table(target),
         _ladder(report.get("ladder"), rate),
         _guards(report["guards"]),
+        _interpolation(report),
         *(
             _group(column, values, (report.get("gaps") or {}).get(column), rate)
             for column, values in report["groups"].items()
@@ -136,6 +138,16 @@ def _ladder(ladder: Mapping[str, Any] | None, rate: Rate) -> str:
 def _guards(guards: Mapping[str, Any]) -> str:
     """The guards under their heading."""
     return "## Guards\n\n" + guards_table(guards) if guards else ""
+
+
+def _interpolation(report: Mapping[str, Any]) -> str:
+    """The shares of the new weights that were tried, what each costs, and which was taken."""
+    found = interpolation_section(report)
+    if found is None:
+        return ""
+    rows = [[row["share"], *row["rates"], row["verdict"]] for row in found["rows"]]
+    headings = ["share of the new weights", *map(escaped, found["names"]), ""]
+    return "\n\n".join(["## Between the old and the new weights", escaped(found["rule"]), table(headings, rows)])
 
 
 def _group(column: str, values: Mapping[str, Any], gap: Mapping[str, Any] | None, rate: Rate) -> str:

@@ -256,7 +256,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     audio_s, speed = training.get("audio_seconds"), training.get("audio_seconds_per_second")
     moved, whole = training.get("trainable_parameters"), training.get("total_parameters")
     epochs, merging = training.get("epochs"), training.get("merging")
-    context = (training.get("audio_context") or {}).get("decoding")
+    context, between = (training.get("audio_context") or {}).get("decoding"), training.get("interpolation")
     facts = [
         ("steps", count(training.get("steps"))),
         ("epochs", NOTHING if epochs is None else f"{epochs:.1f}"),
@@ -266,6 +266,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("speed", NOTHING if speed is None else f"{speed:.1f} s of audio a second"),
         ("trained parameters", NOTHING if moved is None else f"{count(moved)} of {count(whole)}"),
         ("merged", _merged(merging) if merging else NOTHING),
+        ("share of the new weights", percent(between["share"]) if between else NOTHING),
         ("learnt from", _learnt_from(training.get("pseudo_labels"))),
         ("padding", percent(share)),
         ("decoded with audio context", context or NOTHING),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from speech_tl.data.source import SourceOptions
 from speech_tl.errors import BadInput
@@ -74,7 +74,41 @@ class L2SP(BaseKeep):
     weight: float = Field(0.01, gt=0)
 
 
-AnyKeep = Replay | L2SP
+class Interpolate(BaseKeep):
+    """After training, weights between the old and the new ones (WiSE-FT: Wortsman et al. 2022, arXiv 2109.01903).
+
+    Each share is scored on the target's dev split and on the dev part of every guard; chosen is the one with the lowest
+    error rate on dev among those at which no guard lost more than it may. Costs nothing while training.
+
+    Attributes:
+        shares: of the new weights; 0 and 1 are always among them.
+        limit: by how much the error rate of a guard's dev part may rise, as a fraction; None is the guard's own limit.
+        limit_share: instead of it, the share of what the new weights alone lose there: 0.5 is half of the forgetting.
+        utterances: at most so many of dev and of each guard's dev part are decoded at every share.
+    """
+
+    needs_old_outputs: ClassVar[bool] = True
+
+    name: Literal["interpolate"] = "interpolate"
+    shares: list[Annotated[float, Field(ge=0, le=1)]] = [step / 10 for step in range(11)]
+    limit: float | None = Field(None, ge=0)
+    limit_share: float | None = Field(None, ge=0, le=1)
+    utterances: int = Field(200, ge=1)
+
+    @field_validator("shares")
+    @classmethod
+    def _both_ends(cls, shares: list[float]) -> list[float]:
+        """The old weights are what is compared with, the new ones are what is given up."""
+        return sorted({0.0, *shares, 1.0})
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Interpolate:
+        if self.limit is not None and self.limit_share is not None:
+            raise ValueError("give limit (absolute) or limit_share (of what the new weights lose), not both")
+        return self
+
+
+AnyKeep = Replay | Interpolate | L2SP
 
 Keep = Annotated[AnyKeep, Field(discriminator="name")]
 """Any way of keeping, told apart by its `name`."""

@@ -12,8 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from speech_tl.adaptation.keeping import read_sources, require_keeping
+from speech_tl.adaptation.keeping import interpolates, read_sources, require_choice, require_keeping
 from speech_tl.adaptation.preparation import load_for
+from speech_tl.data.guards import read_guard, read_guard_dev
 from speech_tl.data.manifest import Manifest, open_data
 from speech_tl.errors import BadInput, PartlyDone
 from speech_tl.evaluation import the_language
@@ -205,6 +206,10 @@ def _check_strategy(trial: Trial, manifest: Manifest) -> None:
     recipe.strategy.prepare(model, recipe.seed)
     require_keeping(recipe, model)
     read_sources(recipe)
+    if interpolates(recipe):
+        seed = recipe.data.split_seed
+        read = {name: read_guard(name, guard, seed) for name, guard in recipe.guards.items()}
+        require_choice(recipe, {n: read_guard_dev(n, recipe.guards[n], rows, seed) for n, rows in read.items()})
     durations_s = train.durations_s()
     steps = recipe.training.max_steps or steps_of_epochs(float(durations_s[durations_s > 0].sum()), recipe.training)
     recipe.strategy.require_steps(model, steps)

@@ -52,7 +52,7 @@ def write_tables(
     """Write table.csv and table.md anew from the runs' own files; returns the rows.
 
     Rates are fractions; seconds are of training without looks at dev, but for `wall_seconds`, the whole run's.
-    `disk_bytes` is what has to be kept beside the checkpoint: an adapter where there is one, else the model.
+    `disk_bytes` is what has to be kept beside the checkpoint: an adapter where it holds all, else the model.
     """
     trials = study.trials()
     rows = {trial.name: _row(trial, run_of(trial), attempts) for trial in trials}
@@ -89,7 +89,10 @@ def _row(trial: Trial, run: Path, attempts: Sequence[Mapping[str, Any]]) -> dict
     row |= {name: training.get(name) for name in names}
     row |= {"wall_seconds": round(sum(attempt["seconds"] for attempt in mine), 1) if mine else None}
     model, adapter = (_weights_bytes(run / name) for name in ("model", "adapter"))
-    row |= {"model_bytes": model, "disk_bytes": adapter or model}
+    between = training.get("interpolation")
+    row |= {"model_bytes": model, "disk_bytes": model if between else adapter or model}
+    row |= {"source_seconds": training["source_seconds"]} if training.get("keep") else {}
+    row |= {"new_share": between["share"]} if between else {}
     for name, guard in report["guards"].items():
         row |= {f"guard_{name}_before": guard["before"]["wer"], f"guard_{name}": guard["after"]["wer"]}
     return row

@@ -251,3 +251,42 @@ def test_the_command_line(made: Study, tmp_path: Path, capsys: pytest.CaptureFix
     assert int(row["peak_memory_bytes"]) > 50e6, "of that process"
     assert _run([*command, "data.root=nowhere.csv", "--out", str(tmp_path / "no")]) == 2
     assert not (tmp_path / "no").exists()
+
+
+# ---- ways of keeping as variants
+
+
+def test_ways_of_keeping_are_variants_and_their_source_is_given_once(made: Study, tmp_path: Path) -> None:
+    source = made_corpus(tmp_path / "source", shortest_s=2.0)
+    variants = {"full": Variant(), "replay": Variant(overrides=["keep=replay"])}
+    variants["both"] = Variant(overrides=["keep=[replay,interpolate]", "keep.interpolate.shares=[0.5]"])
+    study = made.model_copy(update={"variants": variants, "minutes": [0.05], "reference": "full"})
+    study = study.with_overrides([f"keep.root={source}", "keep.interpolate.limit_share=0.5", f"guards.same={source}"])
+    kept = {trial.variant: trial.recipe.keep for trial in study.trials()}
+    assert kept["full"] == [] and [way.name for way in kept["both"]] == ["replay", "interpolate"]
+    assert kept["replay"][0].root == kept["both"][0].root == str(source) and kept["both"][1].limit_share == 0.5
+    rows = run_study(study, tmp_path / "out", launch=Launched())
+    by_variant = {row["variant"]: row for row in rows}
+    assert [row["status"] for row in rows] == ["done"] * 3
+    assert 0 < by_variant["replay"]["source_seconds"] < by_variant["replay"]["audio_seconds"]
+    assert by_variant["full"]["source_seconds"] is None and by_variant["both"]["new_share"] in (0, 0.5, 1)
+    runs = [tmp_path / "out" / "runs" / f"{variant}-0.05min-seed0" for variant in variants]
+    assert len({(run / "before" / "utterances.jsonl").read_text() for run in runs}) == 1
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ([], "variant replay: keep=replay needs source data"),
+        (["keep.l2_sp.weight=1"], "keep.l2_sp.weight=1: no variant keeps by l2_sp"),
+        (["keep.rot=x"], "unknown key keep.rot; did you mean keep.replay.root?"),
+    ],
+)
+def test_a_way_of_keeping_that_cannot_work_is_told_before_anything_runs(
+    overrides: list[str], told: str, made: Study, tmp_path: Path
+) -> None:
+    study = made.model_copy(update={"variants": {"full": Variant(), "replay": Variant(overrides=["keep=replay"])}})
+    study = study.model_copy(update={"reference": None})
+    with pytest.raises(BadInput) as caught:
+        run_study(study.with_overrides(overrides), tmp_path / "out", launch=Launched())
+    assert told in str(caught.value) and not (tmp_path / "out").exists()

@@ -19,7 +19,12 @@ DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
 
 
 def lines_plot(
-    title: str, across: str, series: Mapping[str, Sequence[Point]], unit: str = "WER (%)", doubling: bool = False
+    title: str,
+    across: str,
+    series: Mapping[str, Sequence[Point]],
+    unit: str = "WER (%)",
+    doubling: bool = False,
+    chosen: float | None = None,
 ) -> Markup:
     """A line for each of several series.
 
@@ -29,6 +34,7 @@ def lines_plot(
         series: name -> (x, y) in order; at least one point in all, all finite.
         unit: of the upright axis.
         doubling: each doubling of x takes the same room, and the ticks are the values themselves; x above 0.
+        chosen: an x to be marked by an upright line.
     """
     points = [point for line in series.values() for point in line]
     value_of = (lambda x: math.log2(x)) if doubling else (lambda x: x)
@@ -45,12 +51,18 @@ def lines_plot(
         marks.append(mark("text", "name", across, x=middle, y=floor + 35, text_anchor="middle"))
     else:
         marks += svg.bottom_axis(place, across_span, floor, across)
+    if chosen is not None:
+        x = place(value_of(chosen))
+        marks.append(mark("line", "zero", tip=f"chosen: {chosen:g}", x1=x, x2=x, y1=TOP, y2=floor))
+        side = "end" if chosen > sum(across_span) / 2 else "start"
+        marks.append(mark("text", "label", "chosen", x=x + (-5 if side == "end" else 5), y=TOP + 8, text_anchor=side))
     for number, (name, line) in enumerate(series.items()):
         marks += _line(number, name, [(place(value_of(x)), y(value), x, value) for x, value in line])
         marks += _key(number, name)
     said = "; ".join(
         f"{name}: " + ", ".join(f"{v:.1f} at {x:g}" for x, v in _ends(line)) for name, line in series.items()
     )
+    said += "" if chosen is None else f". Chosen: {chosen:g}"
     return svg.figure(title, f"{title}, {unit} over {across}. {said}.", marks, HEIGHT + KEY_HEIGHT * len(series))
 
 
