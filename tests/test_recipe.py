@@ -23,6 +23,7 @@ def test_a_guard_is_begun_changed_and_left_out_by_override() -> None:
         "ours": GuardOptions(data="mine.csv", split=None, where={"accent": "us"}),
     }
     assert recipe.with_overrides(["guards.libri=null"]).guards.keys() == {"ours"}
+    assert DEMO.with_overrides(["guards.libri=null"]).guards == {}
     assert DEMO.guards["libri"].limit == 0.05, "the recipe itself stays as it was"
 
 

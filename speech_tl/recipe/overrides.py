@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -113,7 +113,8 @@ def _refused(key: str, values: dict[str, Any], owner: type[BaseModel]) -> list:
 def _table(owner: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
     """The class of a field that is a table of its own, such as `augment.noise`, which may be off; None for others."""
     field = owner.model_fields.get(name) if owner else None
-    kinds = [field.annotation, *get_args(field.annotation)] if field else []
+    one = field is not None and get_origin(field.annotation) is not dict  # guards are many, each of its own name
+    kinds = [field.annotation, *get_args(field.annotation)] if one else []
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
