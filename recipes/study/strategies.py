@@ -13,9 +13,9 @@ sentences that synthesisers speak (2 hours of them here):
 
 The table has a row for each: WER and CER with intervals, the guards before and after, trained parameters, seconds, peak
 memory, what has to be kept on disk, and when it reached on dev what `full` reached at last. All have the same steps of
-batches of the same seconds; `full_replay` gives a fifth of them to the source. `full_interpolate` takes the share of
-the new weights that is best on dev and loses on the guards' dev parts at most half of what `full` loses. Some of them
-(only those that keep need guards or a source), or another model:
+batches of the same seconds; `full_replay` and `full_distill` give a fifth to the source. `full_interpolate` takes the
+share of the new weights that is best on dev and loses on the guards' dev parts at most half of what `full` loses. Some
+of them (only those that keep need guards or a source), or another model:
 
     speech-tl study strategies data.root=speechocean762 'only=[full,lora]' 'seeds=[0,1,2]'
     speech-tl study strategies data.root=speechocean762 model=facebook/wav2vec2-base-960h
@@ -48,6 +48,8 @@ study = Study(
         "full_replay": Variant(overrides=["keep=replay"]),
         "full_interpolate": Variant(overrides=["keep=interpolate", "keep.interpolate.limit_share=0.5"]),
         "full_l2_sp": Variant(overrides=["keep=l2_sp"]),
+        "full_ewc": Variant(overrides=["keep=ewc"]),
+        "full_distill": Variant(overrides=["keep=distill"]),
         "gradual": Variant(overrides=["strategy=gradual", "strategy.freeze_feature_encoder=false"]),
         "encoder_only": Variant(overrides=["strategy=encoder_only", "strategy.freeze_feature_encoder=false"]),
         "lora": Variant(overrides=["strategy=lora"]),

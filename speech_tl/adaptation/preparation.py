@@ -138,8 +138,9 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         unlabelled, unheard = _unlabelled(recipe, rows, parts, guards, model, check.one_voice, screen)
         learnt = joined(parts["train"], unlabelled)
     sources = checked_sources(recipe, read, model, parts, guards, screen)
-    epoch_s = epoch_seconds(sources.retention(recipe).mixed(learnt))
-    steps = recipe.training.max_steps or steps_of_epochs(epoch_s, recipe.training)
+    retention = sources.retention(recipe)
+    epoch_s = epoch_seconds(retention.mixed(learnt))
+    steps = recipe.training.max_steps or steps_of_epochs(epoch_s, retention.learning(recipe.training))
     recipe.strategy.require_steps(model, steps)
     ladder = hearing.opened(recipe, parts | {"train": learnt}, model.sample_rate)
     notes = [*([split.note] if split.note else []), *model.remarks, *sources.notes]

@@ -72,11 +72,20 @@ class AcousticModel(ABC):
 
     def twin(self) -> AcousticModel:
         """The same recogniser for another thread: the weights are shared, the modules that hold them are its own."""
-        twin = object.__new__(type(self))
-        twin.__dict__.update(self.__dict__)
         weights = (*self.network.parameters(), *self.network.buffers())
-        twin.network = copy.deepcopy(self.network, {id(weight): weight for weight in weights})
-        return twin
+        return self._around(copy.deepcopy(self.network, {id(weight): weight for weight in weights}))
+
+    def untouched(self) -> AcousticModel:
+        """The recogniser as it is now, with weights of its own that do not move."""
+        network = copy.deepcopy(self.network).requires_grad_(False)
+        return self._around(network.eval())
+
+    def _around(self, network: PreTrainedModel) -> AcousticModel:
+        """The same recogniser with another network of the same shape."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other.network = network
+        return other
 
     def has_twins(self) -> bool:
         """Whether `twin` is independent: a replaced `forward` (autocast's, for one) would lead back to this network."""
@@ -153,6 +162,14 @@ class AcousticModel(ABC):
         """Summed loss of a batch, a scalar; divide by `items` of the whole effective batch.
 
         `network` is `self.network` or what an accelerator wrapped around it.
+        """
+
+    @abstractmethod
+    def label_scores(self, network: torch.nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Scores over all labels wherever one is chosen: at every frame of CTC, at every target token of Whisper.
+
+        Returns:
+            `(positions, labels)`, before any softmax, and the batch's row that each position is from `(positions,)`.
         """
 
     @abstractmethod

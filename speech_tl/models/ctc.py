@@ -58,11 +58,11 @@ class CTCModel(AcousticModel):
         self._trainable_convolutions = fix_filterbank(network)
         self._middle: tuple[float, list[torch.Tensor]] | None = None
 
-    def twin(self) -> CTCModel:
+    def _around(self, network: PreTrainedModel) -> CTCModel:
         """See `AcousticModel`; its front end is its own."""
-        twin = super().twin()
-        twin.front = FrontEnd(twin.network)
-        return twin
+        other = super()._around(network)
+        other.front = FrontEnd(network)
+        return other
 
     # ---- text <-> labels
 
@@ -208,6 +208,12 @@ class CTCModel(AcousticModel):
         weight, states = self._middle
         hidden = self.network.base_model.encoder.layer_norm(states.pop().float())
         return (1 - weight) * loss + weight * self._ctc_loss(self.network.lm_head(hidden), frames, batch["labels"])
+
+    def label_scores(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """The head's scores at every frame of each utterance's own."""
+        logits, frames = self.logits(network, batch)
+        spoken = torch.arange(logits.shape[1], device=logits.device) < frames.to(logits.device)[:, None]
+        return logits[spoken], spoken.nonzero()[:, 0]
 
     def _ctc_loss(self, logits: torch.Tensor, frames: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Summed over utterances, each divided by its number of characters."""

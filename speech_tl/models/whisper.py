@@ -156,15 +156,25 @@ class WhisperModel(WhisperText):
         """The loss of rows whose windows are equally long."""
         labels = batch["labels"]
         wanted = (labels != IGNORED).flatten().nonzero()[:, 0]
-        with only_at(self.network.proj_out, wanted):
-            outputs = network(
-                input_features=batch["input_features"], decoder_input_ids=batch["decoder_input_ids"], use_cache=False
-            )
+        outputs = self._outputs(network, batch, wanted)
         loss = nn.functional.cross_entropy(outputs.logits.float(), labels.flatten()[wanted], reduction="sum")
         auxiliary = getattr(self.network, "auxiliary_ctc", None)
         if auxiliary is not None:
             loss = loss + auxiliary(outputs.encoder_last_hidden_state, batch["frames"] // 2, labels, self.end, IGNORED)
         return loss
+
+    def _outputs(self, network: nn.Module, batch: Batch, wanted: torch.Tensor) -> Any:
+        """What the network gives for a batch, its logits at the `wanted` places only."""
+        with only_at(self.network.proj_out, wanted):
+            return network(
+                input_features=batch["input_features"], decoder_input_ids=batch["decoder_input_ids"], use_cache=False
+            )
+
+    def label_scores(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """The decoder's scores at every target token, the end token among them."""
+        targets = batch["labels"] != IGNORED
+        wanted = targets.flatten().nonzero()[:, 0]
+        return self._outputs(network, batch, wanted).logits, targets.nonzero()[:, 0]
 
     def items(self, batch: Batch) -> int:
         """Target tokens of the batch, the end token among them."""

@@ -16,7 +16,7 @@ from speech_tl.recipe.reading import (
 )
 from speech_tl.recipe.value import Recipe, ScoringOptions, validated
 from speech_tl.reporting.options import ReportOptions
-from speech_tl.strategies.kept import L2SP, Interpolate, Replay
+from speech_tl.strategies.kept import EWC, L2SP, Distill, Interpolate, Replay
 from speech_tl.strategies.pseudo_label import PseudoLabel
 from speech_tl.strategies.trained import (
     Adapters,
@@ -32,12 +32,14 @@ from speech_tl.strategies.trained import (
 from speech_tl.training.options import TrainingOptions
 
 __all__ = [
+    "EWC",
     "L2SP",
     "Adapters",
     "BitFit",
     "DataOptions",
     "DecoderOnly",
     "DecodingOptions",
+    "Distill",
     "EncoderOnly",
     "Full",
     "Gradual",

@@ -50,20 +50,16 @@ def interpolation_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
             unit=f"{' / '.join(sorted(units))} (%)",
             chosen=found["share"],
         ),
-        "names": [said(name) for name in names],
+        "names": ["target" if name == TARGET else name for name in names],
         "rows": [
             {
                 "share": f"{point['share']:g}",
                 "rates": [words.percent(point["scores"][name]["leading"]) for name in names],
-                "verdict": "chosen"
-                if point["share"] == found["share"]
-                else ""
-                if point["allowed"]
-                else "loses too much",
+                "verdict": _verdict(point, found),
             }
             for point in found["points"]
         ],
-        "rule": f"Chosen: {rule(found)}. Test sets were not looked at.",
+        "rule": f"All on dev parts. Chosen: {rule(found)}. Test sets were not looked at.",
     }
 
 
@@ -76,4 +72,4 @@ def _verdict(point: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """What a row of the table says of its share."""
     if point["share"] == found["share"]:
         return "chosen"
-    return "" if point["allowed"] else "a guard loses too much"
+    return "" if point["allowed"] else "too much lost"

@@ -145,8 +145,8 @@ def _interpolation(report: Mapping[str, Any]) -> str:
     found = interpolation_section(report)
     if found is None:
         return ""
-    rows = [[row["share"], *row["rates"], row["verdict"]] for row in found["rows"]]
-    headings = ["share of the new weights", *map(escaped, found["names"]), ""]
+    rows = [[row["share"], row["verdict"], *row["rates"]] for row in found["rows"]]
+    headings = ["share of the new weights", "", *map(escaped, found["names"])]
     return "\n\n".join(["## Between the old and the new weights", escaped(found["rule"]), table(headings, rows)])
 
 

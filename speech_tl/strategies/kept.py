@@ -25,8 +25,8 @@ class BaseKeep(BaseModel):
 
     Attributes:
         needs_old_weights: whether it compares with the checkpoint's weights, so that there must be some.
-        needs_old_outputs: whether it compares with what the checkpoint writes, so that the same labels and the same
-            head must be there.
+        needs_old_head: whether it asks what the checkpoint writes, so that all of its head must be there.
+        needs_old_labels: whether it compares label by label, so that there must be no others.
         pulls_weights: whether it pulls what moves back to where that started.
         reads_texts: whether the texts of its source speech are needed too.
     """
@@ -34,7 +34,8 @@ class BaseKeep(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     needs_old_weights: ClassVar[bool] = True
-    needs_old_outputs: ClassVar[bool] = False
+    needs_old_head: ClassVar[bool] = False
+    needs_old_labels: ClassVar[bool] = False
     pulls_weights: ClassVar[bool] = False
     reads_texts: ClassVar[bool] = False
 
@@ -42,8 +43,8 @@ class BaseKeep(BaseModel):
 
 
 class Replay(SourceOptions, BaseKeep):
-    """Source-domain utterances with their texts are mixed into every batch (rehearsal: Robins 1995; by far the best of
-    six ways in CL-MASR: Della Libera et al. 2023, arXiv 2310.16931).
+    """Source-domain utterances with their texts are mixed into every batch (rehearsal: Robins 1995; for languages
+    learnt one after the other far ahead of EWC and distillation: CL-MASR, Della Libera et al. 2023, arXiv 2310.16931).
 
     The batches stay as long as without, so that the same steps hear the same seconds, of which the target has the rest.
 
@@ -59,7 +60,7 @@ class Replay(SourceOptions, BaseKeep):
 
 
 class L2SP(BaseKeep):
-    """Weights are pulled to where they started (L2-SP: Li et al. 2018, arXiv 1802.01483, eq. 4).
+    """Weights are pulled to where they started (L2-SP: Li et al. 2018, arXiv 1802.01483).
 
     Adds `weight` / 2 times the squared distance to the loss. What starts anew (a fresh head, new characters' rows) is
     pulled nowhere but by `training.weight_decay`. LoRA and its kin start at nothing and are pulled back to that.
@@ -87,7 +88,8 @@ class Interpolate(BaseKeep):
         utterances: at most so many of dev and of each guard's dev part are decoded at every share.
     """
 
-    needs_old_outputs: ClassVar[bool] = True
+    needs_old_head: ClassVar[bool] = True
+    needs_old_labels: ClassVar[bool] = True
 
     name: Literal["interpolate"] = "interpolate"
     shares: list[Annotated[float, Field(ge=0, le=1)]] = [step / 10 for step in range(11)]
@@ -108,7 +110,49 @@ class Interpolate(BaseKeep):
         return self
 
 
-AnyKeep = Replay | Interpolate | L2SP
+class EWC(SourceOptions, BaseKeep):
+    """Weights are pulled to where they started, each as strongly as it matters for the source domain (elastic weight
+    consolidation: Kirkpatrick et al. 2017, arXiv 1612.00796, eq. 3).
+
+    How much a weight matters is the diagonal of the Fisher information, estimated once, before training, on source
+    utterances with their texts, and scaled to a mean of 1: with the same `weight`, `l2_sp` pulls all alike.
+
+    Attributes:
+        weight: of the penalty; the loss is a mean over the utterances or tokens of a step.
+    """
+
+    needs_old_head: ClassVar[bool] = True
+    pulls_weights: ClassVar[bool] = True
+    reads_texts: ClassVar[bool] = True
+
+    name: Literal["ewc"] = "ewc"
+    utterances: int | None = Field(200, ge=1)
+    weight: float = Field(0.01, gt=0)
+
+
+class Distill(SourceOptions, BaseKeep):
+    """The old model's outputs on source audio, which needs no texts, are kept (learning without forgetting: Li & Hoiem
+    2016, arXiv 1606.09282).
+
+    A copy of the model that does not learn hears the same source audio. The batches stay as long as without; the target
+    has what the source leaves.
+
+    Attributes:
+        share: of the seconds of every batch that are the source's.
+        weight: of the divergence from the old outputs; the loss on the target has 1.
+        temperature: both outputs are softened by it.
+    """
+
+    needs_old_head: ClassVar[bool] = True
+    needs_old_labels: ClassVar[bool] = True
+
+    name: Literal["distill"] = "distill"
+    share: float = Field(0.2, gt=0, lt=1)
+    weight: float = Field(1.0, gt=0)
+    temperature: float = Field(2.0, gt=0)
+
+
+AnyKeep = Replay | Interpolate | L2SP | EWC | Distill
 
 Keep = Annotated[AnyKeep, Field(discriminator="name")]
 """Any way of keeping, told apart by its `name`."""
@@ -165,7 +209,7 @@ def require_fit(
             raise BadInput(
                 f"keep={way.name}: random weights hold nothing to keep: start from a checkpoint, or leave it out"
             )
-        if way.needs_old_outputs and (why := _other_outputs(model, strategy)):
+        if why := _other_outputs(way, model, strategy):
             raise BadInput(
                 f"keep={way.name} compares with what {model.source} writes, and {why}: use keep=replay, which needs "
                 "texts only"
@@ -175,12 +219,12 @@ def require_fit(
         raise BadInput(f"keep: the shares of the source add up to {share:g}, which leaves nothing to the target")
 
 
-def _other_outputs(model: AcousticModel, strategy: BaseStrategy) -> str | None:
-    """Why the trained model's outputs are not those of the checkpoint from the start."""
-    if model.head_is_new:
-        return "it came without a head"
-    if model.added_characters:
+def _other_outputs(way: BaseKeep, model: AcousticModel, strategy: BaseStrategy) -> str | None:
+    """Why the trained model's outputs are not those of the checkpoint from the start, where a way minds."""
+    if way.needs_old_labels and model.added_characters:
         some = " ".join(model.added_characters[:10]) + (" ..." if len(model.added_characters) > 10 else "")
         return f"the train texts have characters that it lacks ({some})"
+    if not way.needs_old_head:
+        return None
     anew = strategy.begins_anew()
-    return f"{anew} begins anew" if anew else None
+    return "it came without a head" if model.head_is_new else f"{anew} begins anew" if anew else None

@@ -79,9 +79,11 @@ def estimate(
     The weights of `model`, which a strategy has prepared, are changed; nothing is written. Early stopping is not
     foreseen, and a train split that varies a lot in length may be off by a third.
     """
-    mixed = (retention or Retention()).mixed(train)
+    retention = retention or Retention()
+    mixed = retention.mixed(train)
     seconds = batch_seconds(model, mixed, options, None)
-    options = options.model_copy(update={"batch_seconds": seconds})
+    whole = options.model_copy(update={"batch_seconds": seconds})
+    options = retention.learning(whole)
     transformers.set_seed(seed)
     chain = augmenter.chain("train", train, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(mixed, model, options, chain, seed)

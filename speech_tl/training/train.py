@@ -108,7 +108,7 @@ def train(
     retention = retention or Retention()
     mixed = retention.mixed(utterances)
     options = _with_batch_seconds(options, model, mixed, folder, tell)
-    retention.begin(model, strategy)
+    retention.begin(model, strategy, folder, options=options, decoding=decoding, seed=seed, tell=tell)
     transformers.set_seed(seed)
     model.set_spec_augment(**augmenter.options.spec_augment.model_dump())
     facts, interruption = TrainingFacts(), Interruption()
@@ -117,7 +117,8 @@ def train(
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(mixed, model, options, chain, seed)
-    trainer = _trainer(model, dataset, scorer, rate, options, folder, seed, facts, callbacks, strategy)
+    learning = retention.learning(options)
+    trainer = _trainer(model, dataset, scorer, rate, learning, folder, seed, facts, callbacks, strategy)
     trainer.retention = retention
     checkpoint = _last_checkpoint(folder) if resume else None
     trainer.args.eval_on_start = bool(dev) and checkpoint is None
@@ -128,7 +129,8 @@ def train(
     state, notes = trainer.state, _notes(folder, trainer, facts)
     if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
         notes.append(note)
-    return TrainingResult(_figures(trainer, model, facts) | retention.figures(facts), facts.problems, notes)
+    figures = _figures(trainer, model, facts) | {"batch_seconds": options.batch_seconds}
+    return TrainingResult(figures | retention.figures(facts), facts.problems, notes)
 
 
 def _with_batch_seconds(
@@ -326,7 +328,6 @@ def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFa
         "padding_share": round(facts.padding_share, 4),
         "peak_memory_bytes": peak_memory_bytes(model.device.type),
         "learning_rate": trainer.args.learning_rate,
-        "batch_seconds": trainer.options.batch_seconds,
         "kept": trainer.kept.what,
         "skipped_losses": facts.skipped_losses,
         "best_step": trainer.state.best_global_step,

@@ -64,6 +64,7 @@ class AdaptationTrainer(Trainer):
         self.kept, self.retention = Kept(), Retention()
         self.pieces = 1
         self._micro_batches: list[tuple[Batch, list[int]]] = []
+        self._source_batches: list[Batch] = []
         self.options, self.rates = options, rates
         self._has_gradient = False
         super().__init__(
@@ -124,11 +125,22 @@ class AdaptationTrainer(Trainer):
             facts = batch.pop("facts")
             self.facts.add_batch(facts)
             self._micro_batches.append((batch, facts.indices))
+        self._source_batches = self._remembered(len(self._micro_batches))
         batches = [batch for batch, _ in self._micro_batches]
         items = torch.tensor(float(sum(self.acoustic.items(b) for b in batches if b)), device=device)
         if self.args.world_size > 1:
             items = self.accelerator.gather(items).sum()
         return batches, items
+
+    def _remembered(self, count: int) -> list[Batch]:
+        """The source batches that go with the micro-batches of one step; none where nothing is distilled."""
+        distillation, batches = self.retention.distillation, []
+        first = self.state.global_step * self.args.gradient_accumulation_steps
+        for number in range(first, first + count) if distillation else ():
+            batch, facts = distillation.batch(number, self.args.world_size, self.args.process_index)
+            self.facts.add_batch(facts)
+            batches.append(batch)
+        return batches
 
     def _ended_before(self) -> bool:
         """Whether the checkpoint that this run continues from was its last: the Trainer would take one more step."""
@@ -175,6 +187,7 @@ class AdaptationTrainer(Trainer):
 
         Processes exchange gradients in the last piece of the `last` micro-batch, if this one does at all.
         """
+        self._distil(model, number)
         batch, indices = self._micro_batches[number]
         batch, out_of_memory = self._ready(batch, indices)
         total = torch.zeros((), device=self.args.device)
@@ -191,6 +204,34 @@ class AdaptationTrainer(Trainer):
                 elif indices:
                     self._count_bad("loss")
         return total
+
+    def _distil(self, model: nn.Module, number: int) -> None:
+        """Forward and backward of the source batch beside a micro-batch; gradients are exchanged with the latter's.
+
+        Raises:
+            torch.OutOfMemoryError: memory ran out.
+            BadInput: it did, in one of several processes.
+        """
+        batch = self._source_batches[number] if self._source_batches else None
+        if not batch:
+            return
+        batch = self._prepare_inputs(batch)
+        rows = len(next(iter(batch.values())))
+        for piece in range(self.pieces):
+            first, end = (n * rows // self.pieces for n in (piece, piece + 1))
+            if first == end:
+                continue
+            part = batch if self.pieces == 1 else self.acoustic.rows(batch, first, end)
+            with self.accelerator.no_sync(model):
+                try:
+                    with self.compute_loss_context_manager():
+                        loss = self.retention.distillation.loss(model, part, rows) / len(self._source_batches)
+                    if bool(torch.isfinite(loss.detach())):
+                        self._backward(loss)
+                except torch.OutOfMemoryError as error:
+                    if self.args.world_size == 1:
+                        raise
+                    raise BadInput("memory ran out on source speech: lower keep.distill.share") from error
 
     def _ready(self, batch: Batch, indices: list[int]) -> tuple[Batch, bool]:
         """The batch on the device, with what need not be learnt computed; and whether memory ran out on the way."""

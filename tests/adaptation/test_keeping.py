@@ -23,6 +23,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = rows_of(folder / "source" / "manifest.csv")
     written(folder / "untold.csv", [{"audio": row["audio"], "split": row["split"]} for row in rows])
     written(folder / "german.csv", [row | {"language": "de"} for row in rows])
+    ours = [row | {"text": row["text"] + " žena"} for row in rows_of(data)]
+    written(folder / "czech.csv", ours)
     recipe_yaml(folder / "ctc.yaml", tiny_ctc(folder / "ctc"), data, learning_rate=0.02)
     recipe_yaml(folder / "whisper.yaml", tiny_whisper(folder / "whisper", tokens=64), data, max_steps=2)
     return folder
@@ -45,6 +47,18 @@ def test_the_report_says_what_was_replayed(shop: Path, tmp_path: Path) -> None:
     assert recipe_from_yaml(tmp_path / "run" / "recipe.yaml").keep == run.keep
     again = adapt(run, tmp_path / "run", resume=True)
     assert again.report["training"] == training
+
+
+def test_source_audio_without_texts_is_enough_to_distil(shop: Path, tmp_path: Path) -> None:
+    run = recipe(
+        shop, "keep=[distill,ewc]", f"keep.distill.root={shop / 'untold.csv'}", f"keep.ewc.root={shop / 'source'}"
+    )
+    told = plan(run)
+    assert "source    of distill: " in told and "source    of ewc: " in told
+    result = adapt(run, tmp_path / "run")
+    training = result.report["training"]
+    assert 0.1 < training["source_seconds"] / training["audio_seconds"] < 0.5
+    assert training["keep"]["ewc"]["penalty"] > 0 and training["keep"]["distill"]["temperature"] == 2.0
 
 
 def test_what_cannot_be_read_while_replaying_is_told(shop: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import torch
 
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
-from speech_tl.models.base import AcousticModel
+from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.load import load_model
 from speech_tl.strategies.adapters import LoRA
 from speech_tl.strategies.base import BaseStrategy
 from speech_tl.strategies.gradual import Gradual
-from speech_tl.strategies.kept import L2SP, BaseKeep, Replay
+from speech_tl.strategies.kept import EWC, L2SP, BaseKeep, Distill, Replay
 from speech_tl.strategies.trained import BitFit, Full, HeadOnly
+from speech_tl.training.distilling import transcribed
+from speech_tl.training.fisher import fisher_importance
+from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import read_log
 from speech_tl.training.retention import Retention
 from speech_tl.training.trainer import AdaptationTrainer
@@ -41,6 +45,11 @@ def retention(source: Manifest, *ways: BaseKeep) -> Retention:
     return Retention(ways, {way.name: source for way in ways if hasattr(way, "root")})
 
 
+def begin(kept: Retention, model: AcousticModel, strategy: BaseStrategy, folder: Path, **options: Any) -> None:
+    decoding, chosen = DecodingOptions(workers=0), TrainingOptions(**{"batch_seconds": 6.0} | options)
+    kept.begin(model, strategy, folder, options=chosen, decoding=decoding, seed=1)
+
+
 def curve(folder: Path) -> list[dict[str, Any]]:
     """log.jsonl without what a clock decides."""
     return [{k: v for k, v in entry.items() if k != "seconds"} for entry in read_log(folder / "log.jsonl")]
@@ -60,7 +69,8 @@ CASES: list[tuple[str, BaseStrategy, list[BaseKeep], dict[str, Any]]] = [
     ("ctc", Full(), [Replay(share=0.4), L2SP(weight=0.1)], {"effects": {"speed": {"factors": [0.9, 1.1]}}}),
     ("ctc", Gradual(head_steps=2, layer_steps=1, layers=2), [Replay(share=0.3), L2SP()], {}),
     ("ctc", BitFit(), [L2SP()], {"gradient_accumulation_steps": 2}),
-    ("whisper", LoRA(rank=2), [Replay(share=0.4), L2SP()], {}),
+    ("ctc", Full(), [EWC(weight=0.1), Distill(share=0.4)], {"gradient_accumulation_steps": 2}),
+    ("whisper", LoRA(rank=2), [Replay(share=0.4), L2SP(), Distill(share=0.3), EWC()], {}),
 ]
 
 
@@ -88,12 +98,13 @@ def test_a_killed_run_goes_on_bit_by_bit(
     told = result.figures["keep"]
     assert list(told) == [way.name for way in ways]
     last = curve(tmp_path / "straight")[-1]
-    if "replay" in told:
+    if {"replay", "distill"} & set(told):
         assert 0 < last["source_seconds"] < last["audio_seconds"]
         assert result.figures["source_seconds"] == pytest.approx(last["source_seconds"], abs=0.1)
-    if "l2_sp" in told:
-        logged = [entry["l2_sp_penalty"] for entry in curve(tmp_path / "straight") if "loss" in entry]
-        assert all(value > 0 for value in logged)
+    for name in {"l2_sp_penalty", "ewc_penalty", "distill_loss"}:
+        if name.rpartition("_")[0] in told:
+            logged = [entry[name] for entry in curve(tmp_path / "straight") if "loss" in entry]
+            assert logged and all(value > 0 for value in logged), name
 
 
 def test_replayed_utterances_count_as_any_other(
@@ -151,11 +162,13 @@ def test_an_epoch_is_one_pass_over_the_target(
     assert result.figures["source_seconds"] == pytest.approx(2 * target_s, rel=0.25)
 
 
-def test_the_pull_is_the_gradient_of_half_the_weighted_squared_distance(folders: dict[str, Path]) -> None:
+def test_the_pull_is_the_gradient_of_half_the_weighted_squared_distance(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
     model = load_model(folders["ctc"])
     Full().prepare(model)
     kept = Retention([L2SP(weight=0.3)])
-    kept.begin(model, Full())
+    begin(kept, model, Full(), tmp_path)
     moving = {n: p for n, p in model.network.named_parameters() if p.requires_grad}
     start = {name: parameter.detach().clone() for name, parameter in moving.items()}
     with torch.no_grad():
@@ -183,18 +196,20 @@ def test_a_strong_pull_keeps_the_weights_near_their_start(
     for weight in (1e-9, 1e3):
         model = load_model(folders["ctc"])
         kept = Retention([L2SP(weight=weight)])
-        run: dict[str, Any] = {"strategy": strategy, "max_steps": 30, "eval_steps": 30, "dev": False}
+        run: dict[str, Any] = {"strategy": strategy, "max_steps": 12, "eval_steps": 12, "dev": False}
         result = learn(model, corpus, tmp_path / str(weight), retention=kept, weight_decay=0.0, **run)
         moved.append(result.figures["keep"]["l2_sp"]["penalty"] / weight)
     assert moved[1] < 0.1 * moved[0]
 
 
-def test_new_rows_of_the_head_are_free_and_the_others_are_held(folders: dict[str, Path]) -> None:
+def test_new_rows_of_the_head_are_free_and_the_others_are_held(
+    folders: dict[str, Path], source: Manifest, tmp_path: Path
+) -> None:
     model = load_model(folders["ctc"], texts=["žena"])
     assert model.added_characters == ["ž"]
     Full().prepare(model)
-    kept = Retention([L2SP()])
-    kept.begin(model, Full())
+    kept = retention(source, L2SP())
+    begin(kept, model, Full(), tmp_path)
     head = model.network.lm_head.weight
     for parameter in model.network.parameters():
         parameter.grad = torch.zeros_like(parameter)
@@ -202,10 +217,113 @@ def test_new_rows_of_the_head_are_free_and_the_others_are_held(folders: dict[str
         head.add_(1.0)
     kept.add_gradients(1.0)
     assert bool((head.grad[-1] == 0).all()) and bool((head.grad[:-1] > 0).all())
+    moving = dict(model.network.named_parameters())
+    importance = fisher_importance(model, {"head": moving["lm_head.weight"]}, source, tmp_path / "fisher.safetensors")
+    assert bool((importance["head"][-1] == 0).all()) and bool((importance["head"][:-1] > 0).any())
 
 
-def test_there_must_be_something_to_hold_on_to(folders: dict[str, Path]) -> None:
+def test_there_must_be_something_to_hold_on_to(folders: dict[str, Path], tmp_path: Path) -> None:
     model, strategy = load_model(folders["ctc"]), HeadOnly(fresh=True)
     strategy.prepare(model)
     with pytest.raises(BadInput, match="everything that this strategy trains begins anew"):
-        Retention([L2SP()]).begin(model, strategy)
+        begin(Retention([L2SP()]), model, strategy, tmp_path)
+
+
+# ---- elastic weight consolidation
+
+
+def test_importance_is_the_mean_squared_gradient_scaled_to_one(
+    folders: dict[str, Path], source: Manifest, tmp_path: Path
+) -> None:
+    model = load_model(folders["ctc"])
+    Full().prepare(model)
+    moving = {n: p for n, p in model.network.named_parameters() if p.requires_grad}
+    importance = fisher_importance(model, moving, source, tmp_path / "fisher.safetensors")
+    squares = {name: torch.zeros_like(parameter) for name, parameter in moving.items()}
+    for utterance in source:
+        features = [model.features(utterance.load(model.sample_rate))]
+        model.network.zero_grad()
+        model.loss(model.network, model.collate(features, [model.encode(utterance.text)])).backward()
+        for name, parameter in moving.items():
+            squares[name] += parameter.grad.square()
+    mean = torch.cat([square.flatten() for square in squares.values()]).mean()
+    for name, square in squares.items():
+        torch.testing.assert_close(importance[name], square / mean, rtol=1e-3, atol=1e-5)
+    again = fisher_importance(model, moving, [], tmp_path / "fisher.safetensors")
+    assert all(torch.equal(again[name], importance[name]) for name in importance), "a resumed run reads it"
+    with pytest.raises(BadInput, match="say nothing about any weight"):
+        fisher_importance(model, moving, [], tmp_path / "other.safetensors")
+
+
+def test_what_matters_for_the_source_moves_less(
+    folders: dict[str, Path], corpus: Manifest, source: Manifest, tmp_path: Path
+) -> None:
+    """Measured by the distance that the importance of a run without any pull gives both."""
+    distances = []
+    for weight in (1e-9, 1e3):
+        model, kept = load_model(folders["ctc"]), retention(source, EWC(weight=weight))
+        run: dict[str, Any] = {"max_steps": 12, "eval_steps": 12, "dev": False, "weight_decay": 0.0}
+        result = learn(model, corpus, tmp_path / str(weight), retention=kept, **run)
+        distances.append(result.figures["keep"]["ewc"]["penalty"] / weight)
+    assert distances[1] < 0.3 * distances[0]
+
+
+# ---- distillation
+
+
+@pytest.mark.parametrize("family", ["ctc", "whisper"])
+def test_a_model_that_has_not_learnt_differs_in_nothing(
+    family: str, folders: dict[str, Path], source: Manifest, tmp_path: Path
+) -> None:
+    model, kept = load_model(folders[family], language="en"), retention(source, Distill(share=0.5, weight=3.0))
+    LoRA(rank=2).prepare(model)
+    begin(kept, model, LoRA(rank=2), tmp_path, batch_seconds=12.0)
+    distillation = kept.distillation
+    batch, facts = max((distillation.batch(n, 1, 0) for n in range(3)), key=lambda found: len(found[1].indices))
+    rows = len(facts.indices)
+    assert facts.source_seconds == facts.seconds > 0 and rows > 1
+    model.network.requires_grad_(False)
+    assert float(distillation.loss(model.network, batch, rows)) == pytest.approx(0, abs=1e-5)
+    for parameter in model.network.parameters():
+        parameter.add_(0.05 * torch.randn_like(parameter))
+    whole = float(distillation.loss(model.network, batch, rows))
+    parts = [float(distillation.loss(model.network, model.rows(batch, n, n + 1), rows)) for n in range(rows)]
+    assert whole > 1e-3 and sum(parts) == pytest.approx(whole, rel=1e-3), "pieces change nothing"
+    scores, of = model.label_scores(model.network, batch)
+    wanted, _ = distillation.old.label_scores(distillation.old.network, batch)
+    by_hand = []
+    for row in range(rows):
+        old, new = ((side[of == row] / 2).log_softmax(-1) for side in (wanted, scores))
+        by_hand.append(float((old.exp() * (old - new)).sum(-1).mean()))
+    assert whole == pytest.approx(3.0 * 4 * sum(by_hand) / rows, rel=1e-3)
+
+
+@pytest.mark.parametrize("family", ["ctc", "whisper"])
+def test_outputs_on_the_source_stay_nearer_to_the_old_ones(
+    family: str, folders: dict[str, Path], corpus: Manifest, source: Manifest, tmp_path: Path
+) -> None:
+    far = []
+    for weight in (1e-9, 30.0):
+        model, kept = load_model(folders[family], language="en"), retention(source, Distill(share=0.5, weight=weight))
+        if model.has_decoder:
+            model.set_audio_context("auto", full_share=0.0)
+        start = weights(model)
+        run: dict[str, Any] = {"max_steps": 8, "eval_steps": 8, "dev": False, "batch_seconds": 8.0}
+        result = learn(model, corpus, tmp_path / str(weight), retention=kept, learning_rate=3e-3, **run)
+        assert not changed(start, weights(kept.distillation.old)) & start.keys(), "the old model does not learn"
+        batch, facts = kept.distillation.batch(0, 1, 0)
+        with torch.no_grad():
+            far.append(float(kept.distillation.loss(model.network, batch, len(facts.indices))) / weight)
+        assert result.figures["source_seconds"] / result.figures["audio_seconds"] == pytest.approx(0.5, abs=0.15)
+    assert far[1] < 0.5 * far[0]
+
+
+def test_the_old_model_s_transcripts_are_written_once(
+    folders: dict[str, Path], source: Manifest, tmp_path: Path
+) -> None:
+    model = load_model(folders["whisper"], language="en")
+    found = transcribed(model, source, DecodingOptions(workers=0), tmp_path / "texts.json")
+    texts = json.loads((tmp_path / "texts.json").read_text())
+    assert len(texts) == len(source) and set(found.column("text")) <= set(texts)
+    (tmp_path / "texts.json").write_text(json.dumps(["as it was"] * len(source)))
+    assert set(transcribed(model, source, DecodingOptions(), tmp_path / "texts.json").column("text")) == {"as it was"}

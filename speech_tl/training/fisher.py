@@ -1,0 +1,73 @@
+"""How much each weight matters for what a model knows: the diagonal of the Fisher information, from source speech."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from speech_tl.errors import AudioError, BadInput
+
+if TYPE_CHECKING:
+    from speech_tl.data.manifest import Utterance
+    from speech_tl.models.base import AcousticModel
+
+
+def fisher_importance(
+    model: AcousticModel, moving: Mapping[str, torch.nn.Parameter], utterances: Sequence[Utterance], path: Path
+) -> dict[str, torch.Tensor]:
+    """The mean over utterances of the squared gradient of the loss (the empirical Fisher), of each weight.
+
+    The loss is that of training, a mean over an utterance's labels. All is scaled to a mean of 1 over the weights, so
+    that a penalty with it weighs about as much as one without; rows of added characters get 0.
+
+    Args:
+        model: as it was before training; it runs as in evaluation.
+        moving: the weights, by name.
+        utterances: of the source domain, with texts.
+        path: where the result is kept for a run that is resumed.
+
+    Raises:
+        BadInput: no utterance says anything about any weight.
+    """
+    from safetensors.torch import load_file, save_file
+
+    if path.is_file():
+        return {name: value.to(moving[name].device) for name, value in load_file(path).items()}
+    squares = {name: torch.zeros_like(parameter) for name, parameter in moving.items()}
+    model.network.eval()
+    for utterance in utterances:
+        loss = _loss(model, utterance)
+        if loss is None or not bool(torch.isfinite(loss.detach())):
+            continue
+        gradients = torch.autograd.grad(loss, list(moving.values()), allow_unused=True)
+        for square, gradient in zip(squares.values(), gradients, strict=True):
+            if gradient is not None:
+                square.addcmul_(gradient.to(square), gradient.to(square))
+    for parameter, rows in model.new_rows():
+        for name, moved in moving.items():
+            if moved is parameter:
+                squares[name][rows:] = 0
+    mean = sum(float(square.sum()) for square in squares.values()) / sum(s.numel() for s in squares.values())
+    if not mean > 0:
+        raise BadInput("keep=ewc: the source utterances say nothing about any weight: give others with keep.ewc.root")
+    importance = {name: (square / mean).contiguous() for name, square in squares.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(importance, path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
+    return importance
+
+
+def _loss(model: AcousticModel, utterance: Utterance) -> torch.Tensor | None:
+    """Of one utterance; None where it cannot be used."""
+    labels = model.encode(utterance.text or "")
+    try:
+        features = model.features(utterance.load(model.sample_rate))
+    except AudioError:
+        return None
+    if not labels:
+        return None
+    batch = {name: value.to(model.device) for name, value in model.collate([features], [labels]).items()}
+    return model.loss(model.network, batch) / model.items(batch)
