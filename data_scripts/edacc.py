@@ -108,8 +108,7 @@ def backgrounds(path: Path) -> dict[str, Row]:
 def train_from_dev(rows: list[Row], context: Context) -> None:
     """With `--train`: four fifths of dev's conversations."""
     if context.options.train:
-        dev = [row for row in rows if row["split"] == "dev"]
-        hold_out(dev, lambda row: row["conversation"].partition("_")[0], context.options.seed, {"dev": 0.2})
+        hold_out(rows, lambda row: row["conversation"].partition("_")[0], context.options.seed, {"dev": 0.2}, of="dev")
 
 
 main = Script(

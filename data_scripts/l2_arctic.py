@@ -84,13 +84,7 @@ def hold_out(rows: list[Row], context: Context) -> list[Row]:
             split_of |= {speakers[0]: "test", speakers[1]: "dev"}
     for row in rows:
         row["split"] = split_of.get(row["speaker"], "train")
-    if not split_of:  # too few speakers in this copy: `speech-tl adapt` splits it
-        for row in rows:
-            row["split"] = ""
-        return rows
-    kept = keep_sentences_apart(rows, context.options.seed)
-    context.left_out["sentences that only the other side may have"] += len(rows) - len(kept)
-    return kept
+    return keep_sentences_apart(rows, context.options.seed, context.left_out)
 
 
 main = Script(

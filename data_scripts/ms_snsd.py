@@ -44,12 +44,6 @@ def rows(root: Path, context: Context) -> Iterator[Row]:
                 yield {"audio": recording, "label": label, "split": split}
 
 
-def dev_from_train(rows: list[Row], context: Context) -> None:
-    """A tenth of the train recordings."""
-    train = [row for row in rows if row["split"] == "train"]
-    hold_out(train, lambda row: row["audio"].stem, context.options.seed, {"dev": 0.1})
-
-
 main = Script(
     CORPUS,
     rows,
@@ -57,7 +51,9 @@ main = Script(
         Setting("--label", "only these kinds, e.g. Babble", many=True),
         Setting("--seed", "draws dev", 0, int),
     ),
-    finish=dev_from_train,
+    finish=lambda rows, context: hold_out(
+        rows, lambda row: row["audio"].stem, context.options.seed, {"dev": 0.1}, of="train"
+    ),
 )
 
 if __name__ == "__main__":

@@ -62,13 +62,7 @@ def rows(root: Path, context: Context) -> Iterator[Row]:
 def split(rows: list[Row], context: Context) -> list[Row]:
     """By speaker, and no sentence of dev or test in train."""
     hold_out(rows, lambda row: row["speaker"], context.options.seed)
-    if {row["split"] for row in rows} == {"train"}:  # too few speakers: `speech-tl adapt` splits by sentence
-        for row in rows:
-            row["split"] = ""
-        return rows
-    kept = keep_sentences_apart(rows, context.options.seed)
-    context.left_out["sentences that only the other side may have"] += len(rows) - len(kept)
-    return kept
+    return keep_sentences_apart(rows, context.options.seed, context.left_out)
 
 
 main = Script(

@@ -42,7 +42,7 @@ def test_wheel_carries_recipes_starters_and_templates(wheel: zipfile.ZipFile):
     shipped = set(wheel.namelist())
     recipes = {f"speech_tl/recipes/{p.relative_to(ROOT / 'recipes').as_posix()}" for p in ROOT.glob("recipes/**/*.py")}
     assert recipes <= shipped
-    assert "speech_tl/reporting/templates/report.html" in shipped
+    assert {"speech_tl/reporting/templates/report.html", "speech_tl/recording/page.html"} <= shipped
     starters = {p.relative_to(ROOT).as_posix() for p in ROOT.glob("speech_tl/starters/**/*") if p.is_file()}
     assert {f for f in starters if "__pycache__" not in f} <= shipped
 

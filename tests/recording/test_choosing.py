@@ -50,7 +50,9 @@ def test_espeak_tells_diphones_and_letters_stand_in_without_it(monkeypatch: pyte
         pytest.skip("no espeak-ng (Debian: apt-get install espeak-ng)")
     (night, knight, other), basis = sounds_of(["Night!", "knight", "nothing, much"], "en")
     assert "espeak-ng" in basis and night == knight != other and "# n" in night and "t #" in night
+    assert not {mark for unit in night | other for mark in unit} & set("ˈˌ"), "stress makes no other sound"
     assert "three letters" in sounds_of(["hello"], "zz")[1]
+    assert "three letters" in sounds_of(["hello", "...", "you"], "en")[1], "a line for each sentence, or none at all"
     monkeypatch.setattr(sounds.shutil, "which", lambda name: None)
     (night, knight), basis = sounds_of(["Night!", "knight"], "en")
     assert "three letters" in basis and night == letter_sounds("night") != knight
@@ -76,10 +78,11 @@ def test_every_wanted_word_comes_often_enough_and_early():
     assert max(holding[: len(made)]) < 2 * len(holding) and 1 not in holding
 
 
-def test_what_is_recorded_counts_and_does_not_come_again():
+@pytest.mark.parametrize("count", [1, 3, 40])
+def test_what_is_recorded_counts_and_does_not_come_again(count: int):
     wanted = Wanted(["Kubernetes"], 3)
     first, _ = reading_list(POOL, CARRIERS, wanted, "xx")
-    done = first[:40]
+    done = first[:count]
     then, _ = reading_list(POOL, CARRIERS, wanted, "xx", done)
     assert not set(done) & set(then) and not wanted.missing([*done, *then])
     assert len(first) == len(done) + len(then)
@@ -88,6 +91,12 @@ def test_what_is_recorded_counts_and_does_not_come_again():
 def test_a_word_that_has_been_in_all_carriers_is_read_by_itself():
     assert list(with_words(["say {word}"], Counter({"Ann": 3}), ["Say Ann."])) == ["Ann", "Ann", "Ann"]
     assert list(with_words([], Counter({"a": 1, "b": 2}), [])) == ["a", "b", "b"]
+
+
+def test_words_in_a_row_get_different_carriers():
+    made = list(with_words(CARRIERS, Counter({"xx": 2, "yy": 2, "zz": 2}), []))
+    assert len({text.replace(word, "") for text, word in zip(made, ["xx", "yy", "zz"] * 2, strict=True)}) >= 4
+    assert made[0].replace("xx", "") != made[1].replace("yy", "") != made[2].replace("zz", "")
 
 
 def test_files_of_sentences_and_words(tmp_path):

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
 from speech_tl.data.corpora.table import Row
 
 
 def hold_out(
-    rows: Sequence[Row], group: Callable[[Row], str], seed: int, shares: Mapping[str, float] | None = None
+    rows: Iterable[Row],
+    group: Callable[[Row], str],
+    seed: int,
+    shares: Mapping[str, float] | None = None,
+    *,
+    of: str | None = None,
 ) -> None:
     """Give every row a split: the groups are shuffled with `seed`, a tenth is dev, a tenth test, the rest train.
 
-    At least one group each for dev and test where there are three.
+    At least one group each for dev and test where there are three. With `of`, only the rows of that split are divided.
     """
     shares = {"dev": 0.1, "test": 0.1} if shares is None else shares
+    rows = [row for row in rows if of is None or row["split"] == of]
     groups = sorted({group(row) for row in rows})
     random.Random(seed).shuffle(groups)
     split_of: dict[str, str] = {}
@@ -43,12 +50,20 @@ def alternating(groups: Iterable[Iterable[str]], count: int, seed: int) -> list[
     return [names[turn] for turn in range(longest) for names in shuffled if turn < len(names)][:count]
 
 
-def keep_sentences_apart(rows: Sequence[Row], seed: int, share: float = 0.2) -> list[Row]:
+def keep_sentences_apart(rows: list[Row], seed: int, left_out: Counter[str], share: float = 0.2) -> list[Row]:
     """For rows that have splits by speaker, but whose speakers read the same sentences: keep those apart as well.
 
-    `share` of the sentences is for dev and test alone, the others are for train; rows on the wrong side are left out.
+    `share` of the sentences is for dev and test alone, the others are for train; rows on the wrong side are left out,
+    and counted in `left_out`. Where too few speakers put all rows into train they get no split: `speech-tl adapt` then
+    splits by sentence.
     """
+    if all(row["split"] == "train" for row in rows):
+        for row in rows:
+            row["split"] = ""
+        return rows
     sentences = sorted({row["text"] for row in rows})
     random.Random(seed).shuffle(sentences)
     held = set(sentences[: max(1, round(share * len(sentences)))])
-    return [row for row in rows if (row["text"] in held) == (row["split"] != "train")]
+    kept = [row for row in rows if (row["text"] in held) == (row["split"] != "train")]
+    left_out["sentences that only the other side may have"] += len(rows) - len(kept)
+    return kept

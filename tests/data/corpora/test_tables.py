@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from speech_tl.data.corpora.holding import hold_out, keep_sentences_apart
@@ -61,7 +63,21 @@ def test_groups_are_held_out_whole_and_train_is_never_empty(groups):
 
 def test_sentences_kept_apart_lose_only_what_would_cross():
     rows = [{"text": f"s{n}", "split": split} for split in ("train", "dev", "test") for n in range(10)]
-    kept = keep_sentences_apart(rows, seed=0, share=0.3)
+    left_out: Counter[str] = Counter()
+    kept = keep_sentences_apart(rows, 0, left_out, share=0.3)
+    assert left_out == {"sentences that only the other side may have": len(rows) - len(kept)}
     held = {row["text"] for row in kept if row["split"] != "train"}
     assert len(held) == 3 and len(kept) == 7 + 3 + 3
     assert not held & {row["text"] for row in kept if row["split"] == "train"}
+
+
+def test_sentences_of_speakers_too_few_to_split_have_no_split():
+    rows = [{"text": f"s{n}", "split": "train"} for n in range(10)]
+    assert keep_sentences_apart(rows, 0, Counter()) == [{"text": f"s{n}", "split": ""} for n in range(10)]
+
+
+def test_one_split_divided_leaves_the_others_alone():
+    rows = [{"room": str(n), "split": split} for split in ("dev", "test") for n in range(10)]
+    hold_out(rows, lambda row: row["room"], 0, {"dev": 0.2}, of="dev")
+    assert Counter(row["split"] for row in rows) == {"train": 8, "dev": 2, "test": 10}
+    assert {row["split"] for row in rows[10:]} == {"test"}
