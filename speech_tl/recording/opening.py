@@ -70,7 +70,7 @@ def _remarks(
         lines.append(f"{file}: {len(too_long)} lines take more than {LONGEST_S:g} s to read and are left out")
     there_s = session.seconds + sum(map(reading_s, session.waiting))
     if there_s < session.minutes * 60:
-        lines.append(f"{file or 'the sentences'}: about {there_s / 60:.0f} min in all, less than --minutes asks for")
+        lines.append(f"{file or 'the sentences'}: about {there_s / 60:.1f} min in all, less than --minutes asks for")
     held = {word for text in texts for word in session.wanted.held(text)}
     unheld = [word for word in session.missing() if word not in held]
     if unheld and not carriers:

@@ -38,7 +38,7 @@ def read(session, count: int) -> list[str]:
 
 def test_a_manifest_that_everything_else_can_use(given):
     session, remarks = open_session(**given, speaker="ann", language="en")
-    assert remarks == [f"{given['sentences']}: about 2 min in all, less than --minutes asks for"]
+    assert remarks == [f"{given['sentences']}: about 1.7 min in all, less than --minutes asks for"]
     taken = read(session, 20)
     rows = rows_of(given["out"] / "manifest.csv")
     assert [row["text"] for row in rows] == taken
