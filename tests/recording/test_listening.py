@@ -42,7 +42,11 @@ def test_each_fault_has_its_sentence():
     assert "Nothing was recorded" in problems(np.zeros(0))
     assert "Too quiet" in problems(clip(gain=0.01, noise=1e-5))
     assert "clipped" in problems(clip(gain=20.0)) and "clipped" not in problems(clip(gain=1.5))
-    assert "Noisy" in problems(clip(noise=0.03)) and "Noisy" not in problems(clip(noise=0.002))
+    assert (
+        "Noisy" in problems(clip(noise=0.03))
+        and "Noisy" in problems(clip(noise=0.006))
+        and "Noisy" not in problems(clip(noise=0.002))
+    )
     assert "was all of the sentence said" in problems(clip(0.6))
     assert "long pause" in problems(clip(6.0), "yes")
     assert "beginning is cut off" in problems(good[pause + 2000 :])
