@@ -45,8 +45,7 @@ def listen(waveform: np.ndarray, sample_rate: int, sentence: str) -> Heard:
     """Judge a recording of one sentence.
 
     The background's level is that of the quietest tenth of 20 ms frames, the speech's that of the frames within 20 dB
-    of the loud ones (their 95th percentile) less the background: right for steady noise, while a door that slams in a
-    pause goes unnoticed.
+    of the loud ones (their 95th percentile): right for steady noise, while a door that slams in a pause goes unnoticed.
 
     Args:
         waveform: mono, `(samples,)`.
@@ -60,7 +59,7 @@ def listen(waveform: np.ndarray, sample_rate: int, sentence: str) -> Heard:
     speech = np.flatnonzero(powers > np.percentile(powers, 95) * 10 ** (-SPEECH_DB / 10))
     background = float(np.percentile(powers, 10))
     loud = float(powers[speech].mean())
-    level_db, snr_db = 10 * np.log10(loud), 10 * np.log10(max(loud - background, 1e-12) / background)
+    level_db, snr_db = 10 * np.log10(loud), 10 * np.log10(loud / background)
     span_s = (speech[-1] - speech[0] + 1) * FRAME_S
     problems = [
         *_level_problems(waveform, level_db, snr_db, len(speech) * FRAME_S),

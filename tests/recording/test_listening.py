@@ -47,6 +47,8 @@ def test_each_fault_has_its_sentence():
         and "Noisy" in problems(clip(noise=0.006))
         and "Noisy" not in problems(clip(noise=0.002))
     )
+    assert "cut off" not in problems(clip(noise=0.006)), "in noise nobody can tell"
+    assert problems(clip(2.0), " ".join("abcdefghijklmnopqrstuvwxyzabcdefgh")) == "", "spaces are not said"
     assert "was all of the sentence said" in problems(clip(0.6))
     assert "long pause" in problems(clip(6.0), "yes")
     assert "beginning is cut off" in problems(good[pause + 2000 :])

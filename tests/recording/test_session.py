@@ -117,6 +117,22 @@ def test_a_word_is_learnt_before_it_is_tested_and_a_sentence_has_one_split(tmp_p
     assert {row["split"] for row in rows if row["text"] == "Kubernetes"} == {"train"}
 
 
+def test_a_word_s_first_recording_is_to_learn_from_wherever_it_falls(tmp_path):
+    """The fifth recording is dev by its turn; with a word that train lacks it is not, though dev has it already."""
+
+    def read_one(sentence: str, wanted: bool) -> None:
+        (tmp_path / "s.txt").write_text(sentence)
+        (tmp_path / "w.txt").write_text("zebra")
+        words = {"words": tmp_path / "w.txt", "times": 1} if wanted else {}
+        read(open_session(tmp_path / "o", sentences=tmp_path / "s.txt", **words)[0], 1)
+
+    for number in "abcdefghijklm":
+        read_one(f"a zebra was seen in {number} today" if number in "ejmk" else f"{number} was here", number in "jm")
+    splits = {row["text"]: row["split"] for row in rows_of(tmp_path / "o" / "manifest.csv")}
+    found = [(text, split) for text, split in splits.items() if "zebra" in text]
+    assert [split for _, split in found] == ["dev", "train", "train", "train"]
+
+
 def test_what_is_told_of_words_before_reading(tmp_path):
     (tmp_path / "w.txt").write_text("Kubernetes\nseven\n")
     (tmp_path / "s.txt").write_text("seven of us saw it\n" + "\n".join(f"line {'x' * n} here" for n in range(40)))
@@ -157,6 +173,16 @@ def test_a_folder_that_cannot_be_written_loses_nothing(given):
     (given["out"] / "away").rename(given["out"] / "clips")
     session.take(GOOD, sentence)
     assert len(rows_of(given["out"] / "manifest.csv")) == 2
+
+
+def test_a_manifest_that_cannot_be_written_leaves_no_clip_behind(given):
+    session, _ = open_session(**given)
+    read(session, 1)
+    (given["out"] / "manifest.csv").rename(given["out"] / "away")
+    (given["out"] / "manifest.csv").mkdir()
+    with pytest.raises(OSError):
+        session.take(GOOD, session.sentence)
+    assert len(session.rows) == 1 and [path.name for path in (given["out"] / "clips").iterdir()] == ["0001.wav"]
 
 
 @pytest.mark.parametrize(
