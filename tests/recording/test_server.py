@@ -114,7 +114,7 @@ def test_what_cannot_be_taken_is_said_and_the_server_goes_on(server, session):
     code, said = refusal(f"{server.address}clip?sentence={sentence}", b"no audio")
     assert code == 409 and "the recording" in json.loads(said)["error"]
     assert refusal(server.address + "nothing", b"")[0] == 404
-    with socket.create_connection(("127.0.0.1", int(server.address.split(":")[2].split("/")[0]))) as line:
+    with socket.create_connection(("127.0.0.1", int(server.address.split(":")[2].split("/")[0])), 20) as line:
         path = "/" + server.address.split("/")[3]
         line.sendall(f"POST {path}/clip HTTP/1.1\r\nHost: x\r\nContent-Length: {MOST_BYTES + 1}\r\n\r\n".encode())
         assert b" 413 " in line.recv(4096)

@@ -24,6 +24,7 @@ class Host:
 
     def __init__(self) -> None:
         self.ranges: list[str | None] = []
+        self.encodings: set[str | None] = set()
         self.stops_after: int | None = None
         self.resumes = True
         self.content = CONTENT
@@ -45,6 +46,7 @@ class Host:
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         asked = request.headers.get("Range")
         self.ranges.append(asked)
+        self.encodings.add(request.headers.get("Accept-Encoding"))
         if "missing" in request.path:
             request.send_error(404)
             return
@@ -74,7 +76,7 @@ def test_a_file_is_fetched_once(host, tmp_path, checksum):
     path = fetch(download, tmp_path)
     assert path == tmp_path / "corpus.tar.gz" and path.read_bytes() == CONTENT
     assert fetch(download, tmp_path) == path
-    assert host.ranges == [None]
+    assert host.ranges == [None] and host.encodings == {"identity"}, "sizes and ranges are of the file itself"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -120,6 +122,13 @@ def test_what_is_not_there_and_who_does_not_answer(host, tmp_path):
     assert "--source" in str(caught.value) and not list(tmp_path.iterdir())
     with pytest.raises(BadInput, match="could not be fetched"):
         fetch(Download("http://127.0.0.1:9/x.zip"), tmp_path)
+
+
+def test_a_host_that_has_nothing_is_no_empty_file(host, tmp_path):
+    host.content = b""
+    with pytest.raises(BadInput, match="416"):
+        fetch(Download(host.url()), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_while_fetching(host, tmp_path):
