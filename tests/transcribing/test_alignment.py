@@ -145,3 +145,80 @@ def test_a_model_without_a_label_between_words():
     scores, _ = spoken("hello")
     (found,) = Aligner(scores, BLANK, None).locate([piece("he llo")])
     assert [word.letters for word in found.words] == [2, 3]
+
+
+def test_labels_of_words_and_what_stands_for_those_that_cannot_be_written():
+    filler = 28
+    labels, owners = piece("ab 1 c 2").labels(DELIMITER, filler)
+    assert labels == [filler, LETTERS["a"], LETTERS["b"], filler, LETTERS["c"]], "no filler at the end: one follows"
+    assert owners == [-1, 0, 0, -1, 2]
+    assert piece("ab c").labels(DELIMITER, filler)[0] == [filler, LETTERS["a"], LETTERS["b"], DELIMITER, LETTERS["c"]]
+    assert piece("1 2").labels(DELIMITER, filler)[0] == [filler]
+
+
+def test_a_text_fits_into_just_as_many_frames_as_it_needs():
+    """A filler, five letters, one frame between the two that are alike, a filler."""
+    scores, _ = spoken("hello")
+    for frames, enough in ((7, False), (8, True)):
+        aligner = Aligner(scores[:frames], BLANK, DELIMITER)
+        assert aligner.fits([piece("hello")]) == enough
+    (found,) = aligner.place_within([piece("hello")], 0, 8)
+    assert (found.start, found.end) == (1, 6)
+
+
+def test_after_an_announcement_blocks_are_short_again(monkeypatch):
+    said, before = sentences(60), sentences(12, seed=3)
+    scores, places = spoken(*before, *said)
+    monkeypatch.setattr(alignment, "BLOCK_FRAMES", 500)
+    lengths = []
+    looked = Aligner._spoken
+
+    def look(self, pieces, first, end):
+        lengths.append(end - first)
+        return looked(self, pieces, first, end)
+
+    monkeypatch.setattr(Aligner, "_spoken", look)
+    assert close(located(scores, *said), places[len(before) :])
+    assert max(lengths) >= 1000 and lengths[-2] <= 750
+
+
+def test_of_a_long_run_several_are_taken_out_at_once(monkeypatch):
+    """One by one every trial aligns the rest anew: the work would grow with the cube of the run."""
+    said, unsaid = sentences(6), sentences(40, seed=5)
+    scores, _ = spoken(*said)
+    trials = []
+    took = Aligner._take_one_out
+
+    def take(self, pieces, now, near, run, within):
+        trials.append(len(run))
+        return took(self, pieces, now, near, run, within)
+
+    monkeypatch.setattr(Aligner, "_take_one_out", take)
+    located(np.concatenate([scores, scores, scores, scores]), *said[:3], *unsaid, *said[3:])
+    assert max(trials) > alignment.MOST_TRIED and len(trials) < 25
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_sentence_said_twice_stays_between_its_neighbours(where):
+    """An unspoken text next to it has it placed anew; the other time it is said, more clearly, is not its place."""
+    one, two, twice, four, five = sentences(5, seed=2)
+    said = [twice, one, two, twice, four, five] if where == "before" else [one, two, twice, four, five, twice]
+    second = 3 if where == "before" else 2
+    scores, places = spoken(*said)
+    first, last = places[second]
+    worse = 0.45 * scores[first : last + 1]
+    scores[first : last + 1] = worse - np.log(np.exp(worse).sum(axis=1, keepdims=True))
+    text = [*said[: second + 1], "nobody ever said this", *said[second + 1 :]]
+    if where == "after":
+        text = [*said[:second], "nobody ever said this", *said[second:]]
+    found = located(scores, *text)
+    assert close([one for one in found if one is not None], places)
+
+
+def test_few_letters_are_not_put_back_they_are_found_anywhere():
+    scores, places = spoken("the cat sat", "on the mat it sat")
+    aligner = Aligner(scores, BLANK, DELIMITER)
+    pieces = [piece("at"), piece("on the mat it sat")]
+    assert aligner._put_back(pieces, [0], (0, len(scores))) == {}
+    back = aligner._put_back(pieces, [0, 1], (0, len(scores)))
+    assert list(back) == [1] and close([back[1]], places[1:])
