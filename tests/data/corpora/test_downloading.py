@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -114,6 +115,20 @@ def test_another_checksum_keeps_the_file_and_says_so_in_one_line_every_time(host
         assert "expected" in message and "1.0 MB are kept in" in message and "\n" not in message
         assert (tmp_path / "corpus.tar.gz.part").read_bytes() == host.content
         assert not (tmp_path / "corpus.tar.gz").exists()
+
+
+def test_the_whole_checksum_counts(host, tmp_path):
+    other = SHA256[:-1] + ("0" if SHA256[-1] != "0" else "1")
+    with pytest.raises(BadInput, match="expected"):
+        fetch(Download(host.url(), other), tmp_path)
+
+
+def test_a_host_that_falls_silent_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(downloading, "TIMEOUT_S", 0.3)
+    mute = socket.create_server(("127.0.0.1", 0))  # takes the connection and says nothing
+    with mute, pytest.raises(BadInput, match="could not be fetched"):
+        fetch(Download(f"http://127.0.0.1:{mute.getsockname()[1]}/x.zip"), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_not_there_and_who_does_not_answer(host, tmp_path):
