@@ -23,7 +23,7 @@ from speech_tl.reporting.plan import plan_text
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import get_normaliser, leading_rate
-from speech_tl.training.estimate import estimate
+from speech_tl.training.estimate import Estimate, estimate
 from speech_tl.training.run_folder import RunFolder, disk_bytes
 from speech_tl.training.train import TrainingResult, train
 
@@ -119,6 +119,23 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     model, data = prepare(recipe, screen)
     trainable, total = model.parameter_counts()
     screen.line("three steps and one decoding batch, to measure ...")
+    guess, told = foreseen(recipe, model, data)
+    notes = [*leak_notes(data.leaks(screen)), *data.notes, *told]
+    described = model.describe() | {
+        "source": recipe.model.source,
+        "trainable": trainable,
+        "parameters": total,
+        "device": model.device.type,
+        "normaliser": data.normaliser,
+    }
+    disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
+    ladder = data.ladder and (data.ladder.told, data.ladder.hours)
+    facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe)}
+    return plan_text(recipe.to_yaml(), facts, data.excluded, notes, described, guess, disk, guards, ladder)
+
+
+def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate, list[str]]:
+    """How long a run would take, measured in a few steps that change the model; and what must be said of that."""
     guess = estimate(
         model,
         data.train if data.unlabelled is None else trained_in_plan(recipe, data),
@@ -131,21 +148,10 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
         recipe.strategy,
         data.sources.retention(recipe),
     )
-    notes = [*leak_notes(data.leaks(screen)), *data.notes]
-    if data.unlabelled is not None:
-        guess, told = of_rounds(guess, recipe, data)
-        notes = [*notes, told]
-    described = model.describe() | {
-        "source": recipe.model.source,
-        "trainable": trainable,
-        "parameters": total,
-        "device": model.device.type,
-        "normaliser": data.normaliser,
-    }
-    disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
-    ladder = data.ladder and (data.ladder.told, data.ladder.hours)
-    facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe)}
-    return plan_text(recipe.to_yaml(), facts, data.excluded, notes, described, guess, disk, guards, ladder)
+    if data.unlabelled is None:
+        return guess, []
+    guess, told = of_rounds(guess, recipe, data)
+    return guess, [told]
 
 
 def run_path(recipe: Recipe, out: str | Path | None) -> Path:

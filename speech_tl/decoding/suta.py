@@ -71,7 +71,7 @@ def suta_loss(log_probabilities: torch.Tensor, blank: int, options: SUTA) -> tor
             the most and would drown the others.
         options: temperature and weights. Log probabilities serve as scores: they differ by a constant in each frame.
 
-    Source: Lin et al. 2022, equations 1 to 3; the confusion of labels is normalised as in Jin et al. 2020, equation 8.
+    Source: Lin et al. 2022; the confusion of labels is normalised as Jin et al. 2020 do for classes.
     """
     smooth = nn.functional.log_softmax(log_probabilities / options.temperature, dim=-1)
     shares = smooth.exp()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from speech_tl.adaptation import foreseen
 from speech_tl.adaptation.preparation import prepare
 from speech_tl.reporting.screen import Screen, clock
 from speech_tl.study.value import Study, Trial
-from speech_tl.training.estimate import Estimate, estimate
+from speech_tl.training.estimate import Estimate
 
 
 def plan_study(study: Study, screen: Screen | None = None) -> str:
@@ -37,17 +38,4 @@ def plan_study(study: Study, screen: Screen | None = None) -> str:
 
 def _measured(trial: Trial) -> Estimate:
     """Three steps and one decoding batch of a run."""
-    recipe = trial.recipe
-    model, data = prepare(recipe, Screen())
-    return estimate(
-        model,
-        data.train,
-        data.dev,
-        data.test,
-        recipe.training,
-        recipe.decoding,
-        data.augmenter,
-        recipe.seed,
-        recipe.strategy,
-        data.sources.retention(recipe),
-    )
+    return foreseen(trial.recipe, *prepare(trial.recipe, Screen()))[0]

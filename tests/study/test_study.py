@@ -221,7 +221,9 @@ def test_overrides_that_do_not_fit(made: Study, override: str, told: str) -> Non
 
 
 def test_shipped_studies_fit_their_recipes_and_are_found() -> None:
-    assert {"study/strategies", "study/strategies_whisper", "study/learning_curve"} <= set(shipped_studies())
+    assert {"study/strategies", "study/strategies_whisper", "study/learning_curve", "study/transcripts"} <= set(
+        shipped_studies()
+    )
     for name in shipped_studies():
         study = read_study(name)
         assert read_study(name.removeprefix("study/")) == study
