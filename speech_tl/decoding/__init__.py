@@ -24,7 +24,7 @@ from speech_tl.data.batching import (
 )
 from speech_tl.decoding.lanes import in_lanes, lane_count
 from speech_tl.decoding.memory import reuse_freed_memory
-from speech_tl.decoding.suta import adapted, require_frames
+from speech_tl.decoding.suta import adapted, require_frames, settled
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions
 
@@ -179,6 +179,8 @@ def _batch_seconds(model: AcousticModel, options: DecodingOptions) -> float:
 def conditions(model: AcousticModel, options: DecodingOptions) -> dict[str, Any]:
     """All that decodings of one model may differ in, as it happens here: for the record beside every WER."""
     here = {"batch_seconds": _batch_seconds(model, options), "device": device_name(model.device)}
+    if options.test_time is not None:
+        here["test_time"] = str(settled(options.test_time, model))
     return options.conditions() | model.decoding_conditions(options) | here
 
 

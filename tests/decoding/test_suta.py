@@ -13,7 +13,7 @@ from speech_tl.cli import _run
 from speech_tl.comparison import compare
 from speech_tl.data.manifest import Utterance
 from speech_tl.decoding import conditions, decode, decode_waveforms
-from speech_tl.decoding.suta import adapted, suta_loss
+from speech_tl.decoding.suta import adapted, settled, suta_loss
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
@@ -123,11 +123,18 @@ def test_a_command_line_says_so_in_the_record_and_compare_lists_it(tmp_path: Pat
     assert _run([*evaluate, "--out", str(tmp_path / "plain")]) == 0
     assert _run([*evaluate, "--out", str(tmp_path / "adapted"), "--test-time"]) == 0
     record = json.loads((tmp_path / "adapted" / "summary.json").read_text())["decoding"]
-    assert record["test_time"] == str(SUTA()) and str(SUTA().steps) in str(SUTA())
+    used = str(SUTA(learning_rate=1e-3))  # what is not said is settled by the model's size, and recorded
+    assert record["test_time"] == used and "10 steps at 0.001" in used
     lines = compare(tmp_path / "plain", tmp_path / "adapted")["conditions"]
-    assert f"decoding.test_time: none before, {SUTA()} after" in lines
+    assert f"decoding.test_time: none before, {used} after" in lines
     clip = str(corpus.parent / "audio" / "00.wav")
     assert _run(["transcribe", clip, "--model", str(source), "--test-time", "--out", str(tmp_path / "out")]) == 0
+
+
+def test_a_large_model_gets_the_paper_s_rate(model: AcousticModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settled(SUTA(), model).learning_rate == 1e-3 and settled(EAGER, model) == EAGER
+    monkeypatch.setattr(model, "parameter_counts", lambda: (0, 94_000_000))
+    assert settled(SUTA(), model).learning_rate == 2e-5
 
 
 def test_conditions_are_silent_where_nothing_is_adapted(model: AcousticModel) -> None:
