@@ -124,9 +124,7 @@ def checked_sources(
     Raises:
         BadInput: nothing usable, a row that is in a test set, or a language that the model is not set to.
     """
-    tests = {f"{name} of the target": parts[name] for name in ("dev", "test")}
-    tests |= {f"guard {guard.name}": guard.utterances for guard in guards}
-    tests |= {f"the dev part of guard {guard.name}": guard.dev for guard in guards if guard.dev is not None}
+    tests = unheard_rows(parts, guards)
     ways, found, notes = {way.name: way for way in recipe.keep}, {}, []
     for name, manifest in read.items():
         _refuse_another_language(name, manifest, model)
@@ -135,6 +133,13 @@ def checked_sources(
             found[name], note = checked_source(name, manifest, recipe.data, writer, tests, update)
         notes += [note] if note else []
     return Sources(found, notes)
+
+
+def unheard_rows(parts: Mapping[str, Manifest], guards: Sequence[Guard]) -> dict[str, Manifest]:
+    """What is selected or reported on, which nothing may learn from, by what it is called."""
+    tests = {f"{name} of the target": parts[name] for name in ("dev", "test")}
+    tests |= {f"guard {guard.name}": guard.utterances for guard in guards}
+    return tests | {f"the dev part of guard {guard.name}": guard.dev for guard in guards if guard.dev is not None}
 
 
 def _refuse_another_language(name: str, manifest: Manifest, model: AcousticModel) -> None:

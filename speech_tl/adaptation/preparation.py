@@ -15,8 +15,9 @@ from speech_tl.adaptation.keeping import (
     read_sources,
     require_choice,
     require_keeping,
+    unheard_rows,
 )
-from speech_tl.data.augment import Augmenter, Ladder
+from speech_tl.data.augment import Augmenter, Chain, Ladder
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
 from speech_tl.data.guards import Guard, checked_guard, read_guard, read_guard_dev
 from speech_tl.data.leaks import TRAIN_AND_TEST, Leak, find_leaks
@@ -53,6 +54,7 @@ class Data:
         new_model: loads the recipe's model once more, as it was prepared the first time.
         unlabelled: speech without transcripts to learn from; None where the recipe wants none.
         unheard: its rows that were set aside.
+        in_noise: what it is heard through a second time; None where once is enough.
         notes: sentences for the report.
         facts: for the report: source, fingerprint, counts.
     """
@@ -70,6 +72,7 @@ class Data:
     sources: Sources = field(default_factory=Sources)
     unlabelled: Manifest | None = None
     unheard: list[Excluded] = field(default_factory=list)
+    in_noise: Chain | None = None
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -156,6 +159,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         new_model=new_model,
         unlabelled=unlabelled,
         unheard=unheard,
+        in_noise=None if unlabelled is None else _in_noise(recipe, unlabelled, model.sample_rate),
         sources=sources,
         guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
         notes=notes + [_set_aside(guard) for guard in guards if guard.excluded],
@@ -199,13 +203,27 @@ def _unlabelled(
             f"unlabelled: model {recipe.model.source} cannot write yet, so that it has no labels to learn from: give "
             "some transcribed train utterances, or a model that was adapted before"
         )
-    tests = {f"{name} of the target": parts[name] for name in ("dev", "test")}
-    tests |= {f"guard {guard.name}": guard.utterances for guard in guards}
+    tests = unheard_rows(parts, guards)
     with screen.progress("checking the speech without transcripts") as update:
         unlabelled, unheard = checked_unlabelled(rows, recipe.data, parts["train"], tests, update)
     if not (one_voice or recipe.data.allow_speaker_overlap):
         _refuse_speakers(recipe.unlabelled.root or recipe.data.root, shared_speakers(unlabelled, parts["test"]))
     return unlabelled, unheard
+
+
+def _in_noise(recipe: Recipe, unlabelled: Manifest, sample_rate: int) -> Chain | None:
+    """What speech without transcripts is heard through a second time.
+
+    Raises:
+        BadInput: noise that cannot be used.
+    """
+    options = recipe.unlabelled
+    if not options.min_agreement:
+        return None
+    try:
+        return Augmenter(options.heard_through).chain("train", unlabelled, sample_rate=sample_rate, seed=recipe.seed)
+    except BadInput as error:
+        raise BadInput(f"unlabelled.{error}") from error
 
 
 def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Screen) -> list[Guard]:

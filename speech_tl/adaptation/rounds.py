@@ -12,7 +12,6 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.preparation import Data
-from speech_tl.data.augment import Augmenter
 from speech_tl.data.manifest import Manifest
 from speech_tl.data.unlabelled import joined
 from speech_tl.decoding import decode
@@ -150,7 +149,7 @@ class Rounds:
             label = Label(utterance.id, found.text, confidence, None, utterance.duration_s, kept=True, reason="")
             labels.append(first_judgement(label, normalise, model.label_problem, options))
         asked = [place for place, label in enumerate(labels) if label.kept]
-        if options.min_agreement and asked:
+        if self.data.in_noise is not None and asked:
             again = self._decoded(number, model, heard.select(asked), in_noise=True)
             for place, found in zip(asked, again, strict=True):
                 labels[place] = compared(labels[place], found.text, normalise, options)
@@ -161,10 +160,7 @@ class Rounds:
 
     def _decoded(self, number: int, model: AcousticModel, utterances: Manifest, *, in_noise: bool = False) -> list:
         """Hypotheses with confidence, as recorded or in noise."""
-        seed, chain = self.recipe.seed, None
-        if in_noise:
-            augmenter = Augmenter(self.options.heard_through)
-            chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
+        seed, chain = self.recipe.seed, self.data.in_noise if in_noise else None
         title = f"round {number}: writing labels{' in noise' if in_noise else ''}, {len(utterances)} utterances"
         with self.screen.progress(title) as update:
             return decode(model, utterances, self.recipe.decoding, update, augment=chain, seed=seed, confidence=True)

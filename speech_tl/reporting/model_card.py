@@ -161,6 +161,9 @@ def _data(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
         voices = f"{speakers} speaker{'s' if speakers != 1 else ''}" if speakers else "speakers unknown"
         hours = (data.get("hours") or {}).get(split)
         lines.append(f"- {split}: {words.count(count)} utterances, {hours:.2f} h, {voices}")
+    if bare := data.get("unlabelled"):
+        held = f"{words.count(bare['utterances'])} utterances, {bare['hours']:.2f} h"
+        lines.append(f"- without transcripts: {held}, of which the model's own labels were learnt from")
     aside = words.set_aside(report)
     lines += [f"- {aside.partition(':')[0]}"] if aside else []
     lines += [f"- train and test: {escaped(line)}" for line in words.leak_lines(report.get("leaks"))]

@@ -42,8 +42,10 @@ def effort_lines(report: Mapping[str, Any]) -> list[str]:
         sides = [(model.get(side) or {}).get("source") for side in ("before", "after")]
         return [f"{side}: {source}" for side, source in zip(("before", "after"), sides, strict=True) if source]
     lines = []
-    train_hours = (data.get("hours") or {}).get("train")
-    if train_hours is not None:
+    train_hours, bare = (data.get("hours") or {}).get("train"), data.get("unlabelled")
+    if bare:
+        lines.append(f"{words.hours(3600 * bare['hours'])} of speech without transcripts")
+    if train_hours is not None and (train_hours or not bare):
         speakers = (data.get("speakers") or {}).get("train")
         lines.append(f"{words.hours(3600 * train_hours)} of speech" + (f" by {speakers} speakers" if speakers else ""))
     if training.get("seconds") is not None:

@@ -102,6 +102,8 @@ def test_labelled_and_unlabelled_together(shop: Path, tmp_path: Path, monkeypatc
     left = sorted(path.name for path in (tmp_path / "run" / "rounds" / "1").iterdir())
     assert left == ["labels.jsonl", "training"] and not list((tmp_path / "run" / "rounds").rglob("checkpoint-*"))
     assert result.report["data"]["unlabelled"]["utterances"] == 4
+    assert "- without transcripts: 4 utterances" in (tmp_path / "run" / "model" / "README.md").read_text()
+    assert "of speech without transcripts" in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("family", ["ctc", "whisper"])
@@ -240,6 +242,7 @@ def test_what_cannot_be_is_refused_in_one_line(shop: Path, tmp_path: Path, capsy
         (["unlabelled.ignore_text=true", "model.from_scratch=true"], "cannot write yet"),
         (["unlabelled.min_confidense=1"], "did you mean unlabelled.min_confidence"),
         (["unlabelled.where.gender=x"], "unlabelled: "),
+        (["unlabelled.ignore_text=true", "unlabelled.noise.folders=nowhere"], "unlabelled.noise.folders: nowhere"),
     ]
     for number, (overrides, said) in enumerate(cases):
         out = tmp_path / f"run{number}"
