@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import yaml
 
 from tests.sounds import SAMPLE_RATE, voice
 
+ROOT = Path(__file__).parents[1]
 SENTENCES = ["we call it bear", "zero three five one", "the cat sat", "open the door", "good morning", "one two three"]
 SPLITS = ["train"] * 8 + ["dev"] * 2 + ["test"] * 4
 
@@ -84,3 +87,17 @@ def broken_audio(folder: Path) -> dict[str, Path]:
     files["truncated"].write_bytes(whole.read_bytes()[:20_000])
     whole.unlink()
     return files
+
+
+def by_two_processes(module: str, *given: object) -> None:
+    """Run a module as torchrun does, on this machine over gloo."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", module]
+    done = subprocess.run(
+        [*launch, *map(str, given)],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.context import settle_context
+from speech_tl.adaptation.helping import learn
 from speech_tl.adaptation.interpolating import hours_to_decode, interpolate
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
@@ -22,10 +23,10 @@ from speech_tl.reporting.page import build_report, write_report
 from speech_tl.reporting.plan import plan_text
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import get_normaliser, leading_rate
+from speech_tl.text import get_normaliser
 from speech_tl.training.estimate import Estimate, estimate
 from speech_tl.training.run_folder import RunFolder, disk_bytes
-from speech_tl.training.train import TrainingResult, train
+from speech_tl.training.train import TrainingResult
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -176,24 +177,7 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
         def show(step: int, steps: int, latest: dict[str, float]) -> None:
             update(step, steps, note=" ".join(f"{name} {value:.3f}" for name, value in latest.items()))
 
-        trained = train(
-            model,
-            data.train,
-            data.dev,
-            recipe.training,
-            run.path / "training",
-            seed=recipe.seed,
-            augmenter=data.augmenter,
-            decoding=recipe.decoding.model_copy(update={"test_time": None}),  # dev judges the weights themselves
-            normaliser=normaliser,
-            rate=leading_rate(data.language or model.language, data.normaliser),
-            strategy=recipe.strategy,
-            retention=data.sources.retention(recipe),
-            cache_gb=recipe.data.cache_gb,
-            resume=run.resumed,
-            progress=show,
-            tell=screen.line,
-        )
+        trained = learn(model, data, recipe, run.path / "training", run.resumed, show, screen.line)
     merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
     between, told = interpolate(model, data, recipe, screen)
     trained.figures.update(merging | between)

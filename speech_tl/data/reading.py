@@ -51,9 +51,33 @@ def _read_folder(folder: Path) -> Table:
     for name in MANIFEST_NAMES:
         if (folder / name).is_file():
             return _read_file(folder / name)
+    for name in MANIFEST_NAMES:
+        if shards := sorted(folder.glob(name.replace("manifest.", "manifest-*."))):
+            return _joined(shards)
     if (folder / "dataset_dict.json").is_file() or (folder / "dataset_info.json").is_file():
         return read_saved_dataset(folder)
     return _read_recordings(folder)
+
+
+def _joined(shards: list[Path]) -> Table:
+    """The rows of manifest-*.csv (or another format) one after the other; the arrays are not copied."""
+    import pyarrow as pa
+
+    tables = [_read_file(shard) for shard in shards]
+    names = list(tables[0].columns)
+    for shard, table in zip(shards, tables, strict=True):
+        if set(table.columns) != set(names) or table.audio_bytes is not None:
+            raise BadInput(
+                f"{shard}: its columns ({', '.join(table.columns)}) are not those of {shards[0].name} "
+                f"({', '.join(names)}); parts of one manifest have the same columns and audio in files"
+            )
+    columns = {name: [chunk for table in tables for chunk in table.columns[name].chunks] for name in names}
+    try:
+        return Table({name: pa.chunked_array(chunks) for name, chunks in columns.items()}, tables[0].root)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise BadInput(
+            f"{shards[0].parent}: parts differ in the type of a column ({error}); write them alike"
+        ) from error
 
 
 def _read_file(path: Path) -> Table:

@@ -24,6 +24,7 @@ from speech_tl.models.filterbank import fix_filterbank
 from speech_tl.models.fixed import FixedStage, all_fixed
 from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
+from speech_tl.models.positions import rearrange
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import ctc_characters, fit_case, get_normaliser
 
@@ -55,6 +56,7 @@ class CTCModel(AcousticModel):
         self.delimiter = tokenizer.word_delimiter_token
         self.exact_in_batches = network.config.model_type in EXACT_IN_BATCHES
         self.front = FrontEnd(network)
+        self._positions = rearrange(network)
         self._trainable_convolutions = fix_filterbank(network)
         self._middle: tuple[float, list[torch.Tensor]] | None = None
 
@@ -62,6 +64,7 @@ class CTCModel(AcousticModel):
         """See `AcousticModel`; its front end is its own."""
         other = super()._around(network)
         other.front = FrontEnd(network)
+        other._positions = rearrange(network)
         return other
 
     # ---- text <-> labels
@@ -168,6 +171,8 @@ class CTCModel(AcousticModel):
 
     def _through(self, network: nn.Module, batch: Batch, **heard: torch.Tensor) -> Any:
         """What the network, or its base, gives for a batch; `heard` is what a head of our own wants to know."""
+        for positions in self._positions:
+            positions.on = self.shortcuts
         lengths, front = batch["lengths"], batch.get("front")
         samples = int(lengths.max())
         padded = bool((lengths < samples).any())

@@ -17,6 +17,7 @@ from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import epoch_seconds, training_batches, training_dataset
+from speech_tl.training.masking import set_masks
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions, peak_learning_rate, resolved_precision
 from speech_tl.training.retention import Retention
@@ -95,7 +96,7 @@ def estimate(
     test_batch_s, test_batches = _decoding_batch(model, test, decoding)
     dev_share = min(len(dev), options.dev_limit or len(dev)) / len(test)
     with quiet_transformers():
-        model.set_spec_augment(**augmenter.options.spec_augment.model_dump())
+        set_masks(model, augmenter.options.spec_augment, strategy)
         micro_batch_s = _micro_batch_seconds(model, dataset, list(batches), options)
     training_s = steps * options.gradient_accumulation_steps * micro_batch_s
     if options.max_minutes is not None:

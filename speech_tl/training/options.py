@@ -51,6 +51,7 @@ class TrainingOptions(BaseModel):
         bad_losses: so many non-finite losses in a row stop the run.
         auxiliary_ctc: weight of a second CTC loss while pre-training, on Whisper's encoder or in the middle of a CTC
             encoder; 0 is off.
+        shortcuts: compute the same in faster ways than the published code; false takes that code, to compare.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -76,6 +77,7 @@ class TrainingOptions(BaseModel):
     workers: int | None = Field(None, ge=0)
     bad_losses: int = Field(20, ge=1)
     auxiliary_ctc: float = Field(0.0, ge=0)
+    shortcuts: bool = True
 
     @field_validator("batch_seconds", mode="before")
     @classmethod

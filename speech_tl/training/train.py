@@ -26,6 +26,7 @@ from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import epoch_seconds, training_dataset
 from speech_tl.training.interruption import Interruption
 from speech_tl.training.keeping import Tell
+from speech_tl.training.masking import set_masks
 from speech_tl.training.options import (
     TrainingOptions,
     peak_learning_rate,
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
     from speech_tl.data.mixture import Mixture
     from speech_tl.strategies.base import BaseStrategy
+
+
+LONGEST_WAIT_S = 24 * 3600
+"""Other processes wait for the first one, which measures before alone."""
 
 
 @dataclass
@@ -110,7 +115,7 @@ def train(
     options = _with_batch_seconds(options, model, mixed, folder, tell)
     retention.begin(model, strategy, folder, options=options, decoding=decoding, seed=seed, tell=tell)
     transformers.set_seed(seed)
-    model.set_spec_augment(**augmenter.options.spec_augment.model_dump())
+    set_masks(model, augmenter.options.spec_augment, strategy)
     facts, interruption = TrainingFacts(), Interruption()
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed, augmenter)
     callbacks = [interruption, *_callbacks(options, folder, facts, progress, bool(dev)), *_schedule(strategy, model)]
@@ -166,7 +171,8 @@ def _trainer(
 def _learning(model: AcousticModel, options: TrainingOptions) -> Iterator[None]:
     """What only training has: an auxiliary loss, and the attention code that trains fastest; both are taken back."""
     network, wanted = model.network, model.training_attention()
-    usual = network.config._attn_implementation
+    usual, shortcuts = network.config._attn_implementation, model.shortcuts
+    model.shortcuts = shortcuts and options.shortcuts
     if wanted:
         network.set_attn_implementation(wanted)
     if options.auxiliary_ctc:
@@ -175,6 +181,7 @@ def _learning(model: AcousticModel, options: TrainingOptions) -> Iterator[None]:
         yield
     finally:
         model.detach_auxiliary_ctc()
+        model.shortcuts = shortcuts
         if wanted:
             network.set_attn_implementation(usual)
         network.eval()
@@ -250,6 +257,7 @@ def _arguments(
         **_checkpointing(options),
         **_looks(options.eval_steps or max(1, steps // 10), selects_by),
         seed=seed,
+        ddp_timeout=LONGEST_WAIT_S,
         dataloader_num_workers=loader_workers(options.workers, len(dataset)),
         dataloader_pin_memory=model.device.type == "cuda",
         remove_unused_columns=False,

@@ -19,7 +19,11 @@ from tests.benchmarks.frame import Row, Setting, keep, markdown
 
 SIDE_BY_SIDE: dict[str, str] = {
     "whisper_training": "Whisper fine-tuning: trimmed and packed windows beside 30 s padding, speed and WER",
+    "ctc_training": "wav2vec2 fine-tuning: batching and the cached front end, against the plain Trainer",
+    "head_only": "training only the head on kept outputs, against the plain Trainer with a frozen encoder",
+    "step_share": "a training step of wav2vec2-base's shape as a share of the matrix-product peak",
     "start_up": "from the command to the first training step on 100 000 rows, against `load_dataset` and `map`",
+    "growth": "how time and memory grow as data, clip length, batch and workers double",
     "evaluation": "2 500 clips to a WER, against the plain evaluate loop",
     "transcribing": "500 short files and one hour into text, against the ASR pipeline",
 }

@@ -13,7 +13,7 @@ from speech_tl.data.batching import SimilarLengthBatches
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions, ModelOptions
-from speech_tl.strategies.trained import Full
+from speech_tl.strategies.trained import Full, HeadOnly
 from speech_tl.text import get_normaliser
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.train import train
@@ -30,11 +30,13 @@ class Ours:
         plan: rows, model, steps, seed, learning rate, where the model goes.
         model: fields of `ModelOptions`, such as the audio context.
         training: fields of `TrainingOptions` beside those that follow from the plan.
+        cache_gb: of disk, for what later epochs need not compute again.
     """
 
     plan: Plan
     model: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    cache_gb: float = 0.0
 
 
 def trained(ours: Ours) -> Side:
@@ -47,7 +49,7 @@ def trained(ours: Ours) -> Side:
     plan, options = ours.plan, ModelOptions(**ours.model)
     model = load_model(plan.model, language="en", device=plan.device)
     model.set_audio_context(options.audio_context, options.full_context_share)
-    strategy = Full(freeze_feature_encoder=plan.freeze_feature_encoder)
+    strategy = HeadOnly() if plan.freeze_encoder else Full(freeze_feature_encoder=plan.freeze_feature_encoder)
     strategy.prepare(model, plan.seed)
     training = TrainingOptions(
         max_steps=plan.steps,
@@ -74,6 +76,7 @@ def trained(ours: Ours) -> Side:
                 decoding=DecodingOptions(),
                 normaliser=get_normaliser("basic"),
                 strategy=strategy,
+                cache_gb=ours.cache_gb,
                 progress=lambda *_: ended.append(time.perf_counter() - began),
             )
     if plan.out is not None:
@@ -81,6 +84,24 @@ def trained(ours: Ours) -> Side:
     figures = done.figures
     facts = {"padding_share": figures["padding_share"], "steps": float(figures["steps"]), "step_seconds": ended}
     return replace(timed.side(figures["audio_seconds"], **facts), seconds=ended[-1])
+
+
+def epochs_of(ours: Ours, epochs: int) -> Ours:
+    """The same for so many whole epochs."""
+    return replace(ours, plan=replace(ours.plan, steps=epochs * steps_of_an_epoch(ours.plan)))
+
+
+def steps_of_an_epoch(plan: Plan, batch_seconds: float | None = None) -> int:
+    """Batches that our side makes of the plan's rows, of so many seconds or of as many as the plain side's have."""
+    durations_s = [float(row["duration"]) for row in plan.rows]
+    return len(SimilarLengthBatches(durations_s, batch_seconds or batch_seconds_for(plan), plan.seed))
+
+
+def first_and_later(side: Side, epochs: int) -> tuple[float, float]:
+    """Audio seconds a second in the first of some whole epochs, and in those after it."""
+    ended = side.facts["step_seconds"]
+    first_s, an_epoch_s = ended[len(ended) // epochs - 1], side.audio_seconds / epochs
+    return an_epoch_s / first_s, (epochs - 1) * an_epoch_s / (ended[-1] - first_s)
 
 
 def batch_seconds_for(plan: Plan) -> float:

@@ -119,6 +119,19 @@ def test_rows_read_together_are_those_read_one_by_one(tmp_path: Path) -> None:
         assert list(some) == [some[n] for n in range(len(some))]
 
 
+def test_a_manifest_in_parts_is_one(tmp_path: Path) -> None:
+    for part in range(12):
+        rows = [{"audio": f"{part}_{n}.wav", "text": f"{part} {n}", "duration": "1.5", "split": ""} for n in range(3)]
+        write_csv(tmp_path / f"manifest-{part:03d}.csv", rows)
+    manifest = Manifest.read(tmp_path)
+    assert manifest.column("text") == [f"{part} {n}" for part in range(12) for n in range(3)]
+    assert manifest[35].audio == str(tmp_path / "11_2.wav") and manifest.durations_s().tolist() == [1.5] * 36
+    assert [row.text for row in manifest.select([35, 0])] == ["11 2", "0 0"]
+    write_csv(tmp_path / "manifest-004.csv", [{"audio": "a.wav", "words": "x"}])
+    with pytest.raises(BadInput, match=r"manifest-004.csv: its columns \(audio, words\)"):
+        Manifest.read(tmp_path)
+
+
 def test_a_folder_of_recordings_with_text_beside(tmp_path: Path) -> None:
     for name, text in (("b", "second one\n"), ("sub/a", None)):
         save_audio(tmp_path / f"{name}.wav", np.full(1600, 0.1), 16000)

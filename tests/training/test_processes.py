@@ -1,20 +1,29 @@
-"""Two processes with two batches each take the step of one process with four."""
+"""Two processes take the steps of one process with twice the batch."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
 from speech_tl.data.manifest import Manifest
+from tests.small import by_two_processes
+from tests.training import curve
 from tests.training.learning import logged
 from tests.training.one_of_two import main
 
-ROOT = Path(__file__).parents[2]
+
+def test_two_processes_have_the_loss_curve_of_one_with_twice_the_batch(
+    folders: dict[str, Path], corpus: Manifest, tmp_path: Path
+) -> None:
+    """Three epochs of our own batches: a step of one process is two of them, of two processes one each."""
+    curve.main(folders["ctc"], corpus.root, tmp_path / "one", batches_a_step=2)
+    by_two_processes("tests.training.curve", folders["ctc"], corpus.root, tmp_path / "two")
+    one, two = (dict(logged(tmp_path / run, "loss")) for run in ("one", "two"))
+    assert list(one) == list(range(1, curve.STEPS + 1))
+    assert two == pytest.approx(one, rel=1e-4)
+    assert one[curve.STEPS] < 0.9 * one[1], "it learnt, so the curve is no flat line"
 
 
 def test_two_processes_take_the_step_of_one(
@@ -24,17 +33,7 @@ def test_two_processes_take_the_step_of_one(
 
     monkeypatch.setattr(AdaptationTrainer, "_get_train_sampler", AdaptationTrainer._get_train_sampler)
     main(folders["whisper"], corpus.root, tmp_path / "one", pieces=4)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    script = ["-m", "tests.training.one_of_two", str(folders["whisper"]), str(corpus.root), str(tmp_path / "two")]
-    done = subprocess.run(
-        [*launch, *script],
-        cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    by_two_processes("tests.training.one_of_two", folders["whisper"], corpus.root, tmp_path / "two")
     for name in ("loss", "grad_norm"):
         one, two = (logged(tmp_path / run, name) for run in ("one", "two"))
         assert [step for step, _ in two] == [1, 2], "each process wrote its own log"

@@ -9,7 +9,8 @@ class SpecAugment(BaseModel):
     """Random masks over time and channels while training (Park et al. 2019, arXiv 1904.08779).
 
     Attributes:
-        time_share: about the share of frames that is masked; 0 turns time masks off.
+        time_share: about the share of frames that is masked; 0 turns time masks off. None is 0.05, and 0 where all
+            below a CTC head is fixed (`strategy=head_only`): later epochs then need not compute it again.
         time_width: frames of one mask: encoder frames for CTC, mel frames for Whisper.
         feature_share: about the share of channels that is masked.
         feature_width: channels of one mask.
@@ -17,7 +18,7 @@ class SpecAugment(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    time_share: float = Field(0.05, ge=0, lt=1)
+    time_share: float | None = Field(None, ge=0, lt=1)
     time_width: int = Field(5, ge=1)
     feature_share: float = Field(0.0, ge=0, lt=1)
     feature_width: int = Field(10, ge=1)

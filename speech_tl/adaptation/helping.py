@@ -1,0 +1,90 @@
+"""A run in several processes, as torchrun starts them: the first tells the story, the others join in for training."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from speech_tl.adaptation.preparation import Data, prepare
+from speech_tl.errors import BadInput
+from speech_tl.models.base import AcousticModel
+from speech_tl.recipe import Recipe
+from speech_tl.reporting.screen import Screen
+from speech_tl.text import get_normaliser, leading_rate
+from speech_tl.training.keeping import Tell
+from speech_tl.training.progress import StepProgress
+from speech_tl.training.train import TrainingResult, train
+
+
+def processes() -> int:
+    """How many processes share this run."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def helps() -> bool:
+    """Whether this process is not the run's first."""
+    return int(os.environ.get("RANK", "0")) > 0
+
+
+def help_along(recipe: Recipe, folder: Path, resume: bool) -> None:
+    """What a process beside the first does: prepare the same, and train with it.
+
+    Args:
+        recipe: the run's.
+        folder: the run's, on a disk that all processes see.
+        resume: as the first one does.
+
+    Raises:
+        BadInput: as `adapt`.
+    """
+    if (folder / "training" / "result.json").is_file():
+        return
+    model, data = prepare(recipe, Screen())
+    learn(model, data, recipe, folder / "training", resume)
+
+
+def learn(
+    model: AcousticModel,
+    data: Data,
+    recipe: Recipe,
+    folder: Path,
+    resume: bool,
+    progress: StepProgress | None = None,
+    tell: Tell = lambda line: None,
+) -> TrainingResult:
+    """Train as the recipe says; with other processes where there are some, which part afterwards.
+
+    Raises:
+        BadInput: nothing to train on, losses that stay non-finite, or several processes where only one will do.
+    """
+    if processes() > 1 and data.unlabelled is not None:
+        raise BadInput("speech without transcripts is learnt from by one process: leave torchrun out")
+    trained = train(
+        model,
+        data.train,
+        data.dev,
+        recipe.training,
+        folder,
+        seed=recipe.seed,
+        augmenter=data.augmenter,
+        decoding=recipe.decoding.model_copy(update={"test_time": None}),  # dev judges the weights themselves
+        normaliser=get_normaliser(data.normaliser),
+        rate=leading_rate(data.language or model.language, data.normaliser),
+        strategy=recipe.strategy,
+        retention=data.sources.retention(recipe),
+        cache_gb=recipe.data.cache_gb,
+        resume=resume,
+        progress=progress,
+        tell=tell,
+    )
+    _part()
+    return trained
+
+
+def _part() -> None:
+    """Wait for each other and close the connections: whoever is left talking would be aborted."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()

@@ -1,0 +1,40 @@
+"""A whole run under torchrun: the first process tells the story, the second one helps it train."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from speech_tl.adaptation import adapt
+from speech_tl.adaptation.helping import help_along
+from speech_tl.recipe import Recipe
+from tests.small import by_two_processes, made_corpus
+from tests.tiny import tiny_ctc
+from tests.training.learning import logged
+
+
+def test_two_processes_tell_one_story_and_learn_what_one_learns_from_twice_the_batch(tmp_path: Path) -> None:
+    model, data = tiny_ctc(tmp_path / "model", norm="group"), made_corpus(tmp_path / "data")
+    training = {"max_steps": 6, "eval_steps": 3, "batch_seconds": 7.5, "learning_rate": 1e-3, "precision": "float32"}
+    recipe = Recipe.model_validate(
+        {
+            "name": "shared",
+            "model": {"source": str(model)},
+            "data": {"root": str(data)},
+            "training": training | {"workers": 0},
+            "augment": {"spec_augment": {"time_share": 0.0}},
+            "decoding": {"workers": 0},
+        }
+    )
+    (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
+    by_two_processes("speech_tl.cli", "adapt", tmp_path / "recipe.yaml", "--out", tmp_path / "two")
+    alone = recipe.with_overrides(["training.gradient_accumulation_steps=2"])
+    one = adapt(alone, tmp_path / "one").report
+    two = json.loads((tmp_path / "two" / "report.json").read_text())
+    losses = [dict(logged(tmp_path / run / "training", "loss")) for run in ("one", "two")]
+    assert len(losses[0]) >= 2 and losses[1] == pytest.approx(losses[0], rel=1e-4)
+    assert two["training"]["steps"] == one["training"]["steps"] == 6
+    assert two["target"]["before"] == one["target"]["before"]
+    help_along(recipe, tmp_path / "two", resume=True)  # comes too late: returns instead of waiting for the first
