@@ -28,8 +28,8 @@ and to see what was forgotten, guards: any other manifests (here what the starte
     speech-tl adapt accent/mandarin_english data.root=speechocean762 \
         guards.synthetic=synthetic/heldout guards.librispeech=librispeech.csv guards.librispeech.split=null
 
-Measured by these commands (2.4 hours by 110 speakers to learn from, 1 260 test clips by 63 others), three epochs each; the
-change is its 95 % interval over speakers:
+Measured by these commands (2.4 hours by 110 speakers to learn from, 1 260 test clips by 63 others), three epochs each;
+the change is its 95 % interval over speakers:
 
                             WER before    after   change in points     CER before    after
     starter-wav2vec2           106.5 %   88.5 %   -20.4 to -15.6         73.1 %   48.2 %

@@ -37,6 +37,9 @@ TRAINING = (
     "peak_memory_bytes",
 )
 
+MUTE_SHARE = 0.5
+"""A model that writes nothing for more of the utterances is called that."""
+
 Pair = tuple[Evaluation, Evaluation]
 
 
@@ -265,6 +268,13 @@ def _conditions(pairs: Mapping[str, Pair]) -> list[str]:
 def _own_notes(target: Mapping[str, Any], after: Evaluation) -> list[str]:
     """What the figures themselves give reason to say."""
     notes = words.disagreement(target)
+    spoken = [utterance for utterance in after.utterances if utterance.reference]
+    mute = sum(not utterance.hypothesis for utterance in spoken)
+    if mute > MUTE_SHARE * len(spoken):
+        notes.append(
+            f"After adapting, nothing at all is written for {mute} of {len(spoken)} utterances: with nothing written "
+            "the WER is 100 %, which is not hearing better. It takes longer training, or more speech."
+        )
     speakers = {utterance.speaker for utterance in after.utterances}
     if len(speakers) == 1 and None not in speakers:
         notes.append("This voice only: the test set has one speaker, so the figures say nothing about other voices.")

@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from speech_tl.data.batching import BatchFacts
-from speech_tl.text import write_atomically
+from speech_tl.text import Rate, write_atomically
 
 StepProgress = Callable[[int, int, dict[str, float]], None]
 """Called with (steps done, steps in all, {"loss", "dev_wer" or "dev_cer"} as far as known)."""
@@ -33,12 +33,14 @@ class TrainingFacts:
         skipped_losses: micro-batches whose loss, and steps whose gradient, was not finite.
         problems: dataset index -> why it could not be loaded.
         pieces: how many parts a batch was taken in, in the end, because memory ran out.
+        rate: the error rate of dev that selects the weights.
     """
 
     COUNTS = ("seconds", "audio_seconds", "source_seconds", "padded_seconds", "skipped_losses")
 
-    def __init__(self) -> None:
+    def __init__(self, rate: Rate = "wer") -> None:
         """Start from nothing."""
+        self.rate = rate
         self.seconds = self.audio_seconds = self.source_seconds = self.padded_seconds = 0.0
         self.skipped_losses = self.bad_in_a_row = 0
         self.pieces = 1
@@ -113,7 +115,7 @@ class LogFile(TrainerCallback):
         entry = {self.NAMES.get(key, key): value for key, value in (logs or {}).items() if "runtime" not in key}
         if not {"loss", "dev_wer"} & set(entry) or not state.is_world_process_zero:
             return
-        shown = ("loss", f"dev_{args.metric_for_best_model or 'wer'}")
+        shown = ("loss", f"dev_{self.facts.rate}")
         self.latest.update({key: entry[key] for key in shown if key in entry})
         line = {"step": state.global_step, "epoch": state.epoch, **entry, **self.facts.counts()}
         if new_problems := dict(list(self.facts.problems.items())[self.logged_problems :]):

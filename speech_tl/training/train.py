@@ -41,6 +41,7 @@ from speech_tl.training.progress import (
 )
 from speech_tl.training.retention import Retention
 from speech_tl.training.schedule import StrategySchedule
+from speech_tl.training.selection import CHOICE, look_at, never_better
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def train(
     progress: StepProgress | None = None,
     tell: Tell = lambda line: None,
 ) -> TrainingResult:
-    """Train `model` in place and leave it with the weights of the best dev WER, or CER where that leads.
+    """Train `model` in place and leave it with the weights that dev chooses (see `selection.choice`).
 
     Args:
         model: what a strategy has prepared.
@@ -116,14 +117,14 @@ def train(
     retention.begin(model, strategy, folder, options=options, decoding=decoding, seed=seed, tell=tell)
     transformers.set_seed(seed)
     set_masks(model, augmenter.options.spec_augment, strategy)
-    facts, interruption = TrainingFacts(), Interruption()
+    facts, interruption = TrainingFacts(rate), Interruption()
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed, augmenter)
     callbacks = [interruption, *_callbacks(options, folder, facts, progress, bool(dev)), *_schedule(strategy, model)]
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(mixed, model, options, chain, seed)
     learning = retention.learning(options)
-    trainer = _trainer(model, dataset, scorer, rate, learning, folder, seed, facts, callbacks, strategy)
+    trainer = _trainer(model, dataset, scorer, learning, folder, seed, facts, callbacks, strategy)
     trainer.retention = retention
     checkpoint = _last_checkpoint(folder) if resume else None
     trainer.args.eval_on_start = bool(dev) and checkpoint is None
@@ -134,7 +135,7 @@ def train(
     state, notes = trainer.state, _notes(folder, trainer, facts)
     if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
         notes.append(note)
-    figures = _figures(trainer, model, facts) | {"batch_seconds": options.batch_seconds}
+    figures = _figures(trainer, model, facts, folder) | {"batch_seconds": options.batch_seconds}
     return TrainingResult(figures | retention.figures(facts), facts.problems, notes)
 
 
@@ -153,7 +154,6 @@ def _trainer(
     model: AcousticModel,
     dataset: SpeechDataset,
     scorer: DevScorer | None,
-    rate: Rate,
     options: TrainingOptions,
     folder: Path,
     seed: int,
@@ -162,7 +162,7 @@ def _trainer(
     strategy: BaseStrategy | None,
 ) -> AdaptationTrainer:
     """The trainer, ready to start; without a scorer of dev it keeps the last weights."""
-    arguments = _arguments(model, options, folder, seed, dataset, rate if scorer else None, strategy)
+    arguments = _arguments(model, options, folder, seed, dataset, scorer is not None, strategy)
     rates = strategy.rates(model) if strategy else []
     return AdaptationTrainer(model, arguments, dataset, options, facts, scorer, callbacks, rates)
 
@@ -235,7 +235,7 @@ def _arguments(
     folder: Path,
     seed: int,
     dataset: SpeechDataset,
-    selects_by: Rate | None,
+    selects: bool,
     strategy: BaseStrategy | None,
 ) -> TrainingArguments:
     """Our options in the Trainer's words; the optimiser's own are in `optimizers.py`."""
@@ -255,7 +255,7 @@ def _arguments(
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         **_checkpointing(options),
-        **_looks(options.eval_steps or max(1, steps // 10), selects_by),
+        **_looks(options.eval_steps or max(1, steps // 10), selects),
         seed=seed,
         ddp_timeout=LONGEST_WAIT_S,
         dataloader_num_workers=loader_workers(options.workers, len(dataset)),
@@ -272,20 +272,20 @@ def _decay(options: TrainingOptions, steps: int) -> dict[str, Any]:
     return {"num_decay_steps": max(1, steps // 10)} if options.schedule == "warmup_stable_decay" else {}
 
 
-def _looks(eval_steps: int, selects_by: Rate | None) -> dict[str, Any]:
-    """When to log, to look at dev and to save; the weights with the lowest rate on dev are taken at the end."""
+def _looks(eval_steps: int, selects: bool) -> dict[str, Any]:
+    """When to log, to look at dev and to save; the weights that dev chooses are taken at the end."""
     return {
         "logging_steps": max(1, min(25, eval_steps)),
         "logging_nan_inf_filter": False,
-        "eval_strategy": "steps" if selects_by else "no",
+        "eval_strategy": "steps" if selects else "no",
         "eval_steps": eval_steps,
         "save_strategy": "steps",
         "save_steps": eval_steps,
         "save_total_limit": 2,
         "restore_callback_states_from_checkpoint": True,
-        "load_best_model_at_end": selects_by is not None,
-        "metric_for_best_model": selects_by,
-        "greater_is_better": False if selects_by else None,
+        "load_best_model_at_end": selects,
+        "metric_for_best_model": CHOICE if selects else None,
+        "greater_is_better": False if selects else None,
     }
 
 
@@ -321,10 +321,11 @@ def _last_checkpoint(folder: Path) -> str | None:
     return str(max(whole, key=lambda c: int(c.name.split("-")[1]))) if whole else None
 
 
-def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFacts) -> dict[str, Any]:
+def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFacts, folder: Path) -> dict[str, Any]:
     """The contract's "training" figures."""
     trained, total = model.parameter_counts()
     rate = facts.audio_seconds / facts.seconds if facts.seconds else 0.0
+    best = look_at(read_log(folder / "log.jsonl"), trainer.state.best_global_step)
     return {
         "steps": trainer.state.global_step,
         "epochs": round(trainer.state.epoch or 0.0, 2),
@@ -339,13 +340,8 @@ def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFa
         "kept": trainer.kept.what,
         "skipped_losses": facts.skipped_losses,
         "best_step": trainer.state.best_global_step,
-        f"best_dev_{_selects_by(trainer)}": trainer.state.best_metric,
+        f"best_dev_{facts.rate}": best.get(f"dev_{facts.rate}"),
     }
-
-
-def _selects_by(trainer: AdaptationTrainer) -> str:
-    """The rate of dev that selects the weights."""
-    return trainer.args.metric_for_best_model or "wer"
 
 
 def peak_memory_bytes(device_type: str) -> int:
@@ -368,12 +364,6 @@ def _notes(folder: Path, trainer: AdaptationTrainer, facts: TrainingFacts) -> li
         notes.append(f"{facts.skipped_losses} batches had a loss that was not finite and were skipped")
     if facts.pieces > 1:
         notes.append(f"memory ran out: batches were taken in {facts.pieces} pieces, which changes no step but rounding")
-    rate = _selects_by(trainer)
-    name, log = f"dev_{rate}", read_log(folder / "log.jsonl")
-    start = next((entry[name] for entry in log if entry["step"] == 0 and name in entry), None)
-    best = trainer.state.best_metric
-    if start is not None and best is not None and best >= start:
-        notes.append(
-            f"dev {rate.upper()} never became better than the untouched model's ({best:.3f} against {start:.3f})"
-        )
-    return notes
+    log = read_log(folder / "log.jsonl")
+    worse = never_better(look_at(log, 0), look_at(log, trainer.state.best_global_step), facts.rate)
+    return [*notes, worse] if worse else notes

@@ -21,6 +21,7 @@ from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import TrainingFacts
 from speech_tl.training.retention import Retention
+from speech_tl.training.selection import CHOICE, choice
 
 if TYPE_CHECKING:
     from speech_tl.strategies.base import BaseStrategy, Rates
@@ -347,5 +348,7 @@ class AdaptationTrainer(Trainer):
         metrics = {f"{metric_key_prefix}_{key}": value for key, value in self.dev_scorer().items()}
         self.facts.resume()
         self.log(dict(metrics))
+        wer, cer = (metrics[f"{metric_key_prefix}_{rate}"] for rate in ("wer", "cer"))
+        metrics[f"{metric_key_prefix}_{CHOICE}"] = choice(wer, cer, self.facts.rate)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics

@@ -133,6 +133,7 @@ def test_error_rates_that_disagree_are_told_on_the_first_screen(tmp_path: Path) 
     assert report["notes"][0].startswith("The two error rates disagree: WER −33.3 but CER +")
     assert "(0 words were left out before, 36 after)" in report["notes"][0]
     write_report(report, tmp_path, wordy, silent)
+    assert report["notes"][1].startswith("After adapting, nothing at all is written for 12 of 12 utterances")
     for name in ("report.md", "report.html"):
         assert "error rates disagree" in (tmp_path / name).read_text(encoding="utf-8")
     assert build_report("x", wordy, wordy)["notes"] == build_report("x", spoken(0.5, 1), spoken(0.2, 2))["notes"] == []

@@ -211,6 +211,21 @@ def test_where_the_cer_leads_it_selects(folders: dict[str, Path], corpus: Manife
     assert result.notes == ["dev CER never became better than the untouched model's (0.500 against 0.500)"]
 
 
+def test_a_model_that_writes_nothing_is_not_the_best(
+    folders: dict[str, Path], corpus: Manifest, tmp_path: Path, looks: Any
+) -> None:
+    model = load_model(folders["ctc"])
+    seen = looks(model, [1.9, 1.0, 1.2, 1.1], [1.1, 1.0, 0.5, 0.6])
+    result = learn(model, corpus, tmp_path, max_steps=3)
+    assert not changed(seen[2], weights(model))
+    assert (result.figures["best_step"], result.figures["best_dev_wer"]) == (2, 1.2) and not result.notes
+    model = load_model(folders["ctc"])
+    looks(model, [1.2, 1.0, 0.99, 1.1], [0.5, 1.0, 0.9, 0.1])
+    assert learn(model, corpus, tmp_path / "words", max_steps=3).figures["best_step"] == 2, (
+        "below 100 % the WER decides"
+    )
+
+
 def test_the_last_steps_are_looked_at_too(
     folders: dict[str, Path], corpus: Manifest, tmp_path: Path, looks: Any
 ) -> None:
