@@ -44,7 +44,7 @@ def stem(archive: Path) -> str:
     >>> stem(Path("train-clean-5.tar.gz")), stem(Path("VCTK-Corpus-0.92.zip"))
     ('train-clean-5', 'VCTK-Corpus-0.92')
     """
-    suffix = max((suffix for suffix in SUFFIXES if archive.name.lower().endswith(suffix)), key=len, default="")
+    suffix = next((suffix for suffix in SUFFIXES if archive.name.lower().endswith(suffix)), "")
     return archive.name[: len(archive.name) - len(suffix)]
 
 

@@ -46,7 +46,7 @@ NOISE = bytes(range(256)) * 200
 
 @pytest.mark.parametrize("name", KINDS)
 def test_members_are_written_once_and_macs_own_files_are_not(tmp_path, name):
-    members = {"x/a.wav": NOISE, "x/b.txt": b"hello", "__MACOSX/x/._a.wav": b"-", "x/._b.txt": b"-"}
+    members = {"x/a.wav": NOISE, "x/b.txt": b"hello", "__MACOSX/a.wav": b"-", "x/._b.txt": b"-"}
     packed = archive(tmp_path / name, members)
     folder = unpack(packed, tmp_path / "out")
     there = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -88,6 +88,29 @@ def test_links_and_devices_in_a_tar_are_refused(tmp_path, kind):
         member.type, member.linkname = kind, "/etc/passwd"
         opened.addfile(member)
     assert "'innocent.wav' is a link or a device" in refused(packed, tmp_path / "out")
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path):
+    packed = tmp_path / "a.tar"
+    with tarfile.open(packed, "w", format=tarfile.PAX_FORMAT) as opened:
+        member = tarfile.TarInfo("fine.wav")
+        member.pax_headers = {"path": "fine\0.wav"}
+        opened.addfile(member)
+    assert "outside the folder" in refused(packed, tmp_path / "out")
+
+
+def test_an_empty_archive_is_an_empty_folder(tmp_path):
+    folder = unpack(archive(tmp_path / "a.zip", {}), tmp_path / "out")
+    assert [path.name for path in folder.iterdir()] == [".unpacked"]
+
+
+def test_a_folder_of_ones_own_is_not_taken_for_the_archive(tmp_path):
+    packed = archive(tmp_path / "a.zip", {"a": b"1"})
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.txt").write_text("mine")
+    with pytest.raises(BadInput, match="is there and not from"):
+        unpack(packed, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
 def test_links_in_a_zip_are_refused(tmp_path):
