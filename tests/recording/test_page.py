@@ -19,6 +19,8 @@ from tests.small import rows_of
 from tests.sounds import SAMPLE_RATE
 
 SPOKEN_S = 1.6  # each time round; the fake microphone plays its file again and again
+PRESSES = """() => { window.presses = [];
+    document.querySelector("#record").addEventListener("click", () => window.presses.push(performance.now())); }"""
 HOSTILE = "<b onclick=alert(1)>Ann</b> & co"
 
 
@@ -86,13 +88,16 @@ def test_what_is_said_is_what_is_kept(recorder):
     assert page.locator("#sentence mark").inner_text() == "Ann" and page.locator("#sentence b").count() == 0
     page.locator("#record").click()
     expect(page.locator("#record")).to_have_text("Record")
+    page.evaluate(PRESSES)
     first = session.sentence
     said = record(page, 2 * SPOKEN_S + 1.5)
     if "Not kept" in said:  # the press fell into a word
         page.get_by_role("button", name="Keep it all the same").click()
         expect(page.locator("#said")).to_have_text("Kept. That is as much as was wanted: finish, or go on.")
     (row,) = rows_of(session.out / "manifest.csv")
-    assert row["text"] == first and float(row["duration"]) > 2 * SPOKEN_S + 1.5
+    pressed_s = page.evaluate("() => (window.presses.at(-1) - window.presses.at(-2)) / 1000")
+    assert row["text"] == first and pressed_s > 2 * SPOKEN_S + 1.5
+    assert 0.45 < float(row["duration"]) - pressed_s < 1.5, "a moment before and after is kept too"
     heard = load_audio(row["audio"], SAMPLE_RATE)
     voice = clip(SPOKEN_S)[round(0.4 * SAMPLE_RATE) : -round(0.4 * SAMPLE_RATE)]
     assert likeness(heard, voice) > 0.9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import subprocess
 import tarfile
 import zipfile
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from speech_tl.data.corpora import sizes
-from speech_tl.data.corpora.unpacking import unpack
+from speech_tl.data.corpora.unpacking import archives_in, unpack
 from speech_tl.errors import BadInput
 
 KINDS = ["a.zip", "a.tar", "a.tar.gz", "a.tar.bz2", "a.tar.xz"]
@@ -62,6 +63,12 @@ def test_what_a_killed_attempt_left_is_not_taken_over(tmp_path):
     folder = unpack(packed, tmp_path / "out")
     assert sorted(path.name for path in folder.iterdir()) == [".unpacked", "a"]
     assert not (tmp_path / ".out.unpacking").exists()
+
+
+def test_archives_of_a_folder_are_those_that_are_meant(tmp_path):
+    for name in ("b.tar.gz", "a.zip", "._a.zip", "readme.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in archives_in(tmp_path)] == ["a.zip", "b.tar.gz"]
 
 
 def test_the_suffix_may_lie(tmp_path):
@@ -137,10 +144,12 @@ def test_a_tar_cut_between_two_members_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", [kind for kind in KINDS if kind != "a.tar"])  # which has no checksums
-def test_a_flipped_bit_is_refused(tmp_path, name):
-    packed = archive(tmp_path / name, {"1.wav": bytes(range(251)) * 100})
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_a_flipped_byte_is_refused(tmp_path, name, share):
+    letters = bytes(random.Random(0).choices(b"abcdefgh", k=30_000))  # so that packed there is much to flip
+    packed = archive(tmp_path / name, {f"{n}.wav": letters for n in range(3)})
     content = bytearray(packed.read_bytes())
-    content[len(content) // 3] ^= 8
+    content[int(len(content) * share)] ^= 0xFF
     packed.write_bytes(content)
     assert "truncated or damaged" in refused(packed, tmp_path / "out")
 
