@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from speech_tl.errors import AudioError, BadInput
+from speech_tl.text import replacing
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Utterance
@@ -55,8 +56,8 @@ def fisher_importance(
         raise BadInput("keep=ewc: the source utterances say nothing about any weight: give others with keep.ewc.root")
     importance = {name: (square / mean).contiguous() for name, square in squares.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(importance, path.with_suffix(".part"))
-    path.with_suffix(".part").replace(path)
+    with replacing(path) as temporary:
+        save_file(importance, temporary)
     return importance
 
 
