@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from speech_tl import adaptation
-from speech_tl.adaptation import adapt, plan
+from speech_tl.adaptation import adapt, helping, plan
 from speech_tl.adaptation.rounds import Rounds
 from speech_tl.cli import _run
 from speech_tl.data.manifest import Manifest
@@ -62,7 +62,7 @@ def hypotheses(run: Path) -> dict[str, str]:
 def test_labelled_and_unlabelled_together(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learnt: list[list[tuple[str, str]]] = []
     tested: list[int] = []
-    train, evaluate = adaptation.train, adaptation.measuring.evaluate_utterances
+    train, evaluate = helping.train, adaptation.measuring.evaluate_utterances
 
     def seen(model: Any, utterances: Any, *rest: Any, **options: Any) -> Any:
         learnt.append(list(zip(utterances.column("id"), utterances.column("text"), strict=True)))
@@ -72,7 +72,7 @@ def test_labelled_and_unlabelled_together(shop: Path, tmp_path: Path, monkeypatc
         tested.append(len(utterances))
         return evaluate(model, utterances, *rest, **options)
 
-    monkeypatch.setattr(adaptation, "train", seen)
+    monkeypatch.setattr(helping, "train", seen)
     monkeypatch.setattr(adaptation.measuring, "evaluate_utterances", counted)
     result = adapt(recipe(shop, "half.csv", *EASY, "strategy=lora"), tmp_path / "run")
     assert tested == [4, 4], "test is decoded twice, whatever the rounds"
@@ -156,7 +156,7 @@ def test_rounds_that_keep_nothing_end_and_the_labelled_model_stays(shop: Path, t
 
 def test_the_best_round_on_dev_is_the_model(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Round 1 is made the best one: its weights are those that test is decoded with."""
-    train, figures = adaptation.train, iter([0.9, 0.2, 0.5])
+    train, figures = helping.train, iter([0.9, 0.2, 0.5])
     saved: list[dict[str, torch.Tensor]] = []
 
     def told_otherwise(model: Any, *rest: Any, **options: Any) -> Any:
@@ -165,7 +165,7 @@ def test_the_best_round_on_dev_is_the_model(shop: Path, tmp_path: Path, monkeypa
         saved.append({name: value.clone() for name, value in model.network.state_dict().items()})
         return trained
 
-    monkeypatch.setattr(adaptation, "train", told_otherwise)
+    monkeypatch.setattr(helping, "train", told_otherwise)
     result = adapt(recipe(shop, "half.csv", *EASY), tmp_path / "run")
     assert result.report["training"]["pseudo_labels"]["chosen"] == 1
     for network in (result.model.network, load_model(tmp_path / "run" / "model").network):
@@ -178,7 +178,7 @@ def test_a_killed_run_ends_as_one_that_was_not(
     place: str, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Path
 ) -> None:
     run = recipe(shop, "half.csv", *EASY, "training.eval_steps=1")
-    train, judged, read = adaptation.train, Rounds._judged, adaptation.Bench.after
+    train, judged, read = helping.train, Rounds._judged, adaptation.Bench.after
     with monkeypatch.context() as patch:
 
         def dying(model: Any, utterances: Any, dev: Any, options: Any, folder: Path, **rest: Any) -> Any:
@@ -201,7 +201,7 @@ def test_a_killed_run_ends_as_one_that_was_not(
         elif place.startswith("labels"):
             patch.setattr(Rounds, "_judged", dead)
         else:
-            patch.setattr(adaptation, "train", dying)
+            patch.setattr(helping, "train", dying)
         with pytest.raises(KeyboardInterrupt):
             adapt(run, tmp_path / "run")
     assert adaptation.Bench.after is read
