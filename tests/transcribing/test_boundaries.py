@@ -44,6 +44,13 @@ def test_a_letter_placed_before_the_pause_does_not_take_the_last_sentences_end_a
     assert settled[1].start_s == pytest.approx(3.3 - MARGIN_S, abs=0.06)
 
 
+def test_a_long_pause_far_away_is_no_better_than_a_short_one_at_hand():
+    waveform = sound(-0.5, 2.0, -0.3, 1.2, -4.0, 2.0, -0.5)  # speech at 0.5 to 2.5, 2.8 to 4.0 and 8.0 to 10.0
+    first, second, _ = settle([at(0.6, 2.4), at(2.9, 3.9), at(8.1, 9.9)], waveform, SAMPLE_RATE)
+    assert first.end_s == pytest.approx(2.5 + MARGIN_S, abs=0.06)
+    assert second.start_s == pytest.approx(2.8 - MARGIN_S, abs=0.06)
+
+
 def test_without_a_pause_neighbours_share_a_border():
     first, second = settle([at(0.2, 1.9), at(2.1, 3.8)], sound(4.0), SAMPLE_RATE)
     assert first.end_s == second.start_s and 1.9 <= first.end_s <= 2.1
