@@ -20,7 +20,13 @@ Whisper's own normaliser, which drops them, are not comparable.
 Hours: published figures for orientation: whisper-small, about 10 hours of Hindi, 48 to 32 % WER (a model card's own);
 MMS with adapters, Common Voice Turkish, below 27 % after 4 epochs (Hugging Face's speech-recognition examples).
 Time and memory depend on the machine: `--dry-run` measures three steps and says what this will take.
-Not measured yet.
+Measured with the starter (32 minutes to learn from, 121 test sentences by 26 other people):
+
+    speech-tl adapt language/malayalam data.root=smc_malayalam model=starter-wav2vec2 \
+        strategy.freeze_feature_encoder=false training.epochs=8
+
+WER 183.6 to 105.5 % (change -88.1 to -63.6 points), CER 103.5 to 55.0 %, 12 minutes of training on one busy CPU core:
+half of the letters, hardly a word. It takes more speech, or a checkpoint that knows the script.
 """
 
 from speech_tl.cli import run_recipe
