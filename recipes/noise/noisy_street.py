@@ -24,7 +24,12 @@ own.
 
 Hours: as many as the speech needs; noise costs none.
 Time and memory depend on the machine: `--dry-run` measures three steps and says what this will take.
-Not measured yet with recordings of streets.
+Measured with recorded noise and rooms, from starter-wav2vec2 adapted to the same speakers' accent (speechocean762), for
+one epoch: no help. It stopped after 105 steps; clean 89.6 to 93.1 % WER, 0 dB 100.8 to 98.3 %, -5 dB 101.1 to 99.1 %:
+
+    speech-tl adapt noise/noisy_street data.root=speechocean762 model=runs/mandarin_english/model \
+        strategy.freeze_feature_encoder=false augment.noise.folders=NOISE augment.noise.generated=[] \
+        augment.room.folders=RIR training.epochs=1 ladder.utterances=200
 """
 
 from speech_tl.cli import run_recipe
