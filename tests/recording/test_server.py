@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -207,7 +208,9 @@ def test_the_command_serves_until_it_is_stopped_and_then_the_recipe_runs(tmp_pat
     command = [sys.executable, "-m", "speech_tl.cli"]
     record = [*command, "record", "--out", "mine", "--minutes", "0.5", "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
-    with subprocess.Popen(record, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment) as running:
+    told = {"cwd": tmp_path, "stderr": subprocess.PIPE, "text": True, "env": environment}
+    listens = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # to Ctrl-C, whoever started the tests
+    with subprocess.Popen(record, **told, preexec_fn=listens) as running:
         try:
             address = next(found[0] for line in running.stderr if (found := re.search(r"http://\S+/", line)))
             for seed in range(12):
@@ -215,8 +218,9 @@ def test_the_command_serves_until_it_is_stopped_and_then_the_recipe_runs(tmp_pat
                 body = as_wav(clip(len(sentence) / 14 + 0.2, seed=seed))
                 assert post(f"{address}clip?sentence={quote(sentence)}", body)["problems"] == []
             running.send_signal(signal.SIGINT)
+            assert running.wait(60) == 130
             said = running.stderr.read()
-            assert running.wait(30) == 130 and "12 recordings" in said and "go on with the same command" in said
+            assert "12 recordings" in said and "go on with the same command" in said
         finally:
             running.kill()
     with (tmp_path / "mine" / "manifest.csv").open() as stream:
