@@ -191,7 +191,8 @@ def test_ctrl_c_and_kill_leave_a_run_that_resume_finishes(recipe, tmp_path):
 
 
 def test_a_run_stopped_before_training_is_resumed_too(recipe, tmp_path, monkeypatch, capsys):
-    import speech_tl.adaptation as adaptation
+    from speech_tl import adaptation
+    from speech_tl.adaptation import helping
 
     wanted = ["adapt", str(recipe), "--out", str(tmp_path / "run")]
 
@@ -199,7 +200,7 @@ def test_a_run_stopped_before_training_is_resumed_too(recipe, tmp_path, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(adaptation, "train", interrupted)
+        patch.setattr(helping, "train", interrupted)
         assert _run(wanted) == 130
     assert "--resume" in capsys.readouterr().err
     assert (tmp_path / "run" / "before" / "summary.json").is_file()

@@ -22,12 +22,13 @@ half an hour is a small test set, and the interval in the report says how small.
 """
 
 from speech_tl.cli import run_recipe
-from speech_tl.recipe import Full, ModelOptions, Recipe, TrainingOptions
+from speech_tl.recipe import DataOptions, Full, ModelOptions, Recipe, TrainingOptions
 
 recipe = Recipe(
     name="my_voice",
     description="One person's own recordings.",
     model=ModelOptions(source="starter-wav2vec2"),
+    data=DataOptions(allow_speaker_overlap=True),
     strategy=Full(freeze_feature_encoder=True),
     training=TrainingOptions(epochs=20, batch_seconds=20, patience=3),
 )

@@ -312,9 +312,9 @@ def _facts(
 
 
 def _refuse_shared_speakers(recipe: Recipe, check: CheckResult, basis: str) -> None:
-    """Refuse voices in both train and test, unless they are wanted or there is but one."""
+    """Refuse voices in both train and test, unless they are wanted, or one voice had to be split here."""
     speakers = check.shared_speakers.get(TRAIN_AND_TEST, [])
-    if not (check.one_voice or basis == "sentence" or recipe.data.allow_speaker_overlap):
+    if not (basis == "sentence" or recipe.data.allow_speaker_overlap):
         _refuse_speakers(recipe.data.root, speakers)
 
 

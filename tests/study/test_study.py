@@ -281,7 +281,7 @@ def test_ways_of_keeping_are_variants_and_their_source_is_given_once(made: Study
     [
         ([], "variant replay: keep=replay needs source data"),
         (["keep.l2_sp.weight=1"], "keep.l2_sp.weight=1: no variant keeps by l2_sp"),
-        (["keep.rot=x"], "unknown key keep.rot; did you mean keep.replay.root?"),
+        (["keep.replay.rot=x"], "unknown key keep.replay.rot; did you mean keep.replay.root?"),
     ],
 )
 def test_a_way_of_keeping_that_cannot_work_is_told_before_anything_runs(
