@@ -21,6 +21,7 @@ from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import score
 from speech_tl.strategies.kept import Interpolate
 from speech_tl.text import Rate, get_normaliser, leading_rate
+from speech_tl.training.selection import choice
 
 if TYPE_CHECKING:
     import torch
@@ -113,10 +114,11 @@ def hours_to_decode(data: Data, recipe: Recipe) -> float:
 
 
 def chosen(points: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> dict[str, Any]:
-    """The share with the lowest error rate on dev among those that no guard forbids; of equals the smallest.
+    """The share that is best on dev (`training.selection.choice`) among those that no guard forbids; of equals the
+    smallest.
 
     Args:
-        points: by share, rising from 0: `share`, and for the target and each guard its leading error rate.
+        points: by share, rising from 0: `share`, and for the target and each guard its leading error rate and `choice`.
         limits: by how much each guard's may rise above that at share 0.
 
     Returns:
@@ -135,7 +137,7 @@ def chosen(points: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> 
     ]
     best = min(
         (point for point in judged if point["allowed"]),
-        key=lambda point: (point["scores"][TARGET]["leading"], point["share"]),
+        key=lambda point: (point["scores"][TARGET]["choice"], point["share"]),
     )
     return {"share": best["share"], "limits": dict(limits), "points": judged}
 
@@ -182,6 +184,7 @@ def _scored(share: float, sets: Mapping[str, _DevSet], recipe: Recipe, screen: S
             texts = [hypothesis.text for hypothesis in decode(dev.model, dev.utterances, decoding, update)]
         found = score(dev.utterances, texts, get_normaliser(dev.normaliser)).score
         scores[name] = {"wer": found.wer, "cer": found.cer, "leading": getattr(found, dev.rate)}
+        scores[name]["choice"] = choice(found.wer, found.cer, dev.rate)
     return {"scores": scores}
 
 

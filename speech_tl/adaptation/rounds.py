@@ -23,6 +23,7 @@ from speech_tl.scoring.wer import score
 from speech_tl.strategies.pseudo_label import Label, compared, counted, first_judgement, most_confident
 from speech_tl.text import get_normaliser, leading_rate, write_atomically
 from speech_tl.training.run_folder import RunFolder
+from speech_tl.training.selection import chosen_by
 from speech_tl.training.train import TrainingResult
 
 if TYPE_CHECKING:
@@ -92,8 +93,9 @@ class Rounds:
                 data = replace(data, train=self._with(labels))
             model, results[number] = self._trained(number, self.data.new_model() if results else model, data)
             figures, learnt[number] = results[number].figures, len(data.train)
-            told[-1] |= {f"dev_{rate}": figures.get(f"best_dev_{rate}"), "seconds": figures["seconds"]}
-        chosen = min(results, key=lambda number: _or_worst(results[number].figures.get(f"best_dev_{rate}")))
+            told[-1] |= {f"dev_{name}": figures.get(f"best_dev_{name}") for name in dict.fromkeys((rate, "cer"))}
+            told[-1]["seconds"] = figures["seconds"]
+        chosen = min(results, key=lambda number: chosen_by(results[number].figures, rate))
         if chosen != max(results):
             model = load_model(self._inside(chosen).model_folder, language=model.language, task=model.task)
         trained = self._taken(chosen, results[chosen], learnt[chosen])
@@ -223,7 +225,3 @@ def of_rounds(guess: Estimate, recipe: Recipe, data: Data) -> tuple[Estimate, st
         f"{trainings} trainings and of writing labels"
     )
     return whole, told
-
-
-def _or_worst(figure: float | None) -> float:
-    return math.inf if figure is None else figure

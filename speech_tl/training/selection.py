@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,6 +24,14 @@ def choice(wer: float, cer: float, rate: Rate) -> float:
     if rate == "cer":
         return cer
     return wer if wer < 1 else 1 + cer
+
+
+def chosen_by(figures: Mapping[str, Any], rate: Rate) -> float:
+    """The `choice` of a training by its figures, to compare it with others; infinite where dev was not looked at."""
+    wer, cer = (figures.get(f"best_dev_{name}") for name in ("wer", "cer"))
+    if (cer if rate == "cer" else wer) is None:
+        return math.inf
+    return choice(wer or 0.0, math.inf if cer is None else cer, rate)
 
 
 def look_at(log: list[dict[str, Any]], step: int | None) -> Mapping[str, Any]:

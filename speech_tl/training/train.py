@@ -341,6 +341,7 @@ def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFa
         "skipped_losses": facts.skipped_losses,
         "best_step": trainer.state.best_global_step,
         f"best_dev_{facts.rate}": best.get(f"dev_{facts.rate}"),
+        "best_dev_cer": best.get("dev_cer"),
     }
 
 

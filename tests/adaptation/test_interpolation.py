@@ -48,9 +48,9 @@ def network_of(folder: Path | str) -> dict[str, torch.Tensor]:
 
 
 def points(*rows: tuple[float, float, float]) -> list[dict[str, Any]]:
-    """(share, rate on dev, rate of the guard)."""
+    """(share, what chooses on dev, rate of the guard)."""
     return [
-        {"share": share, "scores": {"target dev": {"leading": dev}, "g": {"leading": guard}}}
+        {"share": share, "scores": {"target dev": {"choice": dev}, "g": {"leading": guard}}}
         for share, dev, guard in rows
     ]
 

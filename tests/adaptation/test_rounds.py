@@ -20,6 +20,7 @@ from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe, recipe_from_yaml
 from speech_tl.scoring.wer import score
 from speech_tl.text import get_normaliser
+from speech_tl.training.selection import choice, chosen_by
 from tests.small import made_corpus, recipe_yaml, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper
 
@@ -90,7 +91,7 @@ def test_labelled_and_unlabelled_together(shop: Path, tmp_path: Path, monkeypatc
         3,
         3,
     ]
-    best = min(told["rounds"], key=lambda row: row["dev_wer"])
+    best = min(told["rounds"], key=lambda row: choice(row["dev_wer"], row["dev_cer"], "wer"))
     assert told["chosen"] == best["round"] and result.report["training"]["best_dev_wer"] == best["dev_wer"]
     assert all(row.get("labels_wer") is None for row in told["rounds"]), "half.csv has no texts to tell it by"
     page = (tmp_path / "run" / "report.md").read_text()
@@ -152,6 +153,13 @@ def test_rounds_that_keep_nothing_end_and_the_labelled_model_stays(shop: Path, t
     told = result.report["training"]["pseudo_labels"]
     assert [row.get("kept") for row in told["rounds"]] == [None, 0] and told["chosen"] == 0
     assert any("kept nothing" in note for note in result.report["notes"])
+
+
+def test_a_round_that_writes_nothing_is_not_the_best() -> None:
+    mute, spelling, better = ({"best_dev_wer": w, "best_dev_cer": c} for w, c in ((1.0, 1.0), (1.2, 0.5), (0.9, 0.6)))
+    assert min((mute, spelling), key=lambda figures: chosen_by(figures, "wer")) is spelling
+    assert min((spelling, better, {}), key=lambda figures: chosen_by(figures, "wer")) is better
+    assert chosen_by({"best_dev_cer": 0.5}, "cer") == 0.5 < chosen_by({}, "cer")
 
 
 def test_the_best_round_on_dev_is_the_model(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
