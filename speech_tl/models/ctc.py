@@ -20,7 +20,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from speech_tl.errors import BadInput
 from speech_tl.models import mms
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
-from speech_tl.models.filterbank import fix_filterbank
+from speech_tl.models.filterbank import fix_filterbank, trainable_convolutions
 from speech_tl.models.fixed import FixedStage, all_fixed
 from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
@@ -57,7 +57,7 @@ class CTCModel(AcousticModel):
         self.exact_in_batches = network.config.model_type in EXACT_IN_BATCHES
         self.front = FrontEnd(network)
         self._positions = rearrange(network)
-        self._trainable_convolutions = fix_filterbank(network)
+        fix_filterbank(network)
         self._middle: tuple[float, list[torch.Tensor]] | None = None
 
     def _around(self, network: PreTrainedModel) -> CTCModel:
@@ -325,7 +325,7 @@ class CTCModel(AcousticModel):
     def parts(self) -> dict[str, list[nn.Module]]:
         """The convolutional front end, the transformer over it, the linear head."""
         base = self.network.base_model
-        front = self._trainable_convolutions
+        front = trainable_convolutions(self.network)
         encoder = [m for name, m in base.named_children() if name != "feature_extractor"]
         return {"feature_encoder": front, "encoder": encoder, "head": [self.network.lm_head]}
 

@@ -41,15 +41,17 @@ def channels(filters: int) -> tuple[int, int]:
     return 2 * filters + SPARE_CHANNELS, len(STEEPNESS) * filters + SPARE_CHANNELS
 
 
-def fix_filterbank(network: PreTrainedModel) -> list[nn.Module]:
-    """Make the filterbank of a network that has one fixed; the parts of the front end that stay trainable."""
+def fix_filterbank(network: PreTrainedModel) -> None:
+    """Make the filterbank of a network that has one fixed."""
+    if getattr(network.config, "log_mel_filters", 0):
+        for layer in network.base_model.feature_extractor.conv_layers[:2]:
+            layer.__class__ = FixedFilters
+
+
+def trainable_convolutions(network: PreTrainedModel) -> list[nn.Module]:
+    """The parts of the convolutional front end that are not a fixed filterbank."""
     front = network.base_model.feature_extractor
-    if not getattr(network.config, "log_mel_filters", 0):
-        return [front]
-    layers = front.conv_layers
-    for layer in layers[:2]:
-        layer.__class__ = FixedFilters
-    return list(layers[2:])
+    return list(front.conv_layers[2:]) if getattr(network.config, "log_mel_filters", 0) else [front]
 
 
 def start_as_log_mel(network: PreTrainedModel, sample_rate: int = 16000) -> None:

@@ -238,6 +238,7 @@ def in_own_process(side: Callable[[], Side]) -> Side:
 
 
 def _send(there: Any, side: Callable[[], Side]) -> None:
+    multiprocessing.set_start_method(None, force=True)  # loader workers start as they do under a command
     try:
         there.send(side())
     except BaseException:

@@ -13,6 +13,7 @@ from speech_tl.decoding import decode_waveforms
 from speech_tl.errors import BadInput
 from speech_tl.models.ctc import CTCModel
 from speech_tl.models.load import load_model
+from speech_tl.strategies.trained import Full
 from tests.sounds import voice
 from tests.tiny import tiny_ctc, tiny_whisper
 
@@ -307,11 +308,23 @@ def refused(source: str | Path, message: str) -> None:
 
 
 def test_what_a_loader_s_worker_gets_has_no_weights(tmp_path: Path) -> None:
+    """Nor what a strategy put into the network: where processes are spawned, each worker is sent this."""
     import pickle
 
-    for folder in (tiny_ctc(tmp_path / "c"), tiny_whisper(tmp_path / "w")):
+    for folder, freeze in ((tiny_ctc(tmp_path / "c"), True), (tiny_whisper(tmp_path / "w"), False)):
         model = load_model(folder)
-        copy = pickle.loads(pickle.dumps(model))
+        Full(freeze_feature_encoder=freeze).prepare(model, 0)
+        sent = pickle.dumps(model)
+        assert b"torch" not in sent
+        copy = pickle.loads(sent)
         assert copy.network is None
         np.testing.assert_equal(copy.features(voice(0.5)), model.features(voice(0.5)))
         assert copy.encode("a b") == model.encode("a b")
+
+
+def test_the_parts_of_a_copy_are_its_own(tmp_path: Path) -> None:
+    for folder in (tiny_ctc(tmp_path / "c"), tiny_whisper(tmp_path / "w")):
+        copy = load_model(folder).untouched()
+        own = {id(parameter) for parameter in copy.network.parameters()}
+        for role, modules in copy.parts().items():
+            assert {id(parameter) for module in modules for parameter in module.parameters()} <= own, role
