@@ -10,7 +10,7 @@ and is resampled to other vocal-tract lengths in the test; the sentences are our
     speech-tl adapt quickstart                             # the same, from an installed package
     speech-tl adapt quickstart model=starter-wav2vec2      # the other model family
 
-Measured by the first of these commands on two free CPU cores, in 3 min 41 s:
+Measured by the first of these commands on two free CPU cores, in 4 min 15 s:
 
             before   after   change
     WER     57.9 %   30.1 %  -27.8 points, 95 % interval -37.1 to -23.2 (8 voices: it describes these)

@@ -20,7 +20,7 @@ MMS finds its adapter for the language by itself: model=facebook/mms-1b-all.
 Hours: published figures for orientation: whisper-small, about 10 hours of Hindi, 48 to 32 % WER (a model card's own);
 MMS with adapters, Common Voice Turkish, below 27 % after 4 epochs (Hugging Face's speech-recognition examples).
 Time and memory depend on the machine: `--dry-run` measures three steps and says what this will take.
-Measured with the starter, one voice (33 minutes to learn from, 150 test sentences; the figures are for this voice):
+Measured with the starter, one voice (32 minutes to learn from, 150 test sentences; the figures are for this voice):
 
     speech-tl adapt language/dutch data.root=dutch_nathalie model=starter-wav2vec2 \
         strategy.freeze_feature_encoder=false data.allow_speaker_overlap=true training.epochs=6
