@@ -177,18 +177,15 @@ class CTCModel(AcousticModel):
         samples = int(lengths.max())
         padded = bool((lengths < samples).any())
         mask = (torch.arange(samples, device=lengths.device) < lengths[:, None]).long() if padded else None
-        if front is None and self._one_at_a_time(lengths):
-            front = self.front.outputs(batch["input_values"], lengths)
+        if front is None and self.shortcuts and self.exact_in_batches:
+            values = batch["input_values"]
+            front = self.front.outputs(values, lengths) if self.front.is_faster_alone(values) else None
         if front is not None:
             hidden = front[:, : self.front.frames(samples)].float().transpose(1, 2)
             with computed(self.front.module, hidden):
                 return network(hidden, attention_mask=mask, **heard)
         with self.front.heeding(lengths if padded else None):
             return network(batch["input_values"][:, :samples], attention_mask=mask, **heard)
-
-    def _one_at_a_time(self, lengths: torch.Tensor) -> bool:
-        """Whether the front end is better run by itself, utterance by utterance; see `FrontEnd`."""
-        return self.shortcuts and self.exact_in_batches and lengths.device.type == "cpu" and not self.front.moves
 
     @property
     def frame_samples(self) -> int:

@@ -12,6 +12,7 @@ from torch import nn
 
 from speech_tl.decoding import decode_waveforms
 from speech_tl.errors import BadInput
+from speech_tl.models import front
 from speech_tl.models.base import DecodingOptions
 from speech_tl.models.ctc import CTCModel, vocabulary_for
 from speech_tl.models.front import ValidFramesGroupNorm
@@ -42,7 +43,11 @@ def logits_of(model: CTCModel, clips: list[np.ndarray]) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize(("model_type", "norm"), MASKED_STYLES)
-def test_an_utterance_gives_the_same_alone_and_in_a_batch(tmp_path: Path, model_type: str, norm: str) -> None:
+@pytest.mark.parametrize("large", [0, front.LARGE])
+def test_an_utterance_gives_the_same_alone_and_in_a_batch(
+    tmp_path: Path, model_type: str, norm: str, large: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front, "LARGE", large)
     model = load_model(tiny_ctc(tmp_path / "m", norm=norm, model_type=model_type))
     assert model.exact_in_batches
     for clip, batched in zip(CLIPS, logits_of(model, CLIPS), strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from speech_tl.models import front
 from speech_tl.models.base import AcousticModel, Batch
 from speech_tl.models.load import load_model
 from speech_tl.strategies.trained import Full, HeadOnly
@@ -53,13 +54,21 @@ def assert_alike(found: tuple, wanted: tuple, share: float) -> None:
 
 @pytest.mark.parametrize(("model_type", "norm"), STYLES)
 def test_utterance_by_utterance_the_front_end_gives_what_the_batch_gives(
-    model_type: str, norm: str, tmp_path: Path
+    model_type: str, norm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = prepared(tiny_ctc(tmp_path, norm=norm, model_type=model_type), Full())
     batch = batch_of(model)
-    quick = learnt(model, batch)
+    wanted, taken = learnt(model, batch), []
+    outputs = model.front.outputs
+    monkeypatch.setattr(model.front, "outputs", lambda *batch: taken.append(len(batch[0])) or outputs(*batch))
+    assert_alike(learnt(model, batch), wanted, 1e-7)
+    assert not taken, "so small a front end is faster with the batch"
+    monkeypatch.setattr(front, "LARGE", 0)
+    assert_alike(learnt(model, batch), wanted, 1e-5)
+    assert taken == [len(CLIPS)]
     model.shortcuts = False
-    assert_alike(quick, learnt(model, batch), 1e-5)
+    assert_alike(learnt(model, batch), wanted, 1e-7)
+    assert taken == [len(CLIPS)]
 
 
 def test_a_front_end_that_learns_is_run_with_the_rest(tmp_path: Path) -> None:
@@ -117,7 +126,8 @@ def test_networks_that_padding_changes_keep_nothing(tmp_path: Path) -> None:
     assert model.fixed_stage(Full().frozen(model)) is None
 
 
-def test_decoding_reads_the_same_with_and_without_shortcuts(tmp_path: Path) -> None:
+def test_decoding_reads_the_same_with_and_without_shortcuts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "LARGE", 0)
     model = load_model(tiny_ctc(tmp_path, norm="group"))
     batch = model.collate([model.features(c) for c in CLIPS], None)
     with torch.inference_mode():
