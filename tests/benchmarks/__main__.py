@@ -18,7 +18,8 @@ from pathlib import Path
 from tests.benchmarks.frame import Row, Setting, keep, markdown
 
 SIDE_BY_SIDE: dict[str, str] = {
-    "whisper_training": "Whisper fine-tuning: trimmed and packed windows beside 30 s padding, speed and WER",
+    "whisper_training": "Whisper fine-tuning: trimmed and packed windows beside 30 s padding",
+    "whisper_wer": "what trimmed windows cost: WER at equal steps, three seeds (hours on a CPU)",
     "ctc_training": "wav2vec2 fine-tuning: batching and the cached front end, against the plain Trainer",
     "head_only": "training only the head on kept outputs, against the plain Trainer with a frozen encoder",
     "step_share": "a training step of wav2vec2-base's shape as a share of the matrix-product peak",
