@@ -20,7 +20,7 @@ from tests.benchmarks.material import base_shaped_wav2vec2, speech
 from tests.benchmarks.ours import Ours, epochs_of, first_and_later
 from tests.benchmarks.plain import Plan
 
-POOL, BATCH = 800, 8
+POOL, BATCH = 800, 8  # head_only draws from the same
 BOUND_SHARE, CACHED, PADDING = 0.9, 1.25, 0.05
 EPOCHS = 2
 UNMASKED = {"apply_spec_augment": False, "mask_time_prob": 0.0, "mask_feature_prob": 0.0}
@@ -28,25 +28,31 @@ UNMASKED = {"apply_spec_augment": False, "mask_time_prob": 0.0, "mask_feature_pr
 
 @dataclass(frozen=True)
 class Case:
-    """A model, the steps from the pool, and the clips of a whole epoch."""
+    """A model, the clips to draw from and the steps, the clips of whole epochs, and how much rarer it is repeated."""
 
     what: str
     model: str | Path
+    pool: int
     steps: int
     clips: int
+    rarer: int = 1
 
 
 def run(setting: Setting) -> list[Row]:
     """Three rows for each model."""
     base = base_shaped_wav2vec2(setting.scratch / "base", setting.seed)
-    cases = [Case("starter-wav2vec2", "starter-wav2vec2", 40, 120), Case("wav2vec2-base's shape", base, 4, 24)]
+    cases = [
+        Case("starter-wav2vec2", "starter-wav2vec2", POOL, 40, 120),
+        Case("wav2vec2-base's shape", base, 32, 4, 24, 2),
+    ]
     return [row for case in cases for row in measured(case, setting)]
 
 
 def measured(case: Case, setting: Setting) -> list[Row]:
     """All sides of one model, alternating."""
-    rows = speech(setting.corpora, "train", POOL, setting.seed)
+    rows = speech(setting.corpora, "train", case.pool, setting.seed)
     steps, clips = setting.part(case.steps), max(2 * BATCH, setting.part(case.clips))
+    repeats = max(1, setting.repeats // case.rarer)
     plan = Plan(case.model, rows, setting.device, steps, setting.seed, BATCH, config=UNMASKED)
     cached = epochs_of(Ours(replace(plan, rows=rows[:clips]), cache_gb=20.0), EPOCHS)
     sides = {
@@ -56,22 +62,21 @@ def measured(case: Case, setting: Setting) -> list[Row]:
         "cached": partial(ours.trained, cached),
     }
     found: dict[str, list[Side]] = {name: [] for name in sides}
-    for repeat in range(setting.repeats):
+    for repeat in range(repeats):
         for name in list(sides)[:: 1 if repeat % 2 == 0 else -1]:
             found[name].append(in_own_process(sides[name]))
-            print(f"  {case.what} {repeat + 1}/{setting.repeats} {name:8s} {told(found[name][-1])}", flush=True)
-    what = f"wav2vec2 fine-tuning, {case.what}"
+            print(f"  {case.what} {repeat + 1}/{repeats} {name:8s} {told(found[name][-1])}", flush=True)
+    what, heard = f"wav2vec2 fine-tuning, {case.what}", min(1.0, steps * BATCH / case.pool)
     return [
-        batching(f"{what}: batching", "random batches of 8", found["ours"], found["random"], steps),
-        batching(f"{what}: batching", "`group_by_length`", found["ours"], found["grouped"], steps),
+        batching(f"{what}: batching", "random batches of 8", found["ours"], found["random"], heard),
+        batching(f"{what}: batching", "`group_by_length`", found["ours"], found["grouped"], heard),
         later(f"{what}: from the second epoch, front end cached", found["cached"], found["grouped"]),
     ]
 
 
-def batching(what: str, against: str, mine: list[Side], theirs: list[Side], steps: int) -> Row:
-    """The ratio as a share of the most that the plain side's padding lets anybody gain."""
-    mapped = min(1.0, steps * BATCH / POOL)
-    from_files = [replace(side, seconds=side.seconds + mapped * side.facts["map_seconds"]) for side in theirs]
+def batching(what: str, against: str, mine: list[Side], theirs: list[Side], heard: float) -> Row:
+    """The ratio as a share of the most that the plain padding lets anybody gain; `heard` is the share of the pool."""
+    from_files = [replace(side, seconds=side.seconds + heard * side.facts["map_seconds"]) for side in theirs]
     pair, ready = Pair(mine, from_files), Pair(mine, theirs)
     padding, left = (statistics.median(side.facts["padding_share"] for side in sides) for sides in (theirs, mine))
     bound = 1 / (1 - padding)
