@@ -26,7 +26,12 @@ def table_of(rows: Rows, folder: Path) -> Dataset:
 
 def mapped(table: Dataset, prepare: Any) -> Dataset:
     """Features of every row, computed once on all cores and cached on disk; rows come out as arrays."""
-    prepared = table.map(prepare, remove_columns=table.column_names, num_proc=min(os.cpu_count() or 1, len(table)))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # a process for each core; one forked from many threads may wait for them for ever
+    try:
+        prepared = table.map(prepare, remove_columns=table.column_names, num_proc=min(os.cpu_count() or 1, len(table)))
+    finally:
+        torch.set_num_threads(threads)
     return prepared.with_format("numpy")
 
 
