@@ -50,9 +50,8 @@ def short(what: str, model: str, files: Rows, at_least: float | None, setting: S
     pair = alternate(*sides, setting.repeats)
     alone = in_own_process(partial(theirs, model, files[: setting.part(COMPARED)], setting.device, 1))
     texts = alone.facts["texts"]
-    same = sum(
-        one.lower() == other.lower() for one, other in zip(pair.ours[0].facts["texts"], texts, strict=False)
-    ) / len(texts)
+    found = zip(pair.ours[0].facts["texts"], texts, strict=False)
+    same = sum(one.lower().split() == other.lower().split() for one, other in found) / len(texts)
     note = f"{100 * same:.0f} % of {len(texts)} texts as the pipeline's at batch size 1"
     return pair.row(what, "ASR pipeline, batch size 8", at_least, note)
 
