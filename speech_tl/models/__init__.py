@@ -1,1 +1,7 @@
 """Pre-trained recognisers behind one interface: the wav2vec2 family (CTC) and Whisper."""
+
+import os
+
+# torch's convolutions on a CPU keep a plan, with its scratch memory, for every length they have seen, up to 1 024 of
+# them: hundreds of megabytes over a few thousand utterances, and hardly one is used again. Read at the first one.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
