@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 Samples = TypeVar("Samples", int, torch.Tensor)
 
 LARGE = 2**23
-"""Values between two layers from which on a CPU is faster with one utterance at a time."""
+"""Values of a batch between two layers from which on a CPU is faster utterance by utterance."""
 
 
 class ValidFramesGroupNorm(nn.GroupNorm):
