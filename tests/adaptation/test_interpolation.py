@@ -16,6 +16,7 @@ from speech_tl.errors import BadInput
 from speech_tl.evaluation import evaluate
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Interpolate, Recipe, recipe_from_yaml
+from speech_tl.training.selection import choice
 from tests.small import made_corpus, recipe_yaml, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper
 
@@ -146,6 +147,8 @@ def test_the_share_is_the_rule_s_and_the_report_shows_the_curve(shop: Path, tmp_
     first, last = (found["points"][place]["scores"]["source"]["wer"] for place in (0, -1))
     assert found["limits"]["source"] == pytest.approx(0.5 * max(0, last - first))
     assert found["share"] == chosen(found["points"], found["limits"])["share"]
+    for scores in (scores for point in found["points"] for scores in point["scores"].values()):
+        assert scores["choice"] == choice(scores["wer"], scores["cer"], "wer"), "a mute model is not the best"
     place = str(tmp_path / "run" / "model")
     scored = evaluate(place, str(shop / "guard"), split="dev", language="en", decoding=run.decoding)
     taken = next(point for point in found["points"] if point["share"] == found["share"])
