@@ -11,7 +11,7 @@ from speech_tl.reporting import words
 from speech_tl.reporting.markdown import escaped, table
 from speech_tl.reporting.plots.changes import PairedRow, paired_plot
 from speech_tl.reporting.plots.lines import lines_plot
-from speech_tl.text import write_atomically
+from speech_tl.text import RATES, Rate, write_atomically
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -23,13 +23,14 @@ CAPTION = (
     "there is one, else the model); memory is the largest that the run's process had."
 )
 REACHED = (
-    "“Reaches”: seconds of training until dev showed the WER that {reference} reached at last; in brackets, when "
-    "{reference} reached this one's."
+    "“Reaches”: seconds of training until dev showed the WER, or the CER, of {reference}'s chosen weights; in "
+    "brackets, when {reference} reached this one's. A model that writes nothing at all has a WER of 100 %, which is "
+    "less than one has that begins to write: up there only the CER tells who is further."
 )
 
 
 def write_study_page(name: str, description: str, reference: str | None, rows: Sequence[Row], out: Path) -> None:
-    """Write study.html from the rows of finished runs, each with its `curve`; nothing where there are none."""
+    """Write study.html from the rows of finished runs, each with its `looks` at dev; nothing where there are none."""
     from speech_tl.reporting.html import rendered
 
     if not rows:
@@ -66,58 +67,69 @@ def table_of(rows: Sequence[Row], reference: str | None) -> tuple[list[str], lis
     """Headings and cells, a row a run, as people read them."""
     guards = [name.removeprefix("guard_") for name in (rows[0] if rows else {}) if _is_guard(name)]
     amounts = any(row["minutes"] is not None for row in rows)
-    headings = ["variant", *(["minutes"] if amounts else []), "seed", "WER before", "WER (95 %)", "CER"]
+    headings = ["variant", *(["minutes"] if amounts else []), "seed", "WER before", "WER (95 %)", "CER (95 %)"]
     for guard in guards:
         headings += [f"{guard} before", f"{guard} after"]
     headings += ["trained", "time", "memory", "disk"]
-    headings += [f"WER minus {reference}'s (95 %)", f"reaches {reference}'s"] if reference else []
+    for rate in RATES if reference else ():
+        headings += [f"{rate.upper()} minus {reference}'s (95 %)", f"reaches {reference}'s {rate.upper()}"]
     return headings, [_cells(row, guards, amounts, reference) for row in rows]
 
 
-def summary_of(rows: Sequence[Row]) -> list[tuple[str, str, str, str, int]]:
-    """(variant, minutes, mean WER, lowest to highest, seeds) of each variant and amount."""
-    found: dict[tuple[str, float | None], list[float]] = {}
+def summary_of(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """A line for each variant and amount: both, mean WER of the seeds, lowest to highest, the same of CER, seeds."""
+    found: dict[tuple[str, float | None], list[Row]] = {}
     for row in rows:
-        found.setdefault((row["variant"], row["minutes"]), []).append(row["wer"])
+        found.setdefault((row["variant"], row["minutes"]), []).append(row)
     return [
         (
             variant,
             words.NOTHING if minutes is None else f"{minutes:g}",
-            words.percent(statistics.fmean(wers)),
-            f"{words.percent(min(wers))} to {words.percent(max(wers))}" if len(wers) > 1 else words.NOTHING,
-            len(wers),
+            *(cell for rate in RATES for cell in _of_seeds([row[rate] for row in seeds])),
+            str(len(seeds)),
         )
-        for (variant, minutes), wers in found.items()
+        for (variant, minutes), seeds in found.items()
     ]
+
+
+def _of_seeds(rates: Sequence[float]) -> tuple[str, str]:
+    """Mean, and lowest to highest."""
+    within = f"{words.percent(min(rates))} to {words.percent(max(rates))}" if len(rates) > 1 else words.NOTHING
+    return words.percent(statistics.fmean(rates)), within
 
 
 def _cells(row: Row, guards: Sequence[str], amounts: bool, reference: str | None) -> list[str]:
     """One run."""
-    within = f" ({words.percent(row['wer_low'])} to {words.percent(row['wer_high'])})" if row["wer_low"] else ""
     cells = [row["variant"], *([_amount(row["minutes"])] if amounts else []), str(row["seed"])]
-    cells += [words.percent(row["wer_before"]), words.percent(row["wer"]) + within, words.percent(row["cer"])]
+    cells += [words.percent(row["wer_before"]), *(_within(row, rate) for rate in RATES)]
     for guard in guards:
         cells += [words.percent(row[f"guard_{guard}_before"]), words.percent(row[f"guard_{guard}"])]
     trained, total = row["trainable_parameters"], row["total_parameters"]
     cells += [f"{words.count(trained)} ({trained / total:.1%})", f"{row['train_seconds']:.0f} s"]
     cells += [f"{row['peak_memory_bytes'] / 1e6:,.0f} MB", f"{row['disk_bytes'] / 1e6:,.1f} MB"]
-    if reference:
-        cells += [_apart(row), _reaches(row)]
+    for rate in RATES if reference else ():
+        cells += [_apart(row, rate), _reaches(row, rate)]
     return cells
 
 
-def _apart(row: Row) -> str:
+def _within(row: Row, rate: Rate) -> str:
+    """An error rate with its interval."""
+    low, high = row[f"{rate}_low"], row[f"{rate}_high"]
+    return words.percent(row[rate]) + (f" ({words.percent(low)} to {words.percent(high)})" if low is not None else "")
+
+
+def _apart(row: Row, rate: Rate) -> str:
     """How far a run is from the reference on the test set."""
-    if row.get("wer_minus_reference") is None:
+    if row.get(f"{rate}_minus_reference") is None:
         return words.NOTHING
-    low, high = row["wer_minus_low"], row["wer_minus_high"]
+    low, high = row[f"{rate}_minus_low"], row[f"{rate}_minus_high"]
     within = f" ({words.points(low)} to {words.points(high)})" if low is not None else ""
-    return words.points(row["wer_minus_reference"]) + within
+    return words.points(row[f"{rate}_minus_reference"]) + within
 
 
-def _reaches(row: Row) -> str:
-    """When a run reached the reference's last WER, and the reference this run's."""
-    mine, other = (row.get(name) for name in ("seconds_to_reference_wer", "reference_seconds_to_this_wer"))
+def _reaches(row: Row, rate: Rate) -> str:
+    """When a run reached the error rate of the reference's weights, and the reference this run's."""
+    mine, other = (row.get(name) for name in (f"seconds_to_reference_{rate}", f"reference_seconds_to_this_{rate}"))
     return words.NOTHING if mine is None else f"{_time(mine)} ({_time(other)})"
 
 
@@ -142,47 +154,53 @@ def _is_guard(name: str) -> bool:
 
 
 def _plots(rows: Sequence[Row]) -> list[Markup]:
-    """WER over minutes where there are several amounts, else before and after; and dev over the seconds of compute."""
+    """WER and CER over minutes where there are several amounts, else before and after; and dev over the seconds of
+    compute.
+    """
     variants = list(dict.fromkeys(row["variant"] for row in rows))
     amounts = sorted({row["minutes"] for row in rows if row["minutes"] is not None})
     plots = []
-    if len(amounts) > 1:
-        series = {variant: _means([r for r in rows if r["variant"] == variant]) for variant in variants}
-        plots.append(lines_plot("WER on the test set", "minutes of target speech", series, doubling=True))
-    else:
-        plots.append(_sides("WER on the test set", rows, "wer_before", "wer"))
+    for rate in RATES:
+        title, unit = f"{rate.upper()} on the test set", f"{rate.upper()} (%)"
+        if len(amounts) > 1:
+            series = {variant: _means([r for r in rows if r["variant"] == variant], rate) for variant in variants}
+            plots.append(lines_plot(title, "minutes of target speech", series, unit, doubling=True))
+        else:
+            plots.append(_sides(title, rows, f"{rate}_before", rate, rate))
+    if len(amounts) <= 1:
         for name in (name for name in rows[0] if _is_guard(name)):
             plots.append(_sides(f"Guard {name.removeprefix('guard_')}", rows, f"{name}_before", name))
     for minutes in amounts or [None]:
-        curves = {
-            row["variant"]: [(seconds, 100 * wer) for seconds, wer in row["curve"]]
-            for row in reversed(rows)
-            if row["minutes"] == minutes and row["curve"]
-        }
-        title = "Dev WER while training" + (f", {minutes:g} minutes of speech" if minutes is not None else "")
-        if curves:
-            plots.append(lines_plot(title, "seconds of training", {v: curves[v] for v in variants if v in curves}))
-    return plots
+        plots += [_while_training(rows, variants, minutes, rate) for rate in RATES]
+    return [plot for plot in plots if plot]
 
 
-def _means(rows: Sequence[Row]) -> list[tuple[float, float]]:
-    """(minutes, mean WER in per cent over seeds)."""
+def _while_training(rows: Sequence[Row], variants: Sequence[str], minutes: float | None, rate: Rate) -> Markup | None:
+    """Dev over the seconds of compute, of each variant's first seed."""
+    curves = {
+        row["variant"]: [(seconds, 100 * seen) for seconds, seen in row["looks"][rate]]
+        for row in reversed(rows)
+        if row["minutes"] == minutes and row["looks"][rate]
+    }
+    title = f"Dev {rate.upper()} while training" + (f", {minutes:g} minutes of speech" if minutes is not None else "")
+    there = {variant: curves[variant] for variant in variants if variant in curves}
+    return lines_plot(title, "seconds of training", there, f"{rate.upper()} (%)") if there else None
+
+
+def _means(rows: Sequence[Row], rate: Rate) -> list[tuple[float, float]]:
+    """(minutes, mean of the seeds in per cent)."""
     amounts = sorted({row["minutes"] for row in rows})
-    return [(m, 100 * statistics.fmean(row["wer"] for row in rows if row["minutes"] == m)) for m in amounts]
+    return [(m, 100 * statistics.fmean(row[rate] for row in rows if row["minutes"] == m)) for m in amounts]
 
 
-def _sides(title: str, rows: Sequence[Row], before: str, after: str) -> Markup:
-    """Before and after of every run."""
+def _sides(title: str, rows: Sequence[Row], before: str, after: str, rate: Rate = "wer") -> Markup:
+    """Before and after of every run, with the interval where the table has one."""
     seeds = len({row["seed"] for row in rows}) > 1
-    lines = [
-        PairedRow(
-            f"{row['variant']} {row['seed']}" if seeds else row["variant"],
-            {"wer": row[before]},
-            {
-                "wer": row[after],
-                "ci95": [row["wer_low"], row["wer_high"]] if after == "wer" and row["wer_low"] else None,
-            },
+    lines = []
+    for row in rows:
+        name, ends = row["variant"], [row.get(f"{after}_{end}") for end in ("low", "high")]
+        interval = {"ci95" if rate == "wer" else "cer_ci95": None if ends[0] is None else ends}
+        lines.append(
+            PairedRow(f"{name} {row['seed']}" if seeds else name, {rate: row[before]}, {rate: row[after]} | interval)
         )
-        for row in rows
-    ]
-    return paired_plot(title, lines)
+    return paired_plot(title, lines, rate)

@@ -12,7 +12,7 @@ from speech_tl.errors import BadInput
 from speech_tl.scoring import files
 from speech_tl.scoring.alignment import Edits, align
 from speech_tl.scoring.significance import rate_interval
-from speech_tl.text import Normaliser, Rate, get_normaliser, leading_rate
+from speech_tl.text import RATES, Normaliser, Rate, get_normaliser, leading_rate
 
 KEYS = (
     "id",
@@ -134,7 +134,7 @@ class Score:
     @classmethod
     def of(cls, utterances: Sequence[ScoredUtterance]) -> Score:
         """Sum the counts of `utterances`."""
-        words, characters = (_sum_of(utterances, rate) for rate in ("wer", "cer"))
+        words, characters = (_sum_of(utterances, rate) for rate in RATES)
         raw = Raw(*(sum(utterance.raw[count] for utterance in utterances) for count in range(len(Raw._fields))))
         return cls(
             wer=_rate(words.errors, words.units),

@@ -1,1 +1,4 @@
-"""How knowledge is transferred: what is trained (`trained.py`) and, later, how the old knowledge is kept."""
+"""How knowledge is transferred.
+
+What is trained is in `trained.py`, what is kept in `kept.py`, and what needs no transcripts in `pseudo_label.py`.
+"""

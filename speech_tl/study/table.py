@@ -14,11 +14,11 @@ from speech_tl.scoring.pairing import pair
 from speech_tl.scoring.significance import change_interval
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.study.value import Study, Trial
-from speech_tl.text import write_atomically
+from speech_tl.text import RATES, Rate, write_atomically
 from speech_tl.training.progress import read_log
 
 NEVER = "never"
-"""A WER that a run does not reach."""
+"""An error rate that a run does not reach."""
 
 FIGURES = (
     "run",
@@ -32,7 +32,10 @@ FIGURES = (
     "wer_high",
     "cer_before",
     "cer",
+    "cer_low",
+    "cer_high",
     "best_dev_wer",
+    "best_dev_cer",
     "trainable_parameters",
     "total_parameters",
     "steps",
@@ -67,10 +70,8 @@ def write_tables(
     writer.writeheader()
     writer.writerows([{name: value for name, value in row.items() if value is not None} for row in table])
     write_atomically(out / "table.csv", text.getvalue())
-    for trial in trials:
-        rows[trial.name]["curve"] = _curve(run_of(trial))
     write_atomically(out / "table.md", markdown_page(study.name, study.description, study.reference, table))
-    return [row | {"curve": rows[row["run"]]["curve"]} for row in table]
+    return [row | {"looks": _looks(run_of(trial))} for row, trial in zip(table, trials, strict=True)]
 
 
 def _row(trial: Trial, run: Path, attempts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -82,11 +83,12 @@ def _row(trial: Trial, run: Path, attempts: Sequence[Mapping[str, Any]]) -> dict
         return row | {"status": said}
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     before, after, training = report["target"]["before"], report["target"]["after"], report["training"]
-    low, high = after["ci95"] or (None, None)
-    names = ("best_dev_wer", "trainable_parameters", "total_parameters", "steps", "audio_seconds", "peak_memory_bytes")
+    (low, high), (cer_low, cer_high) = (after[name] or (None, None) for name in ("ci95", "cer_ci95"))
+    names = ("best_dev_wer", "best_dev_cer", "trainable_parameters", "total_parameters", "steps")
+    names += ("audio_seconds", "peak_memory_bytes")
     row |= {"status": "done", "wer_before": before["wer"], "wer": after["wer"], "wer_low": low, "wer_high": high}
-    row |= {"cer_before": before["cer"], "cer": after["cer"], "train_seconds": training["seconds"]}
-    row |= {name: training.get(name) for name in names}
+    row |= {"cer_before": before["cer"], "cer": after["cer"], "cer_low": cer_low, "cer_high": cer_high}
+    row |= {name: training.get(name) for name in names} | {"train_seconds": training["seconds"]}
     row |= {"wall_seconds": round(sum(attempt["seconds"] for attempt in mine), 1) if mine else None}
     model, adapter = (_weights_bytes(run / name) for name in ("model", "adapter"))
     between = training.get("interpolation")
@@ -105,37 +107,37 @@ def _against(
     mine, other = rows[trial.name], rows[reference.name]
     if mine["status"] != "done" or other["status"] != "done":
         return {}
-    curves = _curve(run_of(trial)), _curve(run_of(reference))
-    found = {
-        "seconds_to_reference_wer": seconds_to(curves[0], other["best_dev_wer"]),
-        "reference_seconds_to_this_wer": seconds_to(curves[1], mine["best_dev_wer"]),
-    }
+    looks = _looks(run_of(trial)), _looks(run_of(reference))
+    found: dict[str, Any] = {}
+    for rate in RATES:
+        found[f"seconds_to_reference_{rate}"] = seconds_to(looks[0][rate], other[f"best_dev_{rate}"])
+        found[f"reference_seconds_to_this_{rate}"] = seconds_to(looks[1][rate], mine[f"best_dev_{rate}"])
     if trial.name == reference.name:
         return found
     sides = [Evaluation.read(run_of(t) / "after") for t in (reference, trial)]
     sides[1] = pair(sides[0], sides[1], (reference.name, trial.name))
-    for rate in ("wer", "cer"):
+    for rate in RATES:
         change = change_interval(sides[0], sides[1], rate=rate)
         low, high = change.ci95 or (None, None)
         found |= {f"{rate}_minus_reference": change.absolute, f"{rate}_minus_low": low, f"{rate}_minus_high": high}
     return found
 
 
-def seconds_to(curve: Sequence[tuple[float, float]], wer: float | None) -> float | str | None:
-    """Seconds of training until a look at dev showed `wer` or less; "never" where none did.
+def seconds_to(curve: Sequence[tuple[float, float]], rate: float | None) -> float | str | None:
+    """Seconds of training until a look at dev showed an error rate of `rate` or less; "never" where none did.
 
     >>> seconds_to([(0, 1.0), (30, 0.8), (60, 0.6)], 0.8), seconds_to([(0, 1.0)], 0.5)
     (30, 'never')
     """
-    if wer is None:
+    if rate is None:
         return None
-    return next((seconds for seconds, seen in curve if seen <= wer), NEVER)
+    return next((seconds for seconds, seen in curve if seen <= rate), NEVER)
 
 
-def _curve(run: Path) -> list[tuple[float, float]]:
-    """(seconds of training, dev WER) at every look at dev."""
-    entries = read_log(run / "training" / "log.jsonl")
-    return [(entry.get("seconds", 0.0), entry["dev_wer"]) for entry in entries if "dev_wer" in entry]
+def _looks(run: Path) -> dict[Rate, list[tuple[float, float]]]:
+    """(seconds of training, WER or CER) at every look at dev."""
+    looks = [entry for entry in read_log(run / "training" / "log.jsonl") if "dev_wer" in entry]
+    return {rate: [(look.get("seconds", 0.0), look[f"dev_{rate}"]) for look in looks] for rate in RATES}
 
 
 def _weights_bytes(folder: Path) -> int:

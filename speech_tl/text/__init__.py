@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from speech_tl.text.files import read_text, replacing, require_writable, write_atomically
-from speech_tl.text.languages import Rate, default_normaliser, leading_rate
+from speech_tl.text.languages import RATES, Rate, default_normaliser, leading_rate
 from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser
 from speech_tl.text.spelling import nearest
 from speech_tl.text.vocabulary import ctc_characters, fit_case
 
 __all__ = [
     "NORMALISERS",
+    "RATES",
     "Normaliser",
     "Rate",
     "ctc_characters",

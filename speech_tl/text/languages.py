@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 ENGLISH = frozenset(("en", "eng", "english"))
 
 Rate = Literal["wer", "cer"]
 """An error rate: of words or of characters."""
+
+RATES: tuple[Rate, ...] = get_args(Rate)
 
 UNSPACED = frozenset([
     "zh", "zho", "chi", "cmn", "chinese", "mandarin", "yue", "cantonese", "wuu", "nan", "hak", "gan",

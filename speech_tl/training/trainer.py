@@ -15,6 +15,7 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from speech_tl.data.batching import Collator, SpeechDataset
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch
+from speech_tl.text import RATES
 from speech_tl.training.batches import Batches, training_batches
 from speech_tl.training.keeping import Kept, Tell, keep
 from speech_tl.training.optimizers import new_optimizer
@@ -348,7 +349,7 @@ class AdaptationTrainer(Trainer):
         metrics = {f"{metric_key_prefix}_{key}": value for key, value in self.dev_scorer().items()}
         self.facts.resume()
         self.log(dict(metrics))
-        wer, cer = (metrics[f"{metric_key_prefix}_{rate}"] for rate in ("wer", "cer"))
+        wer, cer = (metrics[f"{metric_key_prefix}_{rate}"] for rate in RATES)
         metrics[f"{metric_key_prefix}_{CHOICE}"] = choice(wer, cer, self.facts.rate)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics

@@ -121,18 +121,20 @@ def test_the_table_holds_what_the_runs_say(made: Study, finished: Any) -> None:
     assert len((out / "table.md").read_text().splitlines()) >= len(table)
 
 
-def test_times_to_the_reference_s_wer_come_from_the_logs(made: Study, finished: Any) -> None:
+def test_times_to_the_reference_s_rates_come_from_the_logs(made: Study, finished: Any) -> None:
     out, rows, _ = finished
     by_run = {row["run"]: row for row in rows}
     for row in rows:
         reference = by_run[row["run"].replace(row["variant"], "scratch")]
         looks = [e for e in read_log(out / "runs" / row["run"] / "training" / "log.jsonl") if "dev_wer" in e]
-        there = [e["seconds"] for e in looks if e["dev_wer"] <= reference["best_dev_wer"]]
-        assert row["seconds_to_reference_wer"] == (there[0] if there else "never")
+        for rate in ("wer", "cer"):
+            there = [e["seconds"] for e in looks if e[f"dev_{rate}"] <= reference[f"best_dev_{rate}"]]
+            assert row[f"seconds_to_reference_{rate}"] == (there[0] if there else "never")
         if row["variant"] != "scratch":
             assert row["wer_minus_reference"] == pytest.approx(row["wer"] - reference["wer"])
             assert row["wer_minus_low"] <= row["wer_minus_reference"] <= row["wer_minus_high"]
             assert row["cer_minus_reference"] == pytest.approx(row["cer"] - reference["cer"])
+            assert row["cer_minus_low"] <= row["cer_minus_reference"] <= row["cer_minus_high"]
 
 
 @pytest.mark.parametrize(
@@ -153,12 +155,13 @@ def test_the_page_has_the_curves_and_every_run(made: Study, finished: Any) -> No
     out, rows, _ = finished
     page = (out / "study.html").read_text(encoding="utf-8")
     assert "<script src" not in page and "http" not in re.sub(r"xmlns=\S+", "", page.split("<body>")[1])
-    assert page.count("<figure") == 3, "WER over minutes, and dev over seconds for each amount"
-    first = re.search(r'aria-label="(WER on the test set[^"]*)"', page).group(1)
+    assert page.count("<figure") == 6, "WER and CER over minutes, and of dev over seconds for each amount"
     full = [row for row in rows if row["variant"] == "full"]
-    assert f"full: {100 * full[0]['wer']:.1f} at 0.05, {100 * full[1]['wer']:.1f} at 0.1" in first
-    for row in rows:
-        assert f"{100 * row['wer']:.1f}" in page
+    for rate in ("wer", "cer"):
+        said = re.search(rf'aria-label="({rate.upper()} on the test set[^"]*)"', page).group(1)
+        assert f"full: {100 * full[0][rate]:.1f} at 0.05, {100 * full[1][rate]:.1f} at 0.1" in said
+        for row in rows:
+            assert f"{100 * row[rate]:.1f}" in page
 
 
 # ---- stopped and gone on with
@@ -173,7 +176,7 @@ def test_a_stopped_study_goes_on_with_what_is_missing(made: Study, finished: Any
     launched = Launched()
     rows = run_study(made, tmp_path / "out", launch=launched)
     assert launched.names == [row["run"] for row in rows[3:]]
-    clock = ("seconds", "curve", "peak_memory_bytes")
+    clock = ("seconds", "looks", "peak_memory_bytes")
     same = [{k: v for k, v in row.items() if not any(c in k for c in clock)} for row in rows]
     assert same == [{k: v for k, v in row.items() if not any(c in k for c in clock)} for row in straight]
     again = Launched()
