@@ -366,6 +366,8 @@ def open_data(options: DataOptions, *, needs_train: bool = True) -> SplitResult:
     if not any(limits.values()):
         return result
     splits = np.array(result.manifest.column("split"))
-    seeded = np.random.default_rng(options.split_seed)
-    kept = [seeded.permutation(np.flatnonzero(splits == name))[:limit] for name, limit in limits.items()]
+    kept = [  # each drawn for itself: who is tested on does not depend on how much is learnt from
+        np.random.default_rng((options.split_seed, place)).permutation(np.flatnonzero(splits == name))[:limit]
+        for place, (name, limit) in enumerate(limits.items())
+    ]
     return SplitResult(result.manifest.select(np.sort(np.concatenate(kept))), result.basis, result.note)

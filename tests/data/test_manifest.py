@@ -318,6 +318,9 @@ def test_options_lead_to_data(corpora: Path) -> None:
     found, again = open_data(options).manifest, open_data(options).manifest
     assert (len(found.split("train")), len(found.split("test"))) == (20, 5)
     assert found.fingerprint() == again.fingerprint() and set(found.column("gender")) == {"female"}
+    for less in ({"train_limit": 10}, {"train_limit": None}, {"train_limit": None, "train_minutes": 1.0}):
+        other = open_data(options.model_copy(update=less)).manifest
+        assert other.split("test").column("id") == found.split("test").column("id"), f"tested on others with {less}"
     with pytest.raises(BadInput, match=r"data\.root is missing"):
         open_data(DataOptions())
     with pytest.raises(ValidationError, match="must be below"):
