@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+SHOWN = 1.2
+"""A look before the first step with a higher rate than this is not drawn: random weights would flatten all the rest."""
+
 CAPTION = (
     "Time is of training without looks at dev; disk is what has to be kept beside the checkpoint (an adapter where "
-    "there is one, else the model); memory is the largest that the run's process had."
+    "there is one, else the model); memory is the largest that the run's process had. Looks at dev before the first "
+    f"step are drawn up to {SHOWN:.0%}."
 )
 REACHED = (
     "“Reaches”: seconds of training until dev showed the WER, or the CER, of {reference}'s chosen weights; in "
@@ -178,12 +182,12 @@ def _plots(rows: Sequence[Row]) -> list[Markup]:
 def _while_training(rows: Sequence[Row], variants: Sequence[str], minutes: float | None, rate: Rate) -> Markup | None:
     """Dev over the seconds of compute, of each variant's first seed."""
     curves = {
-        row["variant"]: [(seconds, 100 * seen) for seconds, seen in row["looks"][rate]]
+        row["variant"]: [(seconds, 100 * seen) for seconds, seen in row["looks"][rate] if seconds or seen <= SHOWN]
         for row in reversed(rows)
         if row["minutes"] == minutes and row["looks"][rate]
     }
     title = f"Dev {rate.upper()} while training" + (f", {minutes:g} minutes of speech" if minutes is not None else "")
-    there = {variant: curves[variant] for variant in variants if variant in curves}
+    there = {variant: curves[variant] for variant in variants if curves.get(variant)}
     return lines_plot(title, "seconds of training", there, f"{rate.upper()} (%)") if there else None
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 WIDTH = 400
-LEFT, RIGHT, TOP, BOTTOM = 50, 14, 12, 44
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 44
 LETTER = 6.6  # about how wide a letter of a label is, in the drawing's units
 
 Place = Callable[[float], float]
