@@ -27,7 +27,7 @@ study = Study(
         model=ModelOptions(source="starter-wav2vec2"),
         data=DataOptions(language="en"),
         strategy=Full(freeze_feature_encoder=False),
-        training=TrainingOptions(max_steps=600, eval_steps=100, dev_limit=100),
+        training=TrainingOptions(max_steps=300, eval_steps=50, dev_limit=100),
     ),
     variants={
         "few": Variant(overrides=["data.train_minutes=30"]),
