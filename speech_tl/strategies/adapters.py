@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from speech_tl.errors import BadInput
-from speech_tl.strategies.base import BaseStrategy, train_only
+from speech_tl.strategies.base import FEW_WEIGHTS, BaseStrategy, train_only
 from speech_tl.text import nearest, write_atomically
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class PeftStrategy(BaseStrategy):
             `layers.0.fc1`); None is all linear layers of the transformer.
     """
 
+    rate_scale: ClassVar[float] = FEW_WEIGHTS
     folds: ClassVar[bool] = True
 
     targets: list[str] | None = Field(None, min_length=1)

@@ -23,6 +23,13 @@ Rates = Sequence[tuple[list["torch.nn.Module"], float]]
 """Modules, and their learning rate over the run's."""
 
 
+FEW_WEIGHTS = 10.0
+"""Usual learning rate over that of `full` where few weights move: for LoRA ten times is best over many models and data
+(Schulman et al. 2025, LoRA Without Regret). Measured on speechocean762's dev, `speech-tl adapt accent/mandarin_english
+training.max_steps=100 training.eval_steps=50 training.dev_limit=60`: at 1 and 10 times `strategy=lora` reaches a WER of
+96.7 and 93.6 %, `strategy=bitfit` of 95.8 and 94.2 %."""
+
+
 class BaseStrategy(BaseModel):
     """One way of training a model; subclasses add a `name` and typed options.
 

@@ -6,13 +6,13 @@ A new way is a class with a `name`, options and what `BaseStrategy` asks for, ad
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
 from speech_tl.errors import BadInput
 from speech_tl.strategies.adapters import Adapters, LoRA
-from speech_tl.strategies.base import BaseStrategy, Rates, train_only
+from speech_tl.strategies.base import FEW_WEIGHTS, BaseStrategy, Rates, train_only
 from speech_tl.strategies.gradual import Gradual
 from speech_tl.strategies.language_adapter import LanguageAdapter
 
@@ -138,6 +138,8 @@ class EncoderOnly(BaseStrategy):
 
 class BitFit(BaseStrategy):
     """Only biases are trained, and CTC's head (Ben Zaken et al. 2021, arXiv 2106.10199); the front end is fixed."""
+
+    rate_scale: ClassVar[float] = FEW_WEIGHTS
 
     name: Literal["bitfit"] = "bitfit"
 

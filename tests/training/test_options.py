@@ -10,6 +10,9 @@ from pydantic import ValidationError
 
 from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
+from speech_tl.strategies.adapters import Adapters, LoRA
+from speech_tl.strategies.base import BaseStrategy
+from speech_tl.strategies.trained import BitFit, Full
 from speech_tl.training.options import TrainingOptions, cpu_multiplies_bf16, peak_learning_rate, resolved_precision
 
 
@@ -33,6 +36,13 @@ def test_larger_models_bear_smaller_rates() -> None:
 def test_a_rate_that_was_asked_for_is_taken(folders: dict[str, Path]) -> None:
     model: AcousticModel = load_model(folders["ctc"])
     assert peak_learning_rate(TrainingOptions(learning_rate=0.25), model) == 0.25
+    assert peak_learning_rate(TrainingOptions(learning_rate=0.25), model, LoRA()) == 0.25
+
+
+@pytest.mark.parametrize("few", [LoRA(), Adapters(), BitFit()])
+def test_few_weights_learn_faster(few: BaseStrategy) -> None:
+    model, options = Sized("ctc", 95e6), TrainingOptions()
+    assert peak_learning_rate(options, model, few) == pytest.approx(10 * peak_learning_rate(options, model, Full()))
 
 
 def test_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
