@@ -28,7 +28,8 @@ class TrainingOptions(BaseModel):
         max_steps: optimiser steps; None means `epochs`.
         epochs: passes over the training utterances.
         max_minutes: stop after so many minutes of training, whatever the steps; None is no limit.
-        learning_rate: peak rate; None picks by family and size (smaller models bear more).
+        learning_rate: peak rate; None picks by family and size (smaller models bear more), ten times that for LoRA and
+            its kin.
         schedule: how the rate falls after warm-up; "warmup_stable_decay" holds it and falls in the last tenth.
         warmup_share: share of the steps in which the rate climbs.
         optimizer: "adamw" for anything pre-trained; "muon" learns faster from nothing (see `MuonWithAdamW`).
