@@ -7,7 +7,7 @@ Data: speechocean762 (CC BY 4.0), as for `accent/mandarin_english`.
     speech-tl study learning_curve data.root=speechocean762 'minutes=[5,30]' 'seeds=[0]'
 
 For each amount and seed: the same network from random weights, which may take ten times the steps of the others and
-stops when dev has not become better for half of them; only a new head; all weights; LoRA. The table says what each
+stops when dev has not become better for half of them; only the head; all weights; LoRA. The table says what each
 reaches on the test set and how far that is from scratch, the page draws it over the minutes, and both say after how
 many seconds of training each reached on dev what scratch reached at last, or never. The same command goes on with what
 is missing.
