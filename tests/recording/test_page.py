@@ -97,7 +97,7 @@ def test_what_is_said_is_what_is_kept(recorder):
     (row,) = rows_of(session.out / "manifest.csv")
     pressed_s = page.evaluate("() => (window.presses.at(-1) - window.presses.at(-2)) / 1000")
     assert row["text"] == first and pressed_s > 2 * SPOKEN_S + 1.5
-    assert 0.2 < float(row["duration"]) - pressed_s < 1.5, "a moment before and after is kept too"
+    assert 0.45 < float(row["duration"]) - pressed_s < 1.5, "a moment before and after is kept too"
     heard = load_audio(row["audio"], SAMPLE_RATE)
     voice = clip(SPOKEN_S)[round(0.4 * SAMPLE_RATE) : -round(0.4 * SAMPLE_RATE)]
     assert likeness(heard, voice) > 0.9 and np.abs(heard).max() > 0.3 * np.abs(voice).max()
