@@ -24,7 +24,7 @@ SHOWN = 1.2
 CAPTION = (
     "Time is of training without looks at dev; disk is what has to be kept beside the checkpoint (an adapter where "
     "there is one, else the model); memory is the largest that the run's process had. Looks at dev before the first "
-    f"step are drawn up to {SHOWN:.0%}."
+    f"step are drawn up to {100 * SHOWN:.0f} %."
 )
 REACHED = (
     "“Reaches”: seconds of training until dev showed the WER, or the CER, of {reference}'s chosen weights; in "

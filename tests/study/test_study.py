@@ -15,6 +15,7 @@ from speech_tl.adaptation import adapt
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput, PartlyDone
 from speech_tl.recipe import Recipe, recipe_from_yaml
+from speech_tl.reporting.study import write_study_page
 from speech_tl.study import Study, Variant, read_study, run_study, shipped_studies
 from speech_tl.study.planning import plan_study
 from speech_tl.study.table import seconds_to
@@ -162,6 +163,14 @@ def test_the_page_has_the_curves_and_every_run(made: Study, finished: Any) -> No
         assert f"full: {100 * full[0][rate]:.1f} at 0.05, {100 * full[1][rate]:.1f} at 0.1" in said
         for row in rows:
             assert f"{100 * row[rate]:.1f}" in page
+
+
+def test_random_weights_first_look_is_not_drawn(finished: Any, tmp_path: Path) -> None:
+    _, rows, _ = finished
+    looks = [(0.0, 2.6789), (10.0, 1.3456)]
+    write_study_page("mini", "", "scratch", [row | {"looks": {"wer": looks, "cer": looks}} for row in rows], tmp_path)
+    page = (tmp_path / "study.html").read_text(encoding="utf-8")
+    assert "134.6" in page and "267.9" not in page, "only what random weights write is left out"
 
 
 # ---- stopped and gone on with
