@@ -130,10 +130,10 @@ class Study(BaseModel):
                 hint = f"did you mean {close}? " if close else ""
                 raise BadInput(f"only={name}: no such variant; {hint}There are {', '.join(self.variants)}")
         recipe = self.recipe.with_overrides(others)
-        variants = {name: self.variants[name] for name in names}
+        variants = _with_kept(self.variants, kept, recipe)  # also those left out: one command line serves any `only`
         changed = {
             "recipe": recipe,
-            "variants": _with_kept(variants, kept, recipe),
+            "variants": {name: variants[name] for name in names},
             "reference": self.reference if self.reference in names else None,
             **{key: value if isinstance(value, list) else [value] for key, value in values.items()},
         }

@@ -276,6 +276,8 @@ def test_ways_of_keeping_are_variants_and_their_source_is_given_once(made: Study
     variants["both"] = Variant(overrides=["keep=[replay,interpolate]", "keep.interpolate.shares=[0.5]"])
     study = made.model_copy(update={"variants": variants, "minutes": [0.05], "reference": "full"})
     study = study.with_overrides([f"keep.root={source}", "keep.interpolate.limit_share=0.5", f"guards.same={source}"])
+    fewer = study.with_overrides(["only=[full]", f"keep.root={source}"]).trials()
+    assert [(trial.variant, trial.recipe.keep) for trial in fewer] == [("full", [])]
     kept = {trial.variant: trial.recipe.keep for trial in study.trials()}
     assert kept["full"] == [] and [way.name for way in kept["both"]] == ["replay", "interpolate"]
     assert kept["replay"][0].root == kept["both"][0].root == str(source) and kept["both"][1].limit_share == 0.5
