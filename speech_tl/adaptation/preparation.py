@@ -121,10 +121,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     model = new_model()
     require_frames(model, recipe.decoding)
     require_keeping(recipe, model)
-    if recipe.training.optimizer == "muon" and recipe.strategy.rates(model):
-        raise BadInput(
-            "training.optimizer=muon has one learning rate: leave the strategy's own rates at 1, or use adamw"
-        )
+    _require_one_rate(recipe, model)
     with screen.progress("checking the data") as update:
         check = check_manifest(
             split.manifest,
@@ -141,14 +138,8 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         unlabelled, unheard = _unlabelled(recipe, rows, parts, guards, model, check.one_voice, screen)
         learnt = joined(parts["train"], unlabelled)
     sources = checked_sources(recipe, read, model, parts, guards, screen)
-    retention = sources.retention(recipe)
-    epoch_s = epoch_seconds(retention.mixed(learnt))
-    steps = recipe.training.max_steps or steps_of_epochs(epoch_s, retention.learning(recipe.training))
-    recipe.strategy.require_steps(model, steps)
+    recipe.strategy.require_steps(model, _steps(recipe, sources, learnt))
     ladder = hearing.opened(recipe, parts | {"train": learnt}, model.sample_rate)
-    notes = [*([split.note] if split.note else []), *model.remarks, *sources.notes]
-    if model.head_is_new:
-        notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
     return model, Data(
         **parts,
         language=language,
@@ -162,10 +153,25 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         in_noise=None if unlabelled is None else _in_noise(recipe, unlabelled, model.sample_rate),
         sources=sources,
         guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
-        notes=notes + [_set_aside(guard) for guard in guards if guard.excluded],
+        notes=_notes(split.note, model, sources, guards),
         facts=_facts(recipe, split.manifest, check, parts, language, unlabelled)
         | ({"sources": sources.facts()} if sources.utterances else {}),
     )
+
+
+def _require_one_rate(recipe: Recipe, model: AcousticModel) -> None:
+    """Refuse rates of a strategy's own for an optimizer that has one for all."""
+    if recipe.training.optimizer == "muon" and recipe.strategy.rates(model):
+        raise BadInput(
+            "training.optimizer=muon has one learning rate: leave the strategy's own rates at 1, or use adamw"
+        )
+
+
+def _steps(recipe: Recipe, sources: Sources, learnt: Manifest) -> int:
+    """How many steps the training has, source speech among its batches."""
+    retention = sources.retention(recipe)
+    epoch_s = epoch_seconds(retention.mixed(learnt))
+    return recipe.training.max_steps or steps_of_epochs(epoch_s, retention.learning(recipe.training))
 
 
 def _unlabelled_rows(recipe: Recipe) -> Manifest | None:
@@ -263,6 +269,14 @@ def _set_to(recipe: Recipe, model: AcousticModel, language: str | None, guard: G
     """What a model that writes several languages is set to for a guard; None where the target's setting serves."""
     switches = getattr(model, "multilingual", False) and not starts_anew(recipe, model)
     return guard.language if switches and guard.language not in (language, model.language) else None
+
+
+def _notes(of_split: str | None, model: AcousticModel, sources: Sources, guards: list[Guard]) -> list[str]:
+    """For the report: what a reader of the figures must know about data and model."""
+    notes = [*([of_split] if of_split else []), *model.remarks, *sources.notes]
+    if model.head_is_new:
+        notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
+    return notes + [_set_aside(guard) for guard in guards if guard.excluded]
 
 
 def _set_aside(guard: Guard) -> str:
