@@ -33,7 +33,6 @@ class PeftStrategy(BaseStrategy):
             `layers.0.fc1`); None is all linear layers of the transformer.
     """
 
-    rate_scale: ClassVar[float] = FEW_WEIGHTS
     folds: ClassVar[bool] = True
 
     targets: list[str] | None = Field(None, min_length=1)
@@ -41,6 +40,10 @@ class PeftStrategy(BaseStrategy):
     @abstractmethod
     def peft_config(self, targets: list[str]) -> PeftConfig:
         """What peft is told; `targets` are whole dotted names."""
+
+    def rate_scale(self, model: AcousticModel) -> float:
+        """Ten times."""
+        return FEW_WEIGHTS
 
     def prepare(self, model: AcousticModel, seed: int = 0) -> None:
         """Inject the additions, drawn with `seed`, and let them and CTC's head move."""

@@ -34,13 +34,11 @@ class BaseStrategy(BaseModel):
     """One way of training a model; subclasses add a `name` and typed options.
 
     Attributes:
-        rate_scale: the usual learning rate over that of `full`, where the recipe names none.
         folds: whether `finish` changes the network, so that its transcripts are to be checked.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    rate_scale: ClassVar[float] = 1.0
     folds: ClassVar[bool] = False
 
     @abstractmethod
@@ -50,6 +48,10 @@ class BaseStrategy(BaseModel):
         Raises:
             BadInput: the strategy or an option does not fit the model; says what would.
         """
+
+    def rate_scale(self, model: AcousticModel) -> float:
+        """The usual learning rate for a model over that of `full`, where the recipe names none."""
+        return 1.0
 
     def begins_anew(self) -> str | None:
         """The option that makes a part of the network begin with weights that are not the checkpoint's, if one does."""

@@ -6,7 +6,7 @@ A new way is a class with a `name`, options and what `BaseStrategy` asks for, ad
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -78,6 +78,10 @@ class HeadOnly(BaseStrategy):
     lstm: int = Field(0, ge=0)
     fresh: bool = False
 
+    def rate_scale(self, model: AcousticModel) -> float:
+        """Ten times for a CTC head; Whisper's decoder is no small part."""
+        return 1.0 if model.has_decoder else FEW_WEIGHTS
+
     def prepare(self, model: AcousticModel, seed: int = 0) -> None:
         """Build the head, if another is wanted, and let it move; the fixed part also stops dropping out."""
         wanted = {"weighted": self.layers == "weighted", "units": self.lstm, "fresh": self.fresh}
@@ -139,9 +143,11 @@ class EncoderOnly(BaseStrategy):
 class BitFit(BaseStrategy):
     """Only biases are trained, and CTC's head (Ben Zaken et al. 2021, arXiv 2106.10199); the front end is fixed."""
 
-    rate_scale: ClassVar[float] = FEW_WEIGHTS
-
     name: Literal["bitfit"] = "bitfit"
+
+    def rate_scale(self, model: AcousticModel) -> float:
+        """Ten times."""
+        return FEW_WEIGHTS
 
     def prepare(self, model: AcousticModel, seed: int = 0) -> None:
         """Choose the weights that move."""

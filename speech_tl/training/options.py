@@ -28,8 +28,8 @@ class TrainingOptions(BaseModel):
         max_steps: optimiser steps; None means `epochs`.
         epochs: passes over the training utterances.
         max_minutes: stop after so many minutes of training, whatever the steps; None is no limit.
-        learning_rate: peak rate; None picks by family and size (smaller models bear more), ten times that for LoRA and
-            its kin.
+        learning_rate: peak rate; None picks by family and size (smaller models bear more), ten times that for LoRA, its
+            kin and a head alone.
         schedule: how the rate falls after warm-up; "warmup_stable_decay" holds it and falls in the last tenth.
         warmup_share: share of the steps in which the rate climbs.
         optimizer: "adamw" for anything pre-trained; "muon" learns faster from nothing (see `MuonWithAdamW`).
@@ -100,7 +100,7 @@ def peak_learning_rate(options: TrainingOptions, model: AcousticModel, strategy:
         return options.learning_rate
     size = model.parameter_counts()[1]
     table, largest = (CTC_RATES, 3e-5) if model.family == "ctc" else (WHISPER_RATES, 4.375e-6)
-    scale = strategy.rate_scale if strategy else 1.0
+    scale = strategy.rate_scale(model) if strategy else 1.0
     return scale * next((rate for limit, rate in table if size < limit), largest)
 
 

@@ -12,7 +12,7 @@ from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
 from speech_tl.strategies.adapters import Adapters, LoRA
 from speech_tl.strategies.base import BaseStrategy
-from speech_tl.strategies.trained import BitFit, Full
+from speech_tl.strategies.trained import BitFit, Full, HeadOnly
 from speech_tl.training.options import TrainingOptions, cpu_multiplies_bf16, peak_learning_rate, resolved_precision
 
 
@@ -20,7 +20,7 @@ class Sized:
     """A model of a family and a size; nothing else decides the rate."""
 
     def __init__(self, family: str, parameters: float) -> None:
-        self.family, self.parameters = family, int(parameters)
+        self.family, self.parameters, self.has_decoder = family, int(parameters), family == "whisper"
 
     def parameter_counts(self) -> tuple[int, int]:
         return self.parameters, self.parameters
@@ -39,10 +39,15 @@ def test_a_rate_that_was_asked_for_is_taken(folders: dict[str, Path]) -> None:
     assert peak_learning_rate(TrainingOptions(learning_rate=0.25), model, LoRA()) == 0.25
 
 
-@pytest.mark.parametrize("few", [LoRA(), Adapters(), BitFit()])
+@pytest.mark.parametrize("few", [LoRA(), Adapters(), BitFit(), HeadOnly()])
 def test_few_weights_learn_faster(few: BaseStrategy) -> None:
     model, options = Sized("ctc", 95e6), TrainingOptions()
     assert peak_learning_rate(options, model, few) == pytest.approx(10 * peak_learning_rate(options, model, Full()))
+
+
+def test_whisper_s_decoder_is_not_few_weights() -> None:
+    model, options = Sized("whisper", 39e6), TrainingOptions()
+    assert peak_learning_rate(options, model, HeadOnly()) == peak_learning_rate(options, model, Full())
 
 
 def test_precision_follows_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
