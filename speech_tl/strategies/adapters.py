@@ -42,7 +42,7 @@ class PeftStrategy(BaseStrategy):
         """What peft is told; `targets` are whole dotted names."""
 
     def rate_scale(self, model: AcousticModel) -> float:
-        """Ten times."""
+        """Ten times (`FEW_WEIGHTS`)."""
         return FEW_WEIGHTS
 
     def prepare(self, model: AcousticModel, seed: int = 0) -> None:

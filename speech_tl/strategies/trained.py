@@ -146,7 +146,7 @@ class BitFit(BaseStrategy):
     name: Literal["bitfit"] = "bitfit"
 
     def rate_scale(self, model: AcousticModel) -> float:
-        """Ten times."""
+        """Ten times (`FEW_WEIGHTS`)."""
         return FEW_WEIGHTS
 
     def prepare(self, model: AcousticModel, seed: int = 0) -> None:
