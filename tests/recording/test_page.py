@@ -99,7 +99,7 @@ def record(page: Any, seconds: float, pressed: bool = False, stop: Callable[[], 
         What the page says.
     """
     button, said = page.locator("#record"), page.locator("#said")
-    for _ in range(5):
+    for _ in range(20):  # on some machines the clock of a browser's made-up sound card stands still now and then
         if not pressed:
             begin(page)
         page.wait_for_timeout(seconds * 1000)
