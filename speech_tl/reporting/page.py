@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,9 +156,12 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
 
     target = report["target"]
     change = words.leading(target)
+    few = words.too_few(change)
     table = Table(
-        title=escape(words.recipe_name(report)),
-        caption=f"{words.change_line(change)}\n{words.verdict(change)}\nnormaliser {report['normaliser']}",
+        title="\n".join(escape(line) for line in (few, words.recipe_name(report)) if line),
+        caption="\n".join(
+            [words.change_line(change), *([] if few else [words.verdict(change)]), f"normaliser {report['normaliser']}"]
+        ),
         caption_justify="left",
     )
     for heading in ("", "before", "after", "change"):
@@ -243,6 +247,8 @@ def _before_after(before: Evaluation, after: Evaluation, seed: int, rate: Rate) 
         rate: change_interval(before, after, seed, rate=rate),
         words.OTHER[rate]: bootstrap_change(before.utterances, after.utterances, seed, rate=words.OTHER[rate]),
     }
+    other = words.OTHER[rate]
+    changes[other] = replace(changes[other], too_few=changes[rate].too_few)  # one test set, one size
     return {
         "rate": rate,
         "before": before.score.as_dict(),
