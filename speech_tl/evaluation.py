@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ NOT_GROUPS = ("id", "audio", "text", "duration")
 
 
 def evaluate(
-    model: AcousticModel | str,
+    model: AcousticModel | str | Path,
     data: Manifest | str | Path,
     *,
     split: str | None = "test",
@@ -63,7 +64,7 @@ def evaluate(
     require_columns(manifest, by, "--by")
     language = language or the_language(manifest)
     rules = get_normaliser(normaliser).name if normaliser else None
-    if isinstance(model, str):
+    if isinstance(model, str | Path):
         model = load_model(model, language=language)
     facts = {"source": manifest.source, "split": split, "language": language, "fingerprint": manifest.fingerprint()}
     rules = rules or default_normaliser(language or model.language)
@@ -98,7 +99,9 @@ def evaluate_utterances(
     `augment` is what they are heard through, with all its chance from `seed`.
     """
     rules = get_normaliser(normaliser)
+    started = time.perf_counter()
     hypotheses = decode(model, utterances, decoding, progress, augment=augment, seed=seed)
+    seconds = time.perf_counter() - started
     if not any(h.text is not None for h in hypotheses):
         why = next((h.problem for h in hypotheses if h.problem), "there are no rows")
         raise BadInput(f"{data.get('source')}: nothing could be decoded; first problem: {why}")
@@ -109,6 +112,7 @@ def evaluate_utterances(
         model=model.describe(),
         decoding=conditions(model, decoding),
         data=data,
+        seconds=round(seconds, 2),
     )
 
 

@@ -22,3 +22,12 @@ def corpora() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real corpora at {folder} (set SPEECH_TL_CORPORA to a folder that holds them)")
     return folder
+
+
+@pytest.fixture
+def dev_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any dev split may choose, for tests of what is chosen: thirty utterances would take too long to decode."""
+    from speech_tl.training import selection
+
+    monkeypatch.setattr(selection, "FEWEST_UTTERANCES", 1)
+    monkeypatch.setattr(selection, "FEWEST_UNITS", {"wer": 1, "cer": 1})

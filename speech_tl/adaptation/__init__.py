@@ -11,6 +11,7 @@ from speech_tl.adaptation.helping import learn
 from speech_tl.adaptation.interpolating import hours_to_decode, interpolate
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
+from speech_tl.adaptation.phases import Phases
 from speech_tl.adaptation.preparation import Data, prepare
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
 from speech_tl.data.check import write_excluded
@@ -67,36 +68,42 @@ def adapt(
         BadInput: anything the recipe, the data or the folder make impossible; nothing is half-written then.
     """
     screen = screen or Screen()
-    run = RunFolder(run_path(recipe, out), recipe.to_yaml(), resume)
-    model, data = prepare(recipe, screen)
+    run, phases = RunFolder(run_path(recipe, out), recipe.to_yaml(), resume), Phases()
+    with phases.of("preparation"):
+        model, data = prepare(recipe, screen)
     run.open(model.parameter_counts(), data.facts, recipe.seed, model.device.type)
+    phases.open(run.path / "training" / "phases.json")
     write_excluded(run.path / "excluded.jsonl", data.excluded)
 
     bench = Bench(recipe, data, run, screen)
-    rounds = _rounds(recipe, data, run, screen)
+    rounds = _rounds(recipe, data, run, screen, phases)
     if rounds is not None:
         rounds.first_labels()
-    before = bench.before(model)
+    with phases.of("before"):
+        before = bench.before(model)
     model, trained = run.training(
-        model, lambda: rounds.adapted(model) if rounds else (model, _train(model, data, recipe, run, screen))
+        model, lambda: rounds.adapted(model) if rounds else (model, _train(model, data, recipe, run, screen, phases))
     )
     if rounds is not None:
         rounds.tidy()
-    after = bench.after(model, before)
+    with phases.of("after"):
+        after = bench.after(model, before)
 
     write_excluded(run.path / "excluded.jsonl", [*data.excluded, *_lost_while_training(data, trained)])
-    leaks = data.leaks(screen)
+    with phases.of("report"):
+        leaks = data.leaks(screen)
     guards = {name: (before.guards[name], after.guards[name]) for name in before.guards}
     report = build_report(
         recipe.model_dump(mode="json"),
         before.test,
         after.test,
+        shortened=after.shortened,
         guards=guards,
         guard_limits={guard.name: guard.limit for guard in data.guards},
         ladder=data.ladder and climbed(data.ladder, before.ladder, after.ladder),
         leaks=leaks,
         by=recipe.scoring.by,
-        training=trained.figures,
+        training=trained.figures | phases.figures(trained.figures),
         model=model.describe() | {name: before.test.model.get(name) for name in ("source", "revision")},
         data=data.facts,
         notes=[*leak_notes(leaks), *data.notes, *trained.notes],
@@ -160,14 +167,20 @@ def run_path(recipe: Recipe, out: str | Path | None) -> Path:
     return Path(out) if out else Path("runs") / recipe.name
 
 
-def _rounds(recipe: Recipe, data: Data, run: RunFolder, screen: Screen) -> Rounds | None:
+def _rounds(recipe: Recipe, data: Data, run: RunFolder, screen: Screen, phases: Phases) -> Rounds | None:
     """The rounds of pseudo-labels, where the recipe has speech without transcripts."""
     if data.unlabelled is None:
         return None
-    return Rounds(recipe, data, run, screen, lambda model, data, inside: _train(model, data, recipe, inside, screen))
+
+    def train(model: AcousticModel, data: Data, inside: RunFolder) -> TrainingResult:
+        return _train(model, data, recipe, inside, screen, phases)
+
+    return Rounds(recipe, data, run, screen, train, phases)
 
 
-def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, screen: Screen) -> TrainingResult:
+def _train(
+    model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases
+) -> TrainingResult:
     """Train on what fits the model, merge what the strategy added, go back towards the old weights where the recipe
     wants that, and settle how the result is decoded.
     """
@@ -176,15 +189,17 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
 
         def show(step: int, steps: int, latest: dict[str, float]) -> None:
             update(step, steps, note=" ".join(f"{name} {value:.3f}" for name, value in latest.items()))
+            phases.tick()
 
         trained = learn(model, data, recipe, run.path / "training", run.resumed, show, screen.line)
-    merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
-    between, told = interpolate(model, data, recipe, screen)
+    with phases.of("choices"):
+        merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
+        between, told = interpolate(model, data, recipe, screen)
+        found = settle_context(
+            model, data.dev, recipe.model.audio_context, recipe.decoding, normaliser, recipe.seed, screen
+        )
     trained.figures.update(merging | between)
     trained.notes.extend([*notes, *told])
-    found = settle_context(
-        model, data.dev, recipe.model.audio_context, recipe.decoding, normaliser, recipe.seed, screen
-    )
     if found is not None:
         trained.figures["audio_context"] = found
         trained.notes.append(found["finding"])

@@ -13,6 +13,7 @@ from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.significance import change_interval
 from speech_tl.scoring.wer import score
 from speech_tl.text import Normaliser, leading_rate
+from speech_tl.training.selection import too_small
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest
@@ -54,6 +55,9 @@ def settle_context(
     chosen = sorted(random.Random(seed).sample(range(len(dev)), min(DEV_UTTERANCES, len(dev))))
     utterances = dev.select(chosen)
     trimmed = candidate(model, utterances)
+    rate = leading_rate(model.language, normaliser.name)
+    if small := too_small(utterances, normaliser, rate):
+        return _unsettled(model, trimmed if not isinstance(option, str) else FULL, len(utterances), small, screen)
 
     scores = {}
     for name, context in (("full", FULL), ("trimmed", trimmed)):
@@ -61,7 +65,6 @@ def settle_context(
         with screen.progress(f"audio context {name}: decoding {len(utterances)} dev utterances") as update:
             texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding, update)]
         scores[name] = score(utterances, texts, normaliser)
-    rate = leading_rate(model.language, normaliser.name)
     change = change_interval(scores["full"], scores["trimmed"], seed, rate=rate)
     harmless = change.ci95 is not None and change.ci95[1] < LOSS_ALLOWED
     model.decoding_context = trimmed if harmless or not isinstance(option, str) else FULL
@@ -77,6 +80,23 @@ def settle_context(
     }
     screen.line(finding(found))
     return found | {"finding": finding(found)}
+
+
+def _unsettled(
+    model: AcousticModel, context: AudioContext, utterances: int, small: str, screen: Screen
+) -> dict[str, Any]:
+    """The figures where dev is too small to tell: the windows are as asked for, else 30 s."""
+    model.decoding_context = context
+    how = f"decoded {context} as asked" if context.trims else f"decoded with {WINDOW_S:g} s"
+    told = f"audio context: {small}: the adapted model is {how}"
+    screen.line(told)
+    return {
+        "decoding": str(context),
+        "full_context_share": model.full_share,
+        "dev_utterances": utterances,
+        "harmless": False,
+        "finding": told,
+    }
 
 
 def candidate(model: AcousticModel, utterances: Manifest) -> AudioContext:
@@ -98,7 +118,10 @@ def finding(found: dict[str, Any]) -> str:
     told += f" ({words.points(change['absolute'])}{ends}); "
     allowed = f"{100 * LOSS_ALLOWED:g} point"
     if found["harmless"]:
-        return told + f"that is under {allowed}, so the adapted model is decoded {found['decoding']}"
+        return told + (
+            f"that is under {allowed}, so the adapted model is decoded {found['decoding']} wherever it is used; before "
+            f"and after are measured with {WINDOW_S:g} s"
+        )
     if found["decoding"] == "full":
         return told + f"a loss of {allowed} cannot be excluded, so the adapted model is decoded with {WINDOW_S:g} s"
     return told + f"a loss of {allowed} cannot be excluded; decoded {found['decoding']} all the same, as asked"

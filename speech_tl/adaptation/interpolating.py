@@ -21,7 +21,7 @@ from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import score
 from speech_tl.strategies.kept import Interpolate
 from speech_tl.text import Rate, get_normaliser, leading_rate
-from speech_tl.training.selection import choice
+from speech_tl.training.selection import choice, too_small
 
 if TYPE_CHECKING:
     import torch
@@ -80,12 +80,16 @@ def interpolate(model: AcousticModel, data: Data, recipe: Recipe, screen: Screen
         screen: where to show progress, and what was found.
 
     Returns:
-        {} where the recipe does not interpolate, else "interpolation" as report.json has it under "training": the
-        rule, the limits, the curve (`points`) and the share chosen; and sentences for the report.
+        {} where the recipe does not interpolate or a dev part is too small to choose on, else "interpolation" as
+        report.json has it under "training": the rule, the limits, the curve (`points`) and the share chosen; and
+        sentences for the report.
     """
     options = interpolates(recipe)
     if options is None:
         return {}, []
+    if small := small_part(data, recipe, options):
+        screen.line(small)
+        return {}, [small]
     sets = _dev_sets(model, data, recipe, options)
     between = Between(_published(recipe, data.language), model)
     models = {id(dev.model): dev.model for dev in sets.values()}
@@ -103,10 +107,23 @@ def interpolate(model: AcousticModel, data: Data, recipe: Recipe, screen: Screen
     return {"interpolation": told}, _notes(found, recipe)
 
 
+def small_part(data: Data, recipe: Recipe, options: Interpolate) -> str | None:
+    """Why no share can be chosen: the first dev part that is too small; None where all are large enough."""
+    rate = leading_rate(data.language, data.normaliser)
+    parts = {"": (data.dev, data.normaliser, rate)}
+    for guard in data.guards:
+        parts[f"guard {guard.name}, "] = guard.dev, guard.normaliser, leading_rate(guard.language, guard.normaliser)
+    for name, (dev, normaliser, leading) in parts.items():
+        chosen = dev.sample(options.utterances, recipe.seed)
+        if small := too_small(chosen, get_normaliser(normaliser), leading):
+            return f"not interpolated: {name}{small}: the new weights are kept whole"
+    return None
+
+
 def hours_to_decode(data: Data, recipe: Recipe) -> float:
     """Audio that all shares decode together; 0 where the recipe does not interpolate."""
     options = interpolates(recipe)
-    if options is None:
+    if options is None or small_part(data, recipe, options):
         return 0.0
     parts = [data.dev, *(guard.dev for guard in data.guards)]
     seconds = sum(part.sample(options.utterances, recipe.seed).durations_s().sum() for part in parts)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.adaptation.phases import Phases
 from speech_tl.adaptation.preparation import Data
 from speech_tl.data.manifest import Manifest
 from speech_tl.data.unlabelled import joined
@@ -23,8 +24,8 @@ from speech_tl.scoring.wer import score
 from speech_tl.strategies.pseudo_label import Label, compared, counted, first_judgement, most_confident
 from speech_tl.text import get_normaliser, leading_rate, write_atomically
 from speech_tl.training.run_folder import RunFolder
-from speech_tl.training.selection import chosen_by
-from speech_tl.training.train import TrainingResult
+from speech_tl.training.selection import chosen_by, too_small
+from speech_tl.training.train import TrainingResult, validated
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -44,8 +45,11 @@ class Rounds:
     unlabelled utterance what was written, how sure, and whether and why not it is kept.
     """
 
-    def __init__(self, recipe: Recipe, data: Data, run: RunFolder, screen: Screen, train: Train) -> None:
-        """Keep what the rounds share."""
+    def __init__(
+        self, recipe: Recipe, data: Data, run: RunFolder, screen: Screen, train: Train, phases: Phases | None = None
+    ) -> None:
+        """Keep what the rounds share; `phases` is the run's clock."""
+        self.phases = phases or Phases()
         self.recipe, self.data, self.run, self.screen, self.train = recipe, data, run, screen, train
         self.options, self.unlabelled = recipe.unlabelled, data.unlabelled
         self.normaliser = get_normaliser(data.normaliser)
@@ -77,8 +81,8 @@ class Rounds:
             model: prepared, for the first training; the later ones begin with the same checkpoint anew.
 
         Returns:
-            The model of the round that is best on dev, and its training, with what the rounds did in
-            `figures["pseudo_labels"]`.
+            The model of the round that is best on dev (of the last one, where dev is too small to choose), and its
+            training, with what the rounds did in `figures["pseudo_labels"]`.
         """
         rate = leading_rate(self.data.language or model.language, self.data.normaliser)
         told: list[dict[str, Any]] = []
@@ -95,11 +99,18 @@ class Rounds:
             figures, learnt[number] = results[number].figures, len(data.train)
             told[-1] |= {f"dev_{name}": figures.get(f"best_dev_{name}") for name in dict.fromkeys((rate, "cer"))}
             told[-1]["seconds"] = figures["seconds"]
-        chosen = min(results, key=lambda number: chosen_by(results[number].figures, rate))
+        small = too_small(validated(self.data.dev, self.recipe.training, self.recipe.seed), self.normaliser, rate)
+        chosen = max(results) if small else min(results, key=lambda n: chosen_by(results[n].figures, rate))
         if chosen != max(results):
             model = load_model(self._inside(chosen).model_folder, language=model.language, task=model.task)
         trained = self._taken(chosen, results[chosen], learnt[chosen])
         trained.figures["pseudo_labels"] = {"rounds": told, "chosen": chosen, "rate": rate}
+        trained.figures["phase_seconds"] = {
+            name: round(sum(result.figures.get(clock) or 0.0 for result in results.values()), 1)
+            for name, clock in (("training", "seconds"), ("validation", "validation_seconds"))
+        }
+        if small:
+            trained.notes.append(f"{small}: the last round of pseudo-labels is taken")
         if len(told) > len(results):
             trained.notes.append(f"round {told[-1]['round']} of pseudo-labels kept nothing, so the rounds ended there")
         return model, trained
@@ -134,7 +145,8 @@ class Rounds:
         if path.is_file():
             rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
             return [Label(**{field.name: row[field.name] for field in dataclasses.fields(Label)}) for row in rows]
-        labels = self._judged(number, model or self._published())
+        with self.phases.of("pseudo_labels"):
+            labels = self._judged(number, model or self._published())
         lines = [
             {"id": utterance.id, "audio": utterance.audio} | dataclasses.asdict(label)
             for utterance, label in zip(self.unlabelled, labels, strict=True)

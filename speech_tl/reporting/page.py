@@ -49,6 +49,7 @@ def build_report(
     before: Evaluation,
     after: Evaluation,
     *,
+    shortened: Evaluation | None = None,
     guards: Mapping[str, Pair] | None = None,
     guard_limits: Mapping[str, float] | None = None,
     ladder: Climbed | None = None,
@@ -65,6 +66,7 @@ def build_report(
     Args:
         recipe: its name, or the whole resolved recipe (with the key `name`).
         before, after: the test set by the untouched and the adapted model.
+        shortened: the test set by the adapted model with windows shortened to the clip, where it is used so.
         guards: other test sets before and after, by name.
         guard_limits: by how much the leading rate of a guard may rise (a fraction), by name; else `LIMIT`.
         ladder: the test set in noise, before and after.
@@ -90,6 +92,7 @@ def build_report(
         {
             "recipe": recipe,
             "target": target,
+            "shortened": _shortened(after, shortened, seed, rate),
             "guards": price,
             **_details(before, after, by, seed, rate),
             "ladder": ladder_figures(ladder, lambda *sides: _before_after(*sides, seed, rate)),
@@ -156,18 +159,21 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
 
     target = report["target"]
     change = words.leading(target)
-    few = words.too_few(change)
+    few, training = words.too_few(change), report["training"]
+    lines = [words.change_line(change), *([] if few else [words.verdict(change)])]
+    lines += [training["kept_weights"]] if training.get("kept_weights") else []
+    lines += [f"whole run {words.run_time(training)}"] if training.get("run_seconds") else []
     table = Table(
         title="\n".join(escape(line) for line in (few, words.recipe_name(report)) if line),
-        caption="\n".join(
-            [words.change_line(change), *([] if few else [words.verdict(change)]), f"normaliser {report['normaliser']}"]
-        ),
+        caption="\n".join([*lines, f"normaliser {report['normaliser']}"]),
         caption_justify="left",
     )
     for heading in ("", "before", "after", "change"):
         table.add_column(heading, justify="left" if heading == "" else "right")
     for cells in _rows(target["before"], target["after"], words.rate_of(target)):
         table.add_row(*cells)
+    if report.get("shortened"):
+        table.add_row(*words.shortened_cells(report))
     for name, guard in report["guards"].items():
         rate = words.rate_of(guard)
         rates = [words.percent(guard[side][rate]) for side in ("before", "after")]
@@ -254,6 +260,22 @@ def _before_after(before: Evaluation, after: Evaluation, seed: int, rate: Rate) 
         "before": before.score.as_dict(),
         "after": after.score.as_dict(),
         **{f"{name}_change": changes[name].as_dict() for name in words.OTHER},
+    }
+
+
+def _shortened(after: Evaluation, shortened: Evaluation | None, seed: int, rate: Rate) -> dict[str, Any] | None:
+    """What shorter windows change beside `after`: score, change, and how many times faster they were decoded."""
+    if shortened is None:
+        return None
+    shortened = pair(after, shortened, ("after", "after with shorter windows"))
+    times = after.seconds / shortened.seconds if after.seconds and shortened.seconds else None
+    return {
+        "audio_context": shortened.decoding.get("audio_context"),
+        "score": shortened.score.as_dict(),
+        f"{rate}_change": change_interval(after, shortened, seed, rate=rate).as_dict(),
+        "seconds": shortened.seconds,
+        "seconds_full": after.seconds,
+        "times_faster": None if times is None else round(times, 2),
     }
 
 

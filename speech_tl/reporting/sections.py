@@ -50,10 +50,15 @@ def effort_lines(report: Mapping[str, Any]) -> list[str]:
         lines.append(f"{words.hours(3600 * train_hours)} of speech" + (f" by {speakers} speakers" if speakers else ""))
     if training.get("seconds") is not None:
         lines.append(f"{words.hours(training['seconds'])} of training")
+    if training.get("run_seconds") is not None:
+        lines.append(f"{words.hours(training['run_seconds'])} for the whole run")
+    if training.get("audio_seconds") is not None:
+        lines.append(f"{words.hours(training['audio_seconds'])} of audio trained on, repeats counted")
     steps = [f"{words.count(training['steps'])} steps"] if training.get("steps") is not None else []
     moved, whole = training.get("trainable_parameters"), training.get("total_parameters")
     share = [f"{words.percent(moved / whole)} of the parameters"] if moved and whole and moved < 0.995 * whole else []
-    return lines + ([", ".join(steps + share)] if steps or share else [])
+    lines += [", ".join(steps + share)] if steps or share else []
+    return [*lines, training["kept_weights"]] if training.get("kept_weights") else lines
 
 
 def guard_plots(report: Mapping[str, Any]) -> list[Any]:

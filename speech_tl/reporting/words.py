@@ -256,6 +256,33 @@ def leak_lines(leaks: Mapping[str, Any] | None) -> list[str]:
     return lines
 
 
+def shortened_line(report: Mapping[str, Any]) -> str:
+    """What windows shortened to the clip change beside the result, in one sentence; "" where nobody decodes so."""
+    found = report.get("shortened")
+    if not found:
+        return ""
+    rate = rate_of(report["target"])
+    change = found[f"{rate}_change"]
+    line = f"After, windows shortened to the clip: {rate.upper()} {percent(found['score'][rate])}"
+    line += f" ({points(change['absolute'])} points beside 30 s windows, {verdict(change)})"
+    return line + (f", decoded {found['times_faster']:.1f} times as fast." if found.get("times_faster") else ".")
+
+
+def shortened_cells(report: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """The same as a row of the terminal's table."""
+    found, rate = report["shortened"], rate_of(report["target"])
+    faster = f"{found['times_faster']:.1f} times as fast" if found.get("times_faster") else ""
+    return f"  windows shortened: {rate.upper()}", "", percent(found["score"][rate]), faster
+
+
+def run_time(training: Mapping[str, Any]) -> str:
+    """Wall time of the whole run and of its parts: "33 min 10 s (before 3 min 02 s, training 9 min 40 s, ...)"."""
+    if training.get("run_seconds") is None:
+        return NOTHING
+    parts = [f"{name.replace('_', ' ')} {hours(took)}" for name, took in (training.get("phases") or {}).items()]
+    return hours(training["run_seconds"]) + (f" ({', '.join(parts)})" if parts else "")
+
+
 def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The training's figures as (name, value with unit), as far as they are known."""
     share = training.get("padding_share")
@@ -267,8 +294,10 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [
         ("steps", count(training.get("steps"))),
         ("epochs", NOTHING if epochs is None else f"{epochs:.1f}"),
+        ("weights", (training.get("kept_weights") or NOTHING).removeprefix("weights of ")),
         ("time", hours(training.get("seconds"))),
-        ("audio heard", hours(audio_s)),
+        ("whole run", run_time(training)),
+        ("audio trained on", hours(audio_s)),
         ("of it source speech", _source(training)),
         ("speed", NOTHING if speed is None else f"{speed:.1f} s of audio a second"),
         ("trained parameters", NOTHING if moved is None else f"{count(moved)} of {count(whole)}"),
@@ -276,7 +305,7 @@ def training_facts(training: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("share of the new weights", percent(between["share"]) if between else NOTHING),
         ("learnt from", _learnt_from(training.get("pseudo_labels"))),
         ("padding", percent(share)),
-        ("decoded with audio context", context or NOTHING),
+        ("used with audio context", context or NOTHING),
         ("peak memory", NOTHING if memory is None else f"{count(memory / 2**20)} MiB"),
     ]
     return [(name, value) for name, value in facts if value != NOTHING]

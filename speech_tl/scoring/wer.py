@@ -181,6 +181,7 @@ class Evaluation:
         model, decoding, data: the conditions, as plain values; `data["left_out"]` lists the ids of utterances that
             could not be decoded, which are in no figure.
         versions: of the packages that can change a figure.
+        seconds: how long decoding took; None where nobody measured. No condition: it changes no text.
     """
 
     utterances: list[ScoredUtterance]
@@ -190,6 +191,7 @@ class Evaluation:
     decoding: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=files.versions)
+    seconds: float | None = None
 
     @property
     def rate(self) -> Rate:
@@ -207,6 +209,8 @@ class Evaluation:
         files.write_rows(folder / files.UTTERANCES, (utterance.as_row() for utterance in self.utterances))
         conditions = ("normaliser", "normaliser_hash", "model", "decoding", "data", "versions")
         summary = {"score": self.score.as_dict(), **{name: getattr(self, name) for name in conditions}}
+        if self.seconds is not None:
+            summary["seconds"] = self.seconds
         if self.score.wer is None:
             summary["note"] = "the references hold no words: there is no WER, only insertions"
         files.write_json(folder / files.SUMMARY, summary)
@@ -227,6 +231,7 @@ class Evaluation:
             normaliser=str(summary.get("normaliser", "unknown")),
             normaliser_hash=str(summary.get("normaliser_hash", "unknown")),
             **conditions,
+            seconds=summary.get("seconds"),
         )
 
 
@@ -238,6 +243,7 @@ def score(
     model: dict[str, Any] | None = None,
     decoding: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
+    seconds: float | None = None,
 ) -> Evaluation:
     """Compare what a model wrote with what was said.
 
@@ -247,6 +253,7 @@ def score(
             utterance is left out and its id listed in `data["left_out"]`.
         normaliser: applied to both sides.
         model, decoding, data: the conditions to record beside the figures.
+        seconds: how long decoding took.
 
     Raises:
         BadInput: an utterance without text, an unknown normaliser, or nothing to score.
@@ -261,7 +268,9 @@ def score(
     left_out = [said.id for said, heard in zip(utterances, hypotheses, strict=True) if heard is None]
     if left_out:
         conditions["left_out"] = left_out
-    return Evaluation(_compare(pairs, rules), rules.name, rules.rules_hash, model or {}, decoding or {}, conditions)
+    scored = _compare(pairs, rules)
+    facts = (model or {}, decoding or {}, conditions)
+    return Evaluation(scored, rules.name, rules.rules_hash, *facts, seconds=seconds)
 
 
 def _compare(pairs: Sequence[tuple[UtteranceLike, str]], rules: Normaliser) -> list[ScoredUtterance]:

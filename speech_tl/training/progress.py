@@ -27,6 +27,7 @@ class TrainingFacts:
 
     Attributes:
         seconds: wall time of training steps, without dev decoding, in seconds.
+        validation_seconds: wall time of dev decoding.
         audio_seconds: audio trained on, in seconds.
         source_seconds: how many of them were speech of the source domain, heard so as not to forget it.
         padded_seconds: all with padding.
@@ -36,12 +37,12 @@ class TrainingFacts:
         rate: the error rate of dev that selects the weights.
     """
 
-    COUNTS = ("seconds", "audio_seconds", "source_seconds", "padded_seconds", "skipped_losses")
+    COUNTS = ("seconds", "validation_seconds", "audio_seconds", "source_seconds", "padded_seconds", "skipped_losses")
 
     def __init__(self, rate: Rate = "wer") -> None:
         """Start from nothing."""
         self.rate = rate
-        self.seconds = self.audio_seconds = self.source_seconds = self.padded_seconds = 0.0
+        self.seconds = self.validation_seconds = self.audio_seconds = self.source_seconds = self.padded_seconds = 0.0
         self.skipped_losses = self.bad_in_a_row = 0
         self.pieces = 1
         self.problems: dict[int, str] = {}

@@ -1,12 +1,24 @@
-"""Which weights dev chooses: those with the lowest error rate, as far as that rate says anything."""
+"""Which weights dev chooses: those with the lowest error rate, as far as that rate says anything.
+
+On few utterances the lowest of ten error rates is the luckiest one: then nothing is chosen, and the run goes on as the
+recipe has it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from speech_tl.text import Rate
+from speech_tl.scoring.alignment import UNITS
+from speech_tl.scoring.significance import FEWEST_UNITS
+from speech_tl.text import Normaliser, Rate
+
+if TYPE_CHECKING:
+    from speech_tl.data.manifest import Utterance
+
+FEWEST_UTTERANCES = 30
+"""Of dev, for any choice that is made on it; and as many words as `FEWEST_UNITS` says."""
 
 CHOICE = "choice"
 """The Trainer's name for what it minimises."""
@@ -24,6 +36,43 @@ def choice(wer: float, cer: float, rate: Rate) -> float:
     if rate == "cer":
         return cer
     return wer if wer < 1 else 1 + cer
+
+
+def too_small(utterances: Sequence[Utterance], normaliser: Normaliser, rate: Rate = "wer") -> str | None:
+    """Why nothing may be chosen on these utterances, or None where they are enough.
+
+    Args:
+        utterances: what would be decoded, with texts.
+        normaliser: of the texts.
+        rate: which error rate would choose; where that is the CER, characters are counted instead of words.
+
+    Returns:
+        Such as "dev has 12 utterances and 80 words, and a choice takes 30 and 200".
+    """
+    texts = [normaliser(utterance.text or "") for utterance in utterances]
+    units = sum(len(text.split()) if rate == "wer" else len(text) for text in texts)
+    if len(texts) >= FEWEST_UTTERANCES and units >= FEWEST_UNITS[rate]:
+        return None
+    there = f"{len(texts)} utterance{'' if len(texts) == 1 else 's'} and {units} {UNITS[rate]}"
+    return f"dev has {there}, and a choice takes {FEWEST_UTTERANCES} and {FEWEST_UNITS[rate]}"
+
+
+def weights_kept(steps: int, best: Mapping[str, Any], rate: Rate, small: str | None) -> tuple[int, str]:
+    """Which step's weights a training kept, and a sentence that says why.
+
+    Args:
+        steps: how many were taken.
+        best: the validation pass that was chosen, from `look_at`; empty where none was.
+        rate: which error rate chooses.
+        small: from `too_small`; None where dev was large enough.
+    """
+    if not best:
+        why = small or "there was no validation pass to choose by"
+        return steps, f"weights of step {steps} of {steps}, the last: {why}"
+    kept, lowest = best["step"], f"the lowest dev {rate.upper()}"
+    if rate == "wer" and best["dev_wer"] >= 1:
+        lowest = "the lowest dev CER, since every dev WER was 100 % or more"
+    return kept, f"weights of step {kept} of {steps}, {lowest}"
 
 
 def chosen_by(figures: Mapping[str, Any], rate: Rate) -> float:

@@ -27,6 +27,7 @@ from speech_tl.training.batches import epoch_seconds, training_dataset
 from speech_tl.training.interruption import Interruption
 from speech_tl.training.keeping import Tell
 from speech_tl.training.masking import set_masks
+from speech_tl.training.memory import peak_memory_bytes
 from speech_tl.training.options import (
     TrainingOptions,
     peak_learning_rate,
@@ -41,7 +42,7 @@ from speech_tl.training.progress import (
 )
 from speech_tl.training.retention import Retention
 from speech_tl.training.schedule import StrategySchedule
-from speech_tl.training.selection import CHOICE, look_at, never_better
+from speech_tl.training.selection import CHOICE, look_at, never_better, too_small, weights_kept
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
 
 if TYPE_CHECKING:
@@ -119,15 +120,17 @@ def train(
     set_masks(model, augmenter.options.spec_augment, strategy)
     facts, interruption = TrainingFacts(rate), Interruption()
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed, augmenter)
-    callbacks = [interruption, *_callbacks(options, folder, facts, progress, bool(dev)), *_schedule(strategy, model)]
+    small = too_small(validated(dev, options, seed), normaliser, rate) if scorer else None
+    selects = scorer is not None and not small
+    callbacks = [interruption, *_callbacks(options, folder, facts, progress, selects), *_schedule(strategy, model)]
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(mixed, model, options, chain, seed)
     learning = retention.learning(options)
-    trainer = _trainer(model, dataset, scorer, learning, folder, seed, facts, callbacks, strategy)
+    trainer = _trainer(model, dataset, scorer, selects, learning, folder, seed, facts, callbacks, strategy)
     trainer.retention = retention
     checkpoint = _last_checkpoint(folder) if resume else None
-    trainer.args.eval_on_start = bool(dev) and checkpoint is None
+    trainer.args.eval_on_start = bool(len(dev)) and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
         trainer.keep(folder / "cache", cache_gb, strategy, tell)
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -135,7 +138,9 @@ def train(
     state, notes = trainer.state, _notes(folder, trainer, facts)
     if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
         notes.append(note)
-    figures = _figures(trainer, model, facts, folder) | {"batch_seconds": options.batch_seconds}
+    if small:
+        notes.append(_nothing_chosen(small, options))
+    figures = _figures(trainer, model, facts, folder, small) | {"batch_seconds": options.batch_seconds}
     return TrainingResult(figures | retention.figures(facts), facts.problems, notes)
 
 
@@ -154,6 +159,7 @@ def _trainer(
     model: AcousticModel,
     dataset: SpeechDataset,
     scorer: DevScorer | None,
+    selects: bool,
     options: TrainingOptions,
     folder: Path,
     seed: int,
@@ -161,8 +167,8 @@ def _trainer(
     callbacks: list[TrainerCallback],
     strategy: BaseStrategy | None,
 ) -> AdaptationTrainer:
-    """The trainer, ready to start; without a scorer of dev it keeps the last weights."""
-    arguments = _arguments(model, options, folder, seed, dataset, scorer is not None, strategy)
+    """The trainer, ready to start; where dev does not select it keeps the last weights."""
+    arguments = _arguments(model, options, folder, seed, dataset, scorer is not None, selects, strategy)
     rates = strategy.rates(model) if strategy else []
     return AdaptationTrainer(model, arguments, dataset, options, facts, scorer, callbacks, rates)
 
@@ -199,11 +205,7 @@ def _dev_scorer(
     """Decodes the same seeded choice of dev utterances each time, as recorded or in noise of dev's own."""
     if not len(dev):
         return None
-    chosen = range(len(dev))
-    if options.dev_limit and options.dev_limit < len(dev):
-        chosen = sorted(random.Random(seed).sample(chosen, options.dev_limit))
-    utterances = [dev[i] for i in chosen]
-    chain = None
+    utterances, chain = validated(dev, options, seed), None
     if augmenter.options.on_dev:
         chain = augmenter.chain("dev", dev, sample_rate=model.sample_rate, seed=seed, speed=False)
 
@@ -221,6 +223,14 @@ def _dev_scorer(
     return dev_score
 
 
+def validated(dev: Sequence[Utterance], options: TrainingOptions, seed: int) -> list[Utterance]:
+    """The dev utterances of every validation pass: a seeded choice of at most `dev_limit`."""
+    chosen = range(len(dev))
+    if options.dev_limit and options.dev_limit < len(dev):
+        chosen = sorted(random.Random(seed).sample(chosen, options.dev_limit))
+    return [dev[i] for i in chosen]
+
+
 def steps_of_epochs(epoch_s: float, options: TrainingOptions) -> int:
     """About how many steps the epochs, each of so many seconds, will take."""
     per_batch = options.expected_batch_seconds
@@ -235,6 +245,7 @@ def _arguments(
     folder: Path,
     seed: int,
     dataset: SpeechDataset,
+    looks: bool,
     selects: bool,
     strategy: BaseStrategy | None,
 ) -> TrainingArguments:
@@ -255,7 +266,7 @@ def _arguments(
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         **_checkpointing(options),
-        **_looks(options.eval_steps or max(1, steps // 10), selects),
+        **_looks(options.eval_steps or max(1, steps // 10), looks, selects),
         seed=seed,
         ddp_timeout=LONGEST_WAIT_S,
         dataloader_num_workers=loader_workers(options.workers, len(dataset)),
@@ -272,12 +283,12 @@ def _decay(options: TrainingOptions, steps: int) -> dict[str, Any]:
     return {"num_decay_steps": max(1, steps // 10)} if options.schedule == "warmup_stable_decay" else {}
 
 
-def _looks(eval_steps: int, selects: bool) -> dict[str, Any]:
-    """When to log, to look at dev and to save; the weights that dev chooses are taken at the end."""
+def _looks(eval_steps: int, looks: bool, selects: bool) -> dict[str, Any]:
+    """When to log, to look at dev and to save; where dev `selects`, the weights it chooses are taken at the end."""
     return {
         "logging_steps": max(1, min(25, eval_steps)),
         "logging_nan_inf_filter": False,
-        "eval_strategy": "steps" if selects else "no",
+        "eval_strategy": "steps" if looks else "no",
         "eval_steps": eval_steps,
         "save_strategy": "steps",
         "save_steps": eval_steps,
@@ -299,11 +310,11 @@ def _checkpointing(options: TrainingOptions) -> dict[str, Any]:
 
 
 def _callbacks(
-    options: TrainingOptions, folder: Path, facts: TrainingFacts, progress: StepProgress | None, has_dev: bool
+    options: TrainingOptions, folder: Path, facts: TrainingFacts, progress: StepProgress | None, selects: bool
 ) -> list[TrainerCallback]:
     """The log first, then what may end the run early."""
     callbacks: list[TrainerCallback] = [LogFile(folder / "log.jsonl", facts, progress)]
-    if options.patience and has_dev:
+    if options.patience and selects:
         callbacks.append(EarlyStoppingCallback(options.patience))
     if options.max_minutes:
         callbacks.append(TimeLimit(options.max_minutes, facts))
@@ -321,15 +332,22 @@ def _last_checkpoint(folder: Path) -> str | None:
     return str(max(whole, key=lambda c: int(c.name.split("-")[1]))) if whole else None
 
 
-def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFacts, folder: Path) -> dict[str, Any]:
-    """The contract's "training" figures."""
+def _figures(
+    trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFacts, folder: Path, small: str | None
+) -> dict[str, Any]:
+    """The contract's "training" figures; `small` is why dev chose nothing."""
     trained, total = model.parameter_counts()
     rate = facts.audio_seconds / facts.seconds if facts.seconds else 0.0
-    best = look_at(read_log(folder / "log.jsonl"), trainer.state.best_global_step)
+    log, steps, chosen = read_log(folder / "log.jsonl"), trainer.state.global_step, trainer.state.best_global_step
+    kept_step, kept_weights = weights_kept(steps, look_at(log, chosen or None), facts.rate, small)
+    kept = look_at(log, kept_step)
     return {
-        "steps": trainer.state.global_step,
+        "steps": steps,
+        "kept_step": kept_step,
+        "kept_weights": kept_weights,
         "epochs": round(trainer.state.epoch or 0.0, 2),
         "seconds": round(facts.seconds, 1),
+        "validation_seconds": round(facts.validation_seconds, 1),
         "audio_seconds": round(facts.audio_seconds, 1),
         "audio_seconds_per_second": round(rate, 2),
         "trainable_parameters": trained,
@@ -339,23 +357,16 @@ def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFa
         "learning_rate": trainer.args.learning_rate,
         "kept": trainer.kept.what,
         "skipped_losses": facts.skipped_losses,
-        "best_step": trainer.state.best_global_step,
-        f"best_dev_{facts.rate}": best.get(f"dev_{facts.rate}"),
-        "best_dev_cer": best.get("dev_cer"),
+        "best_step": chosen,
+        f"best_dev_{facts.rate}": kept.get(f"dev_{facts.rate}"),
+        "best_dev_cer": kept.get("dev_cer"),
     }
 
 
-def peak_memory_bytes(device_type: str) -> int:
-    """Most memory used so far: the GPU's where there is one, else this process's."""
-    if device_type == "cuda":
-        import torch
-
-        return torch.cuda.max_memory_allocated()
-    import resource
-    import sys
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def _nothing_chosen(small: str, options: TrainingOptions) -> str:
+    """For the report, where dev is too small to choose on."""
+    patience = " and training.patience is not heeded" if options.patience else ""
+    return f"{small}: the last weights are kept{patience}"
 
 
 def _notes(folder: Path, trainer: AdaptationTrainer, facts: TrainingFacts) -> list[str]:

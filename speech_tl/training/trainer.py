@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -346,7 +347,9 @@ class AdaptationTrainer(Trainer):
     ) -> dict[str, float]:
         """Decode the dev utterances for real; teacher forcing would flatter the model."""
         self.facts.pause()
+        started = time.perf_counter()
         metrics = {f"{metric_key_prefix}_{key}": value for key, value in self.dev_scorer().items()}
+        self.facts.validation_seconds += time.perf_counter() - started
         self.facts.resume()
         self.log(dict(metrics))
         wer, cer = (metrics[f"{metric_key_prefix}_{rate}"] for rate in RATES)

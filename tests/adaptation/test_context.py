@@ -175,8 +175,17 @@ def _values(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text())
 
 
-def test_a_run_tells_what_it_found_and_its_model_remembers(tmp_path: Path, tiny: Path, manifest: Path) -> None:
-    folder, report = run(tmp_path, tiny, manifest, "model.full_context_share=0.3")
+def conditions(folder: Path) -> dict[str, dict[str, Any]]:
+    """The decoding conditions of every summary of a run, by its folder's name in the run."""
+    found = sorted(folder.rglob("summary.json"))
+    return {str(path.parent.relative_to(folder)): json.loads(path.read_text())["decoding"] for path in found}
+
+
+def test_both_sides_are_decoded_alike_and_shorter_windows_are_a_second_line(
+    tmp_path: Path, tiny: Path, manifest: Path, dev_chooses: None
+) -> None:
+    ladder = ["ladder.noise.generated=[white]", "ladder.snr_db=[5]", f"guards.same={manifest}"]
+    folder, report = run(tmp_path, tiny, manifest, "model.full_context_share=0.3", *ladder)
     found = report["training"]["audio_context"]
     # Two texts of random weights are equally wrong: nothing lost, so the short windows are kept.
     assert found["harmless"] and found["decoding"].startswith("trimmed") and found["full_context_share"] == 0.3
@@ -187,16 +196,45 @@ def test_a_run_tells_what_it_found_and_its_model_remembers(tmp_path: Path, tiny:
         entry["audio_context"] for entry in read_log(folder / "training" / "log.jsonl") if "audio_context" in entry
     ]
     assert logged == [found]
-    sides = [json.loads((folder / side / "summary.json").read_text())["decoding"] for side in ("before", "after")]
-    assert [side["audio_context"] for side in sides] == ["full", found["decoding"]]
-    assert any("audio_context: full before, trimmed" in line for line in report["conditions"])
-    again = evaluate(str(folder / "model"), manifest, decoding=DecodingOptions(workers=0))
-    assert again.decoding["audio_context"] == found["decoding"]
-    assert again.score.wer == report["target"]["after"]["wer"]
+    sides = conditions(folder)
+    short = sides.pop("after_shortened")
+    assert len(sides) == 6, "test set, guard and noise, before and after"
+    assert all(side == sides["before"] for side in sides.values()) and sides["before"]["audio_context"] == "full"
+    assert report["decoding"] == sides["before"] and report["conditions"] == []
+    assert short == sides["after"] | {"audio_context": found["decoding"]}
+    line = report["shortened"]
+    assert line["audio_context"] == found["decoding"] and line["times_faster"] > 0
+    assert line["score"]["wer"] == Evaluation.read(folder / "after_shortened").score.wer
+    told = f"After, windows shortened to the clip: WER {100 * line['score']['wer']:.1f} %"
+    assert told in (folder / "report.md").read_text() and told in (folder / "report.html").read_text()
+    again = evaluate(folder / "model", manifest, decoding=DecodingOptions(workers=0))
+    assert again.decoding["audio_context"] == found["decoding"], "what plain users get"
+    assert again.score.wer == line["score"]["wer"]
     command = ["evaluate", "--model", str(folder / "model"), "--data", str(manifest), "--out", str(tmp_path / "whole")]
     assert _run([*command, "--audio-context", "full"]) == 0
     assert Evaluation.read(tmp_path / "whole").decoding["audio_context"] == "full"
+    assert Evaluation.read(tmp_path / "whole").score.wer == report["target"]["after"]["wer"]
     assert _run([*command, "--audio-context", "short"]) == 2
+
+
+def test_a_dev_split_too_small_to_tell_means_30_s(tmp_path: Path, tiny: Path, manifest: Path) -> None:
+    folder, report = run(tmp_path, tiny, manifest, "training.max_steps=1")
+    found = report["training"]["audio_context"]
+    assert found["decoding"] == "full" and not found["harmless"] and report["shortened"] is None
+    small = "dev has 2 utterances and 8 words, and a choice takes 30 and 200"
+    assert found["finding"] == f"audio context: {small}: the adapted model is decoded with 30 s"
+    assert {f"{small}: the last weights are kept", found["finding"]} < set(report["notes"])
+    assert not (folder / "after_shortened").exists() and load_model(folder / "model").decoding_context == FULL
+
+
+def test_seconds_are_obeyed_on_a_small_dev_split_but_the_result_has_30_s(
+    tmp_path: Path, tiny: Path, manifest: Path
+) -> None:
+    folder, report = run(tmp_path, tiny, manifest, "training.max_steps=1", "model.audio_context=6")
+    assert load_model(folder / "model").decoding_context.at_least_s == 6
+    sides = conditions(folder)
+    assert sides["before"] == sides["after"] and sides["after"]["audio_context"] == "full"
+    assert sides["after_shortened"]["audio_context"] == report["training"]["audio_context"]["decoding"]
 
 
 def test_a_checkpoint_that_was_decoded_trimmed_is_scored_with_30_s_before(
@@ -212,15 +250,23 @@ def test_a_checkpoint_that_was_decoded_trimmed_is_scored_with_30_s_before(
 
 
 def test_a_run_that_is_resumed_after_training_decodes_as_it_had_decided(
-    tmp_path: Path, tiny: Path, manifest: Path
+    tmp_path: Path, tiny: Path, manifest: Path, dev_chooses: None
 ) -> None:
     folder, report = run(tmp_path, tiny, manifest)
-    for name in ("report.json", "after/summary.json"):
+    for name in ("report.json", "after/summary.json", "after_shortened/summary.json"):
         (folder / name).unlink()
     recipe = Recipe.model_validate(_values(folder / "recipe.yaml"))
-    again = adapt(recipe, folder, resume=True)
-    assert again.after.decoding["audio_context"] == report["training"]["audio_context"]["decoding"]
-    assert json.loads((folder / "report.json").read_text())["training"] == report["training"]
+    again = adapt(recipe, folder, resume=True).report
+    assert again["decoding"] == report["decoding"] == conditions(folder)["before"]
+    assert again["shortened"]["audio_context"] == report["training"]["audio_context"]["decoding"]
+    clock = {"run_seconds", "phases"}
+    first, second = (made["training"] for made in (report, again))
+    assert {k: v for k, v in second.items() if k not in clock} == {k: v for k, v in first.items() if k not in clock}
+    assert second["run_seconds"] > first["run_seconds"], "both sessions"
+    for name in ("preparation", "after"):
+        assert second["phases"][name] > first["phases"][name]
+    for name in ("training", "validation", "before", "choices"):
+        assert second["phases"][name] == pytest.approx(first["phases"][name], abs=0.2)
 
 
 def test_a_ctc_model_has_no_window_to_speak_of(tmp_path: Path, manifest: Path) -> None:

@@ -22,6 +22,8 @@ from tests.tiny import tiny_ctc, tiny_whisper
 
 SHARES = "keep.interpolate.shares=[0.25,0.5,0.75]"
 
+pytestmark = pytest.mark.usefixtures("dev_chooses")
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -26,6 +26,8 @@ from tests.tiny import tiny_ctc, tiny_whisper
 
 EASY = ("unlabelled.min_agreement=0", "unlabelled.keep_share=0.75")
 
+pytestmark = pytest.mark.usefixtures("dev_chooses")
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:

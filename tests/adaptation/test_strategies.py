@@ -19,6 +19,8 @@ from speech_tl.reporting.words import count
 from tests.small import made_corpus, recipe_yaml
 from tests.tiny import tiny_ctc, tiny_whisper
 
+pytestmark = pytest.mark.usefixtures("dev_chooses")
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -20,6 +20,8 @@ from tests.tiny import tiny_ctc
 
 CHINESE = ["你好世界", "今天天气很好", "我们去学校", "请开门", "一二三四五", "谢谢你"]
 
+pytestmark = pytest.mark.usefixtures("dev_chooses")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdaptationResult]:

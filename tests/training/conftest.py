@@ -11,6 +11,13 @@ from tests.tiny import tiny_ctc, tiny_whisper
 from tests.training.learning import clips
 
 
+@pytest.fixture(autouse=True)
+def two_clips_choose(request: pytest.FixtureRequest) -> None:
+    """The corpus' two dev clips select, but for the tests of how many it takes."""
+    if "enough" not in request.fixturenames:
+        request.getfixturevalue("dev_chooses")
+
+
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     """Eight clips to train on, two to select on."""

@@ -52,7 +52,10 @@ def begin(kept: Retention, model: AcousticModel, strategy: BaseStrategy, folder:
 
 def curve(folder: Path) -> list[dict[str, Any]]:
     """log.jsonl without what a clock decides."""
-    return [{k: v for k, v in entry.items() if k != "seconds"} for entry in read_log(folder / "log.jsonl")]
+    return [
+        {k: v for k, v in entry.items() if k not in ("seconds", "validation_seconds")}
+        for entry in read_log(folder / "log.jsonl")
+    ]
 
 
 class Killed(Exception):

@@ -16,11 +16,12 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
+from speech_tl.scoring.significance import FEWEST_UNITS
 from speech_tl.training.progress import read_log
 from tests.training.learning import changed, clips, learn, logged, weights, with_dropout
 
 FAMILIES = ["ctc", "whisper"]
-COUNTED = ("seconds", "epoch")
+COUNTED = ("seconds", "validation_seconds", "epoch")
 
 
 class Killed(Exception):
@@ -44,7 +45,7 @@ def fresh(folder: Path) -> AcousticModel:
 
 def curve(folder: Path) -> list[dict[str, Any]]:
     """log.jsonl without what a clock decides."""
-    return [{k: v for k, v in entry.items() if k != "seconds"} for entry in read_log(folder / "log.jsonl")]
+    return [{k: v for k, v in entry.items() if k not in COUNTED[:2]} for entry in read_log(folder / "log.jsonl")]
 
 
 # ---- the same run
@@ -199,6 +200,36 @@ def test_the_weights_of_the_best_dev_wer_are_kept(
     assert len(list(tmp_path.glob("checkpoint-*"))) == 2, "the best and the last"
 
 
+@pytest.fixture
+def enough() -> int:
+    """The rule as it is: words that dev must have, beside 30 utterances."""
+    return FEWEST_UNITS["wer"]
+
+
+@pytest.mark.parametrize(("utterances", "words", "chooses"), [(30, 7, True), (29, 9, False), (30, 6, False)])
+def test_a_small_dev_split_chooses_nothing(
+    utterances: int, words: int, chooses: bool, enough: int, folders: dict[str, Path], corpus: Manifest,
+    tmp_path: Path, looks: Any,
+) -> None:  # fmt: skip
+    model = load_model(folders["ctc"])
+    seen = looks(model, [0.9, 0.8, 0.3, 0.5, 0.4, 0.6, 0.7])
+    texts = [row.text if row.columns["split"] == "train" else " ".join(["no"] * words) for row in corpus]
+    rows = [*range(8), *(8 + n % 2 for n in range(utterances))]
+    result = learn(model, corpus.with_column("text", texts).select(rows), tmp_path, max_steps=6, patience=2)
+    figures = result.figures
+    if chooses:
+        assert (figures["steps"], figures["kept_step"], figures["best_step"]) == (4, 2, 2)
+        assert not changed(seen[2], weights(model))
+        assert figures["kept_weights"] == "weights of step 2 of 4, the lowest dev WER" and not result.notes
+        return
+    small = f"dev has {utterances} utterances and {utterances * words} words, and a choice takes 30 and {enough}"
+    assert (figures["steps"], figures["kept_step"], figures["best_step"]) == (6, 6, None), "patience is a choice too"
+    assert not changed(seen[-1], weights(model)) and figures["best_dev_wer"] == 0.7
+    assert figures["kept_weights"] == f"weights of step 6 of 6, the last: {small}"
+    assert result.notes == [f"{small}: the last weights are kept and training.patience is not heeded"]
+    assert [wer for _, wer in logged(tmp_path, "dev_wer")] == [0.9, 0.8, 0.3, 0.5, 0.4, 0.6, 0.7], "still measured"
+
+
 def test_where_the_cer_leads_it_selects(folders: dict[str, Path], corpus: Manifest, tmp_path: Path, looks: Any) -> None:
     model = load_model(folders["ctc"])
     seen = looks(model, [0.9, 0.8, 0.3, 0.5], [0.7, 0.2, 0.5, 0.6])
@@ -219,6 +250,7 @@ def test_a_model_that_writes_nothing_is_not_the_best(
     result = learn(model, corpus, tmp_path, max_steps=3)
     assert not changed(seen[2], weights(model))
     assert (result.figures["best_step"], result.figures["best_dev_wer"]) == (2, 1.2) and not result.notes
+    assert "step 2 of 3, the lowest dev CER, since every dev WER was 100 %" in result.figures["kept_weights"]
     model = load_model(folders["ctc"])
     looks(model, [1.2, 1.0, 0.99, 1.1], [0.5, 1.0, 0.9, 0.1])
     assert learn(model, corpus, tmp_path / "words", max_steps=3).figures["best_step"] == 2, (
@@ -353,7 +385,7 @@ def test_the_log_has_a_line_a_look_that_a_curve_can_be_drawn_from(
     entries = read_log(tmp_path / "log.jsonl")
     steps = [e for e in entries if "loss" in e]
     assert [e["step"] for e in steps] == [1, 2, 3, 4]
-    wanted = {"loss", "learning_rate", "grad_norm", "epoch", "seconds", "audio_seconds", "padded_seconds"}
+    wanted = {"loss", "learning_rate", "grad_norm", "epoch", *COUNTED[:2], "audio_seconds", "padded_seconds"}
     assert all(wanted <= set(e) for e in steps)
     assert [e["audio_seconds"] for e in steps] == sorted(e["audio_seconds"] for e in steps)
     assert [e["step"] for e in entries if "dev_wer" in e and "dev_cer" in e] == [0, 1, 2, 3, 4]
