@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.context import settle_context
 from speech_tl.adaptation.helping import learn
-from speech_tl.adaptation.interpolating import hours_to_decode, interpolate
+from speech_tl.adaptation.interpolating import hours_to_decode, interpolate, small_part
+from speech_tl.adaptation.keeping import interpolates
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
@@ -24,10 +25,11 @@ from speech_tl.reporting.page import build_report, write_report
 from speech_tl.reporting.plan import plan_text
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import get_normaliser
+from speech_tl.text import get_normaliser, leading_rate
 from speech_tl.training.estimate import Estimate, estimate
 from speech_tl.training.run_folder import RunFolder, disk_bytes
-from speech_tl.training.train import TrainingResult
+from speech_tl.training.selection import too_small
+from speech_tl.training.train import TrainingResult, validated
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -128,7 +130,7 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     trainable, total = model.parameter_counts()
     screen.line("three steps and one decoding batch, to measure ...")
     guess, told = foreseen(recipe, model, data)
-    notes = [*leak_notes(data.leaks(screen)), *data.notes, *told]
+    notes = [*leak_notes(data.leaks(screen)), *data.notes, *told, *_not_chosen(recipe, model, data)]
     described = model.describe() | {
         "source": recipe.model.source,
         "trainable": trainable,
@@ -160,6 +162,16 @@ def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate
         return guess, []
     guess, told = of_rounds(guess, recipe, data)
     return guess, [told]
+
+
+def _not_chosen(recipe: Recipe, model: AcousticModel, data: Data) -> list[str]:
+    """What dev will not choose because it, or a guard's dev part, is too small."""
+    rate = leading_rate(data.language or model.language, data.normaliser)
+    small = too_small(validated(data.dev, recipe.training, recipe.seed), get_normaliser(data.normaliser), rate)
+    notes = [f"{small}: the run keeps its last weights and chooses nothing on dev"] if small else []
+    options = interpolates(recipe)
+    unshared = options and small_part(data, recipe, options)
+    return [*notes, unshared] if unshared else notes
 
 
 def run_path(recipe: Recipe, out: str | Path | None) -> Path:

@@ -30,7 +30,8 @@ from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
-from speech_tl.text import default_normaliser, get_normaliser
+from speech_tl.scoring.significance import too_few
+from speech_tl.text import default_normaliser, get_normaliser, leading_rate
 from speech_tl.training.batches import epoch_seconds
 from speech_tl.training.train import steps_of_epochs
 
@@ -152,9 +153,17 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         unheard=unheard,
         in_noise=None if unlabelled is None else _in_noise(recipe, unlabelled, model.sample_rate),
         sources=sources,
-        guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
+        guards=[
+            replace(
+                guard,
+                set_to=_set_to(recipe, model, language, guard),
+                facts=guard.facts | {"too_few": _too_few(guard.utterances, guard.language, guard.normaliser)},
+            )
+            for guard in guards
+        ],
         notes=_notes(split.note, model, sources, guards),
         facts=_facts(recipe, split.manifest, check, parts, language, unlabelled)
+        | {"too_few": _too_few(parts["test"], language, normaliser)}
         | ({"sources": sources.facts()} if sources.utterances else {}),
     )
 
@@ -293,6 +302,14 @@ def _parts(manifest: Manifest, check: CheckResult, *, needs_train: bool) -> dict
         if not len(part) and (needs_train or name != "train"):
             raise BadInput(f"{manifest.source}: no usable utterance in split {name} (`speech-tl check` says why)")
     return parts
+
+
+def _too_few(utterances: Manifest, language: str | None, normaliser: str) -> str | None:
+    """Why a test set is too small for any claim, before anything is decoded; None where it is not."""
+    rate, rules = leading_rate(language, normaliser), get_normaliser(normaliser)
+    texts = [rules(text or "") for text in utterances.texts("text")]
+    units = sum(len(text.split()) if rate == "wer" else len(text) for text in texts)
+    return too_few([speaker or None for speaker in utterances.texts("speaker")], units, rate)
 
 
 def _facts(

@@ -17,7 +17,7 @@ _PAGE_HEAD_BYTES = 27
 def glance_s(path: str | os.PathLike) -> float | None:
     """Seconds of a wav, flac, ogg or opus file; None where it takes a closer look (`probe`) to tell, or to complain."""
     try:
-        handle = os.open(path, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # Windows would end lines its own way
     except OSError:
         return None
     try:
@@ -28,6 +28,12 @@ def glance_s(path: str | os.PathLike) -> float | None:
         return None
     finally:
         os.close(handle)
+
+
+def _read_at(handle: int, count: int, position: int) -> bytes:
+    """At most `count` bytes from `position` on; Windows has no `os.pread`."""
+    os.lseek(handle, position, os.SEEK_SET)
+    return os.read(handle, count)
 
 
 def _wav(handle: int, head: bytes, size: int) -> float | None:
@@ -61,7 +67,7 @@ def _flac(handle: int, head: bytes, size: int) -> float | None:
 def _ogg(handle: int, head: bytes, size: int) -> float | None:
     """The position of the last page, if that is whole and of the first page's stream (RFC 3533, section 6)."""
     stream, packet = head[14:18], head[_PAGE_HEAD_BYTES + head[26] :]
-    tail = os.pread(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+    tail = _read_at(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
     page = tail[max(0, tail.rfind(b"OggS")) :]
     ends_at = _PAGE_HEAD_BYTES + page[26] + sum(page[_PAGE_HEAD_BYTES : _PAGE_HEAD_BYTES + page[26]])
     if page[:4] != b"OggS" or len(page) != ends_at or page[14:18] != stream:

@@ -96,7 +96,9 @@ def checked_source(
     """
     refuse_test_rows(f"keep={name}", f"keep.{name}", manifest, tests)
     limits_s = {"min_duration_s": data.min_duration_s, "max_duration_s": data.max_duration_s}
-    readable = manifest if model is not None else manifest.without_column("text")
+    # What they are for elsewhere is no matter here: rows of any split are learnt from, and judged like train's.
+    readable = manifest.without_column("split")
+    readable = readable if model is not None else readable.without_column("text")
     check = check_manifest(readable, model=model, depth="headers", progress=progress, **limits_s)
     try:
         usable = check.usable(manifest)

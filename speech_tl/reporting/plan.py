@@ -47,6 +47,7 @@ def plan_text(
     tests_s = 2 * guess.test_s + others_s
     total, trainable = model["parameters"], model["trainable"]
     lines = [
+        *_too_few(facts, guards),
         *_data(facts, excluded),
         *(
             f"guard     {name}: {guard['source']}, {count(guard['utterances'])} utterances, {guard['hours']:.2f} h"
@@ -71,6 +72,12 @@ def plan_text(
         "Nothing was written.",
     ]
     return recipe_yaml + "\n" + "\n".join(f"# {line}" for line in lines)
+
+
+def _too_few(facts: Mapping[str, Any], guards: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """First of all: which test sets are too small for any claim, whatever will be measured on them."""
+    sides = {"test": facts, **{f"guard {name}": guard for name, guard in guards.items()}}
+    return [f"{name}: {side['too_few']}" for name, side in sides.items() if side.get("too_few")]
 
 
 def _data(facts: Mapping[str, Any], excluded: Sequence[Excluded]) -> list[str]:

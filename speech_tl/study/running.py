@@ -12,19 +12,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from speech_tl.adaptation.keeping import interpolates, read_sources, require_choice, require_keeping
-from speech_tl.adaptation.preparation import load_for
-from speech_tl.data.guards import read_guard, read_guard_dev
-from speech_tl.data.manifest import Manifest, open_data
+from speech_tl.adaptation.preparation import prepare
+from speech_tl.data.manifest import open_data
 from speech_tl.errors import BadInput, PartlyDone
-from speech_tl.evaluation import the_language
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen, clock
 from speech_tl.reporting.study import write_study_page
 from speech_tl.study.table import write_tables
 from speech_tl.study.value import Study, Trial
 from speech_tl.text import require_writable, write_atomically
-from speech_tl.training.train import steps_of_epochs
 
 Launch = Callable[[Sequence[str], Path], int]
 """Runs `speech-tl` with these arguments, writes what it says to a log, and returns its exit code."""
@@ -182,37 +178,20 @@ def _refuse_another(folder: StudyFolder, trial: Trial) -> None:
 
 
 def _check(trials: Sequence[Trial], screen: Screen) -> None:
-    """Read the data of every amount and prepare every variant once, before hours are spent."""
+    """Read the data of every amount, and prepare every variant once as its runs will, before hours are spent."""
     variants: dict[str, Trial] = {}
-    amounts: dict[tuple[float | None, int], Manifest] = {}
     for trial in trials:
-        if trial.cell not in amounts:
-            amounts[trial.cell] = open_data(trial.recipe.data).manifest
         variants.setdefault(trial.variant, trial)
     if variants:
         screen.line(f"{len(trials)} runs; checking that each of {', '.join(variants)} fits the model and the data ...")
+    for cell, trial in {trial.cell: trial for trial in trials}.items():
+        if cell not in {checked.cell for checked in variants.values()}:
+            open_data(trial.recipe.data, needs_train=trial.recipe.unlabelled is None)
     for trial in variants.values():
         try:
-            _check_strategy(trial, amounts[trial.cell])
+            prepare(trial.recipe, Screen())
         except BadInput as error:
             raise BadInput(f"variant {trial.variant}: {error}") from error
-
-
-def _check_strategy(trial: Trial, manifest: Manifest) -> None:
-    """Refuse a strategy that does not fit."""
-    recipe, train = trial.recipe, manifest.split("train")
-    language = recipe.model.language or recipe.data.language or the_language(manifest)
-    model = load_for(recipe, [text for text in train.column("text") if text], language)
-    recipe.strategy.prepare(model, recipe.seed)
-    require_keeping(recipe, model)
-    read_sources(recipe)
-    if interpolates(recipe):
-        seed = recipe.data.split_seed
-        read = {name: read_guard(name, guard, seed) for name, guard in recipe.guards.items()}
-        require_choice(recipe, {n: read_guard_dev(n, recipe.guards[n], rows, seed) for n, rows in read.items()})
-    durations_s = train.durations_s()
-    steps = recipe.training.max_steps or steps_of_epochs(float(durations_s[durations_s > 0].sum()), recipe.training)
-    recipe.strategy.require_steps(model, steps)
 
 
 def _last_line(log: Path) -> str:

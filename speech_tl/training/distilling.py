@@ -11,6 +11,7 @@ from torch import nn
 
 from speech_tl.data.batching import BatchFacts, Collator, SimilarLengthBatches, SpeechDataset
 from speech_tl.decoding import decode
+from speech_tl.errors import BadInput
 from speech_tl.text import write_atomically
 
 if TYPE_CHECKING:
@@ -80,21 +81,33 @@ class Distillation:
 
 
 def transcribed(model: AcousticModel, utterances: Manifest, decoding: DecodingOptions, path: Path) -> Manifest:
-    """The utterances with the model's own transcripts as texts, without those that it cannot learn as they are.
+    """The utterances with the model's own transcripts as texts, without those that cannot be decoded or learnt.
 
     Args:
         model: not trained yet.
         utterances: every duration is known.
         decoding: how.
         path: where the transcripts are kept for a run that is resumed.
+
+    Raises:
+        BadInput: none is left.
     """
     if path.is_file():
         texts = json.loads(path.read_text(encoding="utf-8"))
     else:
-        texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding)]
+        texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding)]  # None: cannot be decoded
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(texts, ensure_ascii=False))
     durations_s = utterances.durations_s().tolist()
-    problems = [model.label_problem(text, seconds) for text, seconds in zip(texts, durations_s, strict=True)]
-    fitting = [index for index, problem in enumerate(problems) if problem is None]
+    fitting = [
+        index
+        for index, (text, seconds) in enumerate(zip(texts, durations_s, strict=True))
+        if text is not None and model.label_problem(text, seconds) is None
+    ]
+    if not fitting:
+        unreadable = sum(text is None for text in texts)
+        raise BadInput(
+            f"keep=distill: none of the {len(texts)} utterances of {utterances.source} can be used ({unreadable} "
+            "cannot be decoded): give other source speech with keep.distill.root"
+        )
     return utterances.with_column("text", texts).select(fitting)

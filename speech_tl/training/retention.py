@@ -89,7 +89,10 @@ class Retention:
             source = self.sources["distill"]
             if model.has_decoder:
                 tell(f"transcribing {len(source)} source utterances with the old model")
-                source = transcribed(model, source, decoding, folder / "old_transcripts.json")
+                readable = transcribed(model, source, decoding, folder / "old_transcripts.json")
+                if left_out := len(source) - len(readable):
+                    tell(f"keep=distill: {left_out} of {len(source)} source utterances cannot be decoded or learnt")
+                source = readable
             self.distillation = Distillation(model, source, distill, options.expected_batch_seconds, seed)
 
     def add_gradients(self, scale: float) -> None:

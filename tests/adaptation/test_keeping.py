@@ -45,8 +45,35 @@ def test_the_report_says_what_was_replayed(shop: Path, tmp_path: Path) -> None:
     assert result.report["data"]["sources"]["replay"]["source"] == str(shop / "source")
     assert "of it source speech" in (tmp_path / "run" / "report.md").read_text()
     assert recipe_from_yaml(tmp_path / "run" / "recipe.yaml").keep == run.keep
-    again = adapt(run, tmp_path / "run", resume=True)
-    assert again.report["training"] == training
+    again = adapt(run, tmp_path / "run", resume=True).report["training"]
+    clock = {"run_seconds", "phases"}
+    assert {k: v for k, v in again.items() if k not in clock} == {k: v for k, v in training.items() if k not in clock}
+
+
+def test_one_unreadable_source_file_is_left_out_of_what_is_distilled(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Its header is fine and the manifest says how long it is: only who decodes it finds out."""
+    rows = [row | {"duration": "1.9"} for row in rows_of(shop / "source" / "manifest.csv") if row["split"] == "train"]
+    broken = tmp_path / "broken.mp3"
+    broken.write_bytes(b"ID3" + b"\0" * 5000)
+    source = written(tmp_path / "source.csv", [*rows, rows[0] | {"audio": str(broken)}])
+    given = ["keep=distill", f"keep.root={source}", "training.max_steps=1"]
+    assert _run(["adapt", str(shop / "whisper.yaml"), *given, "--out", str(tmp_path / "run")]) == 0
+    assert "1 of 9 source utterances cannot be decoded or learnt" in capsys.readouterr().err
+    only = written(tmp_path / "only.csv", [rows[0] | {"audio": str(broken)}])
+    given[1] = f"keep.root={only}"
+    assert _run(["adapt", str(shop / "whisper.yaml"), *given, "--out", str(tmp_path / "none")]) == 2
+    assert "keep=distill: none of the 1 utterances of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("split", ["dev", "test", "train"])
+def test_labels_too_long_are_set_aside_from_any_split_that_is_replayed(shop: Path, tmp_path: Path, split: str) -> None:
+    rows = [row for row in rows_of(shop / "source" / "manifest.csv") if row["split"] == split]
+    rows[0] |= {"text": "far too long for a second " * 20}
+    source = written(tmp_path / "source.csv", rows)
+    told = plan(recipe(shop, "keep=replay", f"keep.root={source}", f"keep.split={split}"))
+    assert f"replay: 1 of {len(rows)} rows of {source} set aside; first: " in told and "labels longer" in told
 
 
 def test_source_audio_without_texts_is_enough_to_distil(shop: Path, tmp_path: Path) -> None:

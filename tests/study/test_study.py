@@ -20,7 +20,7 @@ from speech_tl.study import Study, Variant, read_study, run_study, shipped_studi
 from speech_tl.study.planning import plan_study
 from speech_tl.study.table import seconds_to
 from speech_tl.training.progress import read_log
-from tests.small import made_corpus
+from tests.small import made_corpus, written
 from tests.tiny import tiny_ctc
 
 VARIANTS = {
@@ -213,6 +213,13 @@ def test_what_does_not_fit_stops_the_study_before_it_begins(made: Study, tmp_pat
     variants = {"full": Variant(), "wrong": Variant(overrides=["strategy=decoder_only"])}
     with pytest.raises(BadInput, match="variant wrong: strategy=decoder_only is for Whisper"):
         run_study(made.model_copy(update={"variants": variants, "reference": None}), tmp_path / "o", launch=launched)
+    muon = {"muon": Variant(overrides=["strategy=full", "strategy.layer_decay=0.5", "training.optimizer=muon"])}
+    with pytest.raises(BadInput, match="variant muon: training.optimizer=muon has one learning rate"):
+        run_study(made.model_copy(update={"variants": muon, "reference": None}), tmp_path / "o", launch=launched)
+    silent = {"source": made.variants["full"].model_copy(update={"overrides": ["guards.g=" + str(tmp_path / "g.csv")]})}
+    written(tmp_path / "g.csv", [{"audio": str(tmp_path / "none.wav"), "text": "nothing"}])
+    with pytest.raises(BadInput, match="variant source: guard g: .*no usable row"):
+        run_study(made.model_copy(update={"variants": silent, "reference": None}), tmp_path / "o", launch=launched)
     with pytest.raises(BadInput, match="data.train_minutes=5: train of .* usable minutes"):
         run_study(made.with_overrides(["minutes=[0.05,5]"]), tmp_path / "o", launch=launched)
     assert launched.names == [] and not (tmp_path / "o").exists()
