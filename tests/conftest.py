@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,9 @@ def corpora() -> Path:
 
 
 @pytest.fixture
-def dev_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any dev split may choose, for tests of what is chosen: thirty utterances would take too long to decode."""
-    from speech_tl.training import selection
+def dev_chooses() -> Iterator[None]:
+    """See `tests.small.any_dev_chooses`."""
+    from tests.small import any_dev_chooses
 
-    monkeypatch.setattr(selection, "FEWEST_UTTERANCES", 1)
-    monkeypatch.setattr(selection, "FEWEST_UNITS", {"wer": 1, "cer": 1})
+    with any_dev_chooses():
+        yield

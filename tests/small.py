@@ -6,10 +6,12 @@ import csv
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 import yaml
 
@@ -55,6 +57,17 @@ def written(path: Path, rows: Sequence[dict[str, object]]) -> Path:
         table.writeheader()
         table.writerows(rows)
     return path
+
+
+@contextmanager
+def any_dev_chooses() -> Iterator[None]:
+    """Any dev split may choose, for tests of what is chosen: thirty utterances would take too long to decode."""
+    from speech_tl.training import selection
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(selection, "FEWEST_UTTERANCES", 1)
+        patch.setattr(selection, "FEWEST_UNITS", {"wer": 1, "cer": 1})
+        yield
 
 
 def rows_of(manifest: Path) -> list[dict[str, str]]:

@@ -13,9 +13,10 @@ from speech_tl.adaptation.keeping import interpolates
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
-from speech_tl.adaptation.preparation import Data, prepare
+from speech_tl.adaptation.preparation import Data, prepare, small_test_set
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
 from speech_tl.data.check import write_excluded
+from speech_tl.data.guards import Guard
 from speech_tl.data.leaks import leak_notes
 from speech_tl.data.manifest import Excluded
 from speech_tl.recipe import Recipe
@@ -138,9 +139,10 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
         "device": model.device.type,
         "normaliser": data.normaliser,
     }
-    disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
+    disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts | _size(guard) for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
     facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe)}
+    facts |= {"too_few": small_test_set(data.test, data.language, data.normaliser)}
     return plan_text(recipe.to_yaml(), facts, data.excluded, notes, described, guess, disk, guards, ladder)
 
 
@@ -162,6 +164,11 @@ def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate
         return guess, []
     guess, told = of_rounds(guess, recipe, data)
     return guess, [told]
+
+
+def _size(guard: Guard) -> dict[str, str | None]:
+    """Whether a guard is too small for any claim."""
+    return {"too_few": small_test_set(guard.utterances, guard.language, guard.normaliser)}
 
 
 def _not_chosen(recipe: Recipe, model: AcousticModel, data: Data) -> list[str]:

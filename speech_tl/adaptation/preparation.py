@@ -153,17 +153,9 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         unheard=unheard,
         in_noise=None if unlabelled is None else _in_noise(recipe, unlabelled, model.sample_rate),
         sources=sources,
-        guards=[
-            replace(
-                guard,
-                set_to=_set_to(recipe, model, language, guard),
-                facts=guard.facts | {"too_few": _too_few(guard.utterances, guard.language, guard.normaliser)},
-            )
-            for guard in guards
-        ],
+        guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
         notes=_notes(split.note, model, sources, guards),
         facts=_facts(recipe, split.manifest, check, parts, language, unlabelled)
-        | {"too_few": _too_few(parts["test"], language, normaliser)}
         | ({"sources": sources.facts()} if sources.utterances else {}),
     )
 
@@ -304,7 +296,7 @@ def _parts(manifest: Manifest, check: CheckResult, *, needs_train: bool) -> dict
     return parts
 
 
-def _too_few(utterances: Manifest, language: str | None, normaliser: str) -> str | None:
+def small_test_set(utterances: Manifest, language: str | None, normaliser: str) -> str | None:
     """Why a test set is too small for any claim, before anything is decoded; None where it is not."""
     rate, rules = leading_rate(language, normaliser), get_normaliser(normaliser)
     texts = [rules(text or "") for text in utterances.texts("text")]

@@ -21,7 +21,7 @@ from speech_tl.recipe import Recipe, recipe_from_yaml
 from speech_tl.scoring.wer import score
 from speech_tl.text import get_normaliser
 from speech_tl.training.selection import choice, chosen_by
-from tests.small import made_corpus, recipe_yaml, rows_of, written
+from tests.small import any_dev_chooses, made_corpus, recipe_yaml, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper
 
 EASY = ("unlabelled.min_agreement=0", "unlabelled.keep_share=0.75")
@@ -229,7 +229,8 @@ def test_a_killed_run_ends_as_one_that_was_not(
 def straight(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nobody disturbed."""
     folder = tmp_path_factory.mktemp("straight") / "run"
-    adapt(recipe(shop, "half.csv", *EASY, "training.eval_steps=1"), folder)
+    with any_dev_chooses():
+        adapt(recipe(shop, "half.csv", *EASY, "training.eval_steps=1"), folder)
     return folder
 
 

@@ -15,12 +15,10 @@ from speech_tl.adaptation import AdaptationResult, adapt
 from speech_tl.comparison import compare
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.page import terminal_table
-from tests.small import made_corpus, rows_of, written
+from tests.small import any_dev_chooses, made_corpus, rows_of, written
 from tests.tiny import tiny_ctc
 
 CHINESE = ["你好世界", "今天天气很好", "我们去学校", "请开门", "一二三四五", "谢谢你"]
-
-pytestmark = pytest.mark.usefixtures("dev_chooses")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +39,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AdaptationResult]:
             "guards": {"english": {"data": str(english), "normaliser": "basic"}},
         }
     )
-    yield adapt(recipe, folder / "run")
+    with any_dev_chooses():
+        yield adapt(recipe, folder / "run")
 
 
 def characters(run: AdaptationResult, side: str) -> float:
@@ -101,7 +100,8 @@ def test_every_page_shows_it_first(run: AdaptationResult) -> None:
     rows = [line for line in lines if "\u2502" in line]
     assert rows[0].split("\u2502")[1].strip() == "CER" and before in rows[0] and after in rows[0]
     markdown = (run.folder / "report.md").read_text(encoding="utf-8")
-    assert f"**CER {before} → {after}, WER" in markdown and "| CER (95 % interval) |" in markdown
+    assert "**2 speakers, 31 characters: too few to tell.** CER" in markdown
+    assert f"CER {before} → {after}, WER" in markdown and "| CER (95 % interval) |" in markdown
     assert "| gender | CER before | after | points (95 % interval) | characters |" in markdown
     html = (run.folder / "report.html").read_text(encoding="utf-8")
     first = html.split("<nav", 1)[0]
