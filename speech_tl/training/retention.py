@@ -30,6 +30,7 @@ class Retention:
         sources: the usable source utterances of each way that hears some, by the way's name.
         anchors: what pulls weights back, by the way's name; there once the model is.
         distillation: what holds outputs to the old ones; likewise.
+        notes: sentences for the report; likewise.
     """
 
     def __init__(self, ways: Sequence[BaseKeep] = (), sources: Mapping[str, Manifest] | None = None) -> None:
@@ -38,6 +39,7 @@ class Retention:
         self.sources = dict(sources or {})
         self.anchors: dict[str, Anchor] = {}
         self.distillation: Distillation | None = None
+        self.notes: list[str] = []
 
     def mixed(self, utterances: Manifest) -> Manifest | Mixture:
         """What the batches are made of: with the replayed utterances behind the target's own."""
@@ -91,7 +93,8 @@ class Retention:
                 tell(f"transcribing {len(source)} source utterances with the old model")
                 readable = transcribed(model, source, decoding, folder / "old_transcripts.json")
                 if left_out := len(source) - len(readable):
-                    tell(f"keep=distill: {left_out} of {len(source)} source utterances cannot be decoded or learnt")
+                    self.notes.append(f"distill: {left_out} of {len(source)} rows cannot be decoded or learnt")
+                    tell(self.notes[-1])
                 source = readable
             self.distillation = Distillation(model, source, distill, options.expected_batch_seconds, seed)
 

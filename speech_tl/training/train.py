@@ -138,6 +138,7 @@ def train(
     state, notes = trainer.state, _notes(folder, trainer, facts)
     if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
         notes.append(note)
+    notes.extend(retention.notes)
     if small:
         notes.append(_nothing_chosen(small, options))
     figures = _figures(trainer, model, facts, folder, small) | {"batch_seconds": options.batch_seconds}

@@ -60,7 +60,8 @@ def test_one_unreadable_source_file_is_left_out_of_what_is_distilled(
     source = written(tmp_path / "source.csv", [*rows, rows[0] | {"audio": str(broken)}])
     given = ["keep=distill", f"keep.root={source}", "training.max_steps=1"]
     assert _run(["adapt", str(shop / "whisper.yaml"), *given, "--out", str(tmp_path / "run")]) == 0
-    assert "1 of 9 source utterances cannot be decoded or learnt" in capsys.readouterr().err
+    assert "distill: 1 of 9 rows cannot be decoded or learnt" in capsys.readouterr().err
+    assert "distill: 1 of 9 rows cannot be decoded or learnt" in (tmp_path / "run" / "report.md").read_text()
     only = written(tmp_path / "only.csv", [rows[0] | {"audio": str(broken)}])
     given[1] = f"keep.root={only}"
     assert _run(["adapt", str(shop / "whisper.yaml"), *given, "--out", str(tmp_path / "none")]) == 2
