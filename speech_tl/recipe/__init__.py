@@ -10,7 +10,7 @@ from speech_tl.recipe.reading import (
     copy_recipe,
     read_recipe,
     recipe_from_yaml,
-    recipe_titles,
+    script_titles,
     shipped_recipe,
     shipped_recipes,
 )
@@ -59,7 +59,7 @@ __all__ = [
     "copy_recipe",
     "read_recipe",
     "recipe_from_yaml",
-    "recipe_titles",
+    "script_titles",
     "shipped_recipe",
     "shipped_recipes",
     "validated",

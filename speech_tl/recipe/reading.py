@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,9 +145,9 @@ def shipped_recipe(name: str) -> Path:
     raise BadInput(f"recipe {name} not found" + (f"; did you mean {hint}?" if hint else "; see `speech-tl recipes`"))
 
 
-def recipe_titles() -> dict[str, str]:
-    """Each shipped recipe's name and the first line of its docstring."""
-    return {name: _title(path) for name, path in shipped_recipes().items()}
+def script_titles(scripts: Mapping[str, Path]) -> dict[str, str]:
+    """Each shipped recipe's or study's name and the first line of its docstring."""
+    return {name: _title(path) for name, path in scripts.items()}
 
 
 def _title(path: Path) -> str:
