@@ -82,7 +82,7 @@ def _recipe_names() -> list[str]:
 
 def _study_names() -> list[str]:
     """For the shell's completion."""
-    from speech_tl.study import shipped_studies
+    from speech_tl.recipe import shipped_studies
 
     return list(shipped_studies())
 
@@ -159,13 +159,12 @@ def study(
     """Run a recipe in several ways, on several amounts of speech, into one table; the same command goes on."""
     from speech_tl.reporting.screen import Screen, announce_loading
 
-    announce_loading()
     if study == "list":
-        from speech_tl.recipe import script_titles
-        from speech_tl.study import shipped_studies
+        from speech_tl.recipe import script_titles, shipped_studies
 
         _echo_titles(script_titles(shipped_studies()))
         return
+    announce_loading()
     from speech_tl.study import read_study, run_study
 
     chosen, screen = read_study(study).with_overrides(overrides or []), Screen(_console())

@@ -13,8 +13,7 @@ import pytest
 
 from speech_tl import __version__
 from speech_tl.cli import _run, _what_next, app
-from speech_tl.recipe import script_titles
-from speech_tl.study import shipped_studies
+from speech_tl.recipe import script_titles, shipped_studies
 from tests.small import broken_audio, made_corpus, rows_of, written
 
 ROOT = Path(__file__).parents[1]

@@ -13,6 +13,7 @@ from speech_tl.recipe.reading import (
     script_titles,
     shipped_recipe,
     shipped_recipes,
+    shipped_studies,
 )
 from speech_tl.recipe.value import Recipe, ScoringOptions, validated
 from speech_tl.reporting.options import ReportOptions
@@ -62,5 +63,6 @@ __all__ = [
     "script_titles",
     "shipped_recipe",
     "shipped_recipes",
+    "shipped_studies",
     "validated",
 ]

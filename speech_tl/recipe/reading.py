@@ -121,11 +121,16 @@ def recipes_folder() -> Path:
 
 def shipped_recipes() -> dict[str, Path]:
     """Name ("accent/mandarin_english", "quickstart") -> script of every shipped recipe."""
-    return {name: script for name, script in shipped_scripts().items() if not name.startswith(STUDIES)}
+    return {name: script for name, script in _shipped_scripts().items() if not name.startswith(STUDIES)}
 
 
-def shipped_scripts() -> dict[str, Path]:
-    """The same with the studies, which are many runs of a recipe."""
+def shipped_studies() -> dict[str, Path]:
+    """Name -> script of every shipped study, which is many runs of a recipe."""
+    return {name: script for name, script in _shipped_scripts().items() if name.startswith(STUDIES)}
+
+
+def _shipped_scripts() -> dict[str, Path]:
+    """Name -> script of all that ships."""
     folder = recipes_folder()
     scripts = sorted(folder.rglob("*.py"))
     return {str(s.relative_to(folder).with_suffix("")): s for s in scripts if not s.name.startswith("_")}
