@@ -177,7 +177,7 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
     """Train on what fits the model, merge what the strategy added, go back towards the old weights where the recipe
     wants that, and settle how the result is decoded.
     """
-    normaliser = get_normaliser(data.normaliser)
+    normaliser = get_normaliser(data.normaliser, data.language)
     with screen.progress("training") as update:
 
         def show(step: int, steps: int, latest: dict[str, float]) -> None:
