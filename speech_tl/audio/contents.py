@@ -16,7 +16,7 @@ from speech_tl.audio.mp3 import LengthHeader, skip_id3v2
 
 HEAD_BYTES = 4096
 SEARCHED_BYTES = 1 << 20  # files up to this size are searched for joins; longer ones are looked at in places first
-PLACES = 9
+PLACES = 5
 WINDOW_BYTES = 1 << 15
 UNKNOWN_LENGTH = 0x7FFF_0000  # writers into a pipe put this or more where the length belongs
 SLACK_BYTES = 64  # some writers count their header too
@@ -208,7 +208,7 @@ def _ogg(stream: BinaryIO, head: bytes, size: int) -> Contents:
 
 def _ogg_page(stream: BinaryIO, place: int, serial: bytes) -> int | None:
     """The number of the last page that begins before `place`, if it is of the stream `serial`."""
-    for length in (WINDOW_BYTES // 2, OGG_PAGE_MAX_BYTES + PAGE_HEAD_BYTES):  # few pages are as long as they may be
+    for length in (WINDOW_BYTES // 4, OGG_PAGE_MAX_BYTES + PAGE_HEAD_BYTES):  # few pages are as long as they may be
         first = max(0, place - length)
         stream.seek(first)
         window = stream.read(place - first)
@@ -221,9 +221,13 @@ def _ogg_page(stream: BinaryIO, place: int, serial: bytes) -> int | None:
 
 def _ogg_ends_early(stream: BinaryIO, size: int) -> bool:
     """Whether the last page promises bytes beyond the end of the file."""
-    stream.seek(max(0, size - OGG_PAGE_MAX_BYTES))
-    tail = stream.read()
-    page = tail[max(0, tail.rfind(b"OggS")) :]
+    page = b""
+    for length in (WINDOW_BYTES // 2, OGG_PAGE_MAX_BYTES):
+        stream.seek(max(0, size - length))
+        tail = stream.read()
+        if (at := tail.rfind(b"OggS")) >= 0:
+            page = tail[at:]
+            break
     if len(page) < PAGE_HEAD_BYTES:
         return True
     return len(page) < PAGE_HEAD_BYTES + page[26] + sum(page[PAGE_HEAD_BYTES : PAGE_HEAD_BYTES + page[26]])
