@@ -71,7 +71,7 @@ def load_audio(
         float32 of shape `(samples,)`.
 
     Raises:
-        AudioError: missing, folder, empty, unreadable, truncated, nan or wrong_channel (see `.kind`). Silence is no
+        AudioError: missing, folder, empty, unreadable, truncated, nan or channel (see `.kind`). Silence is no
             error here.
     """
     with open_track(path, name) as track:

@@ -137,4 +137,4 @@ def no_such_channel(name: str, channel: object, channels: int) -> AudioError:
     """The one line about a channel that a file does not have."""
     there = "1 channel" if channels == 1 else f"{channels} channels"
     numbers = "1" if channels == 1 else f"1 to {channels}"
-    return AudioError(f"{name}: no channel {channel}, it has {there}; give {numbers}, or none for all", "wrong_channel")
+    return AudioError(f"{name}: no channel {channel}, it has {there}; give {numbers}, or none for all", "channel")
