@@ -36,6 +36,8 @@ SILENCE_BLOCK_S = 10.0
 
 _SEEKABLE = ("mov", "matroska", "webm", "wav", "w64", "aiff", "caf", "au")
 _PROMISING = ("mov", "matroska", "webm", "asf", "flv", "avi")
+_CLOCKED = (*_PROMISING, "mpegts", "mpeg", "ogg", "nut", "mxf", "rm")
+"""Formats that store times; in all others (raw MP3, AAC, AC-3, FLAC ...) FFmpeg only counts them up, by the first rate."""
 _RESTARTING = ("mpegts", "mpeg", "ogg")
 
 
@@ -155,14 +157,14 @@ class AvTrack:
     def _timed(self, start_s: float) -> Iterator[tuple[float, np.ndarray]]:
         """Blocks with the second at which each begins; silence where the file has none, all at `sample_rate`."""
         converter, clock = Converter(self.sample_rate), _Clock(self._is(_RESTARTING), self._container_s)
-        position_s: float | None = 0.0 if start_s <= 0 else None
+        position_s, clocked = 0.0 if start_s <= 0 else None, self._is(_CLOCKED)
         for time_s, rate, samples in self._frames(start_s):
             if position_s is None:
                 if time_s is None or time_s > start_s:
                     raise _SeekWentTooFar
                 position_s = time_s
                 converter.begin_at(position_s)
-            gap_s = 0.0 if time_s is None else clock.gap_s(time_s, position_s)
+            gap_s = 0.0 if time_s is None or not clocked else clock.gap_s(time_s, position_s)
             if gap_s > 0:
                 for silence in _silence(gap_s, rate, samples.shape[1]):
                     yield from converter.push(silence, rate)

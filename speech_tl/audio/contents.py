@@ -25,7 +25,8 @@ FLAC_STARTS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 OGG_PAGE_MAX_BYTES = 65_307
 PAGE_HEAD_BYTES = 27
 
-_WAV_CODECS = {1, 2, 3, 6, 7, 0x11, 0x31, 0x32, 0xFFFE}  # PCM, ADPCM (MS, IMA), float, A-law, mu-law, GSM, extensible
+# PCM, MS ADPCM, float, A-law, mu-law, IMA ADPCM, GSM, NMS ADPCM, G.721, extensible
+_WAV_CODECS = {1, 2, 3, 6, 7, 0x11, 0x31, 0x38, 0x40, 0xFFFE}
 _BIG_WAVES = (b"RF64", b"BW64")
 _W64_RIFF = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
@@ -105,9 +106,9 @@ def _wav_data(stream: BinaryIO, start: int, length: int, riff_end: int, size: in
         if second < size:
             rest = _joined_waves(stream, second, size)
             return Contents(parts=((0, second), *rest))
-        return Contents(certain=codec in _WAV_CODECS, known=codec in _WAV_CODECS)
+        return Contents(certain=codec in _WAV_CODECS)
     if end <= size + SLACK_BYTES and length:
-        return Contents(certain=codec in _WAV_CODECS, known=codec in _WAV_CODECS)
+        return Contents(certain=codec in _WAV_CODECS)
     # Sizes that agree with each other were right once, so what they promise is gone; else nobody came to fill them in.
     agreed = 0 < length < UNKNOWN_LENGTH and size + SLACK_BYTES < riff_end < UNKNOWN_LENGTH
     cut = agreed and end <= riff_end + SLACK_BYTES

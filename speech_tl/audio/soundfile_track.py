@@ -12,6 +12,8 @@ import soundfile
 from speech_tl.audio.info import AudioInfo
 
 BLOCK_S = 30
+SLACK_S = 0.3
+"""By so much an MP3's header may count too many: frames that only wake the decoder up, or fill the last one."""
 _SOUGHT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW", "VORBIS", "OPUS", "MPEG_", "ALAC_")
 """Codecs that libsndfile seeks in; in others (GSM, ADPCM) a seek fails or lands elsewhere."""
 
@@ -45,22 +47,32 @@ class SoundfileTrack:
         first = round(start_s * rate)
         last = self._file.frames if end_s is None else min(round(end_s * rate), self._file.frames)
         position = first if self._sought else 0
-        warm_up = self._to(position)
-        while position < last:
-            try:
-                block = self._file.read(warm_up + min(last - position, BLOCK_S * rate), "float32", always_2d=True)
-            except soundfile.LibsndfileError:
-                block = np.zeros((0, self.channels), np.float32)
+        warm_up, whole = self._to(position), True
+        while position < last and whole:
+            asked = warm_up + min(last - position, BLOCK_S * rate)
+            block = self._read(asked)
+            whole = len(block) == asked
+            if not whole and self._may_hand_over(last - position - max(0, len(block) - warm_up)):
+                break  # what this block holds lies before and behind the damage, and does not say where it was
             block, warm_up = block[warm_up:], 0
-            if not len(block):
-                break
             wanted = block[max(0, first - position) :]
             position += len(block)
             if len(wanted):
                 yield wanted
         self._read_to = position
-        if self.exact and position < last and self._hand_over is not None and not self.cut:
+        if self._may_hand_over(last - position):
             yield from self._hand_over(max(position, first) / rate, end_s)
+
+    def _may_hand_over(self, missing: int) -> bool:
+        """Whether so many samples are too many to be missing, and the file has the bytes that hold them."""
+        most = 0 if self.exact else SLACK_S * self.sample_rate
+        return self._hand_over is not None and not self.cut and missing > most
+
+    def _read(self, samples: int) -> np.ndarray:
+        try:
+            return self._file.read(samples, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError:
+            return np.zeros((0, self.channels), np.float32)
 
     def _to(self, position: int) -> int:
         """Go there; returns the samples to drop: an MP3 decoder is wrong until it has frames that later ones need."""
