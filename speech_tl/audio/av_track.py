@@ -73,7 +73,8 @@ class AvTrack:
             self._alone = len(container.streams) == 1
             self._container_s = container.duration / 1e6 if container.duration else None
             self._origin_s = max(0.0, _origin_s(container) or 0.0)
-            self._stream_s = _stream_seconds(stream, self._origin_s)
+            # ASF has one length for all tracks.
+            self._stream_s = None if self._is(("asf",)) else _stream_seconds(stream, self._origin_s)
         self.cut = False
 
     @property
@@ -142,16 +143,16 @@ class AvTrack:
 
     def _packet_seconds(self) -> float:
         """The length of the sound by its packets."""
-        end_s, clock = 0.0, _Clock(self._is(_RESTARTING))
+        end_s, clock, clocked = 0.0, _Clock(self._is(_RESTARTING)), self._is(_CLOCKED)
         with self._opened() as (container, stream):
             origin_s = _origin_s(container)
             with contextlib.suppress(*_broken()):
                 for packet in container.demux(stream):
-                    if packet.pts is None or not packet.size:
+                    if not packet.size:
                         continue
-                    at_s = float(packet.pts * packet.time_base) - (origin_s or 0.0)
-                    length_s = float((packet.duration or 0) * packet.time_base)
-                    end_s = max(end_s, end_s + clock.gap_s(at_s, end_s) + length_s)
+                    if clocked and packet.pts is not None:
+                        end_s += clock.gap_s(float(packet.pts * packet.time_base) - (origin_s or 0.0), end_s)
+                    end_s += float((packet.duration or 0) * packet.time_base)
         return end_s
 
     def _timed(self, start_s: float) -> Iterator[tuple[float, np.ndarray]]:
