@@ -1,0 +1,389 @@
+"""CSV and TSV -> columns of text. Plain files go through Arrow; where quotation marks or line ends do not add up,
+each line is looked at on its own, so that a lone mark costs one cell its mark and never the rows behind it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from speech_tl.data.columns import standard_names
+from speech_tl.data.paths import AUDIO_SUFFIXES
+from speech_tl.data.table import Fault, Table, refuse_broken
+from speech_tl.errors import BadInput
+from speech_tl.text.encodings import as_utf8
+
+if TYPE_CHECKING:
+    pass
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+
+Row = list[str | None]
+
+_BOM = b"\xef\xbb\xbf"
+_BLOCK = 1 << 24
+_MOST_LINES = 200  # in one quoted cell
+_LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
+_SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # as a spreadsheet writes before the header
+
+
+def read_separated(path: Path) -> Table:
+    """The rows of a CSV or TSV file with a header, all cells text.
+
+    Commas are expected in .csv and tabs in .tsv; what the header shows instead is taken and told. Lines end with LF,
+    CRLF or CR. A cell in quotation marks may hold separators and line ends, and marks that are doubled; a mark that
+    does not open and close a cell is a character of the text, and told. A row with more or fewer cells than the
+    header is a fault, named by its line.
+
+    Raises:
+        BadInput: empty, another encoding than `as_utf8` reads, a column twice, or more broken rows than a table has.
+    """
+    layout, data, note = _opened(path)
+    table = None
+    if layout.plain and (table := _read_plain(path, layout, data)) is None and data is None:
+        data, note = as_utf8(path.read_bytes(), str(path))  # Arrow met another encoding, or a row of another width
+        table = _read_plain(path, layout, data) if note else None
+    if table is None:
+        text = (as_utf8(path.read_bytes(), str(path))[0] if data is None else data).decode()
+        table = _read_line_by_line(path, layout, text)
+    table.notes[:0] = [*([note] if note else []), *layout.notes]
+    _drop_empty_columns(table, layout)
+    return table
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a file is laid out: its columns, what is between them, and how many lines stand before the rows.
+
+    `plain` says that Arrow can read it: the header is the first thing, and no line ends with CR alone.
+    """
+
+    header: list[str]
+    separator: str
+    skip: int
+    plain: bool
+    notes: list[str]
+
+    @property
+    def audio(self) -> int | None:
+        """The place of the column of audio files."""
+        names = standard_names(self.header)
+        return next((place for place, name in enumerate(self.header) if names.get(name, name) == "audio"), None)
+
+
+def _opened(path: Path) -> tuple[_Layout, bytes | None, str]:
+    """The layout; the file in UTF-8 where it is written otherwise, and a note about that."""
+    with path.open("rb") as stream:
+        start = stream.read(1 << 16)
+    data, note = None, ""
+    first = re.split(rb"[\r\n]", start.removeprefix(_BOM).lstrip(b"\r\n"), maxsplit=1)[0]
+    try:
+        line = first.decode()
+    except UnicodeDecodeError:
+        line = "\0"
+    if "\0" in line:
+        data, note = as_utf8(path.read_bytes(), str(path))
+        start = data[: 1 << 16]
+    text = start.removeprefix(_BOM).decode("utf-8", "replace")
+    return _layout(path, text), data, note
+
+
+def _layout(path: Path, text: str) -> _Layout:
+    usual = SEPARATORS[path.suffix.lower()]
+    lines = [found.group(1) for found in _LINE.finditer(text)]
+    at = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if at is None:
+        raise BadInput(f"{path}: the manifest is empty; expected a header line and one line an utterance")
+    stated = _SEPARATOR_LINE.fullmatch(lines[at])
+    if stated:
+        at += 1
+    separator = stated.group(1) if stated else _separator(lines[at], usual)
+    header = _header(path, lines[at], separator)
+    notes = []
+    if separator != usual and len(header) > 1:
+        notes.append(f"the columns are separated by {NAMES.get(separator, repr(separator))}, not {NAMES[usual]}")
+    plain = re.search(r"\r(?!\n)", text[:-1]) is None and not any(not line.strip() for line in lines[:at])
+    if not plain and "\n" not in text:
+        notes.append("its lines end with CR alone")
+    return _Layout(header, separator, at + 1, plain, notes)
+
+
+def _separator(line: str, usual: str) -> str:
+    """What stands between the columns: the usual, unless only another one shows a column of audio files."""
+    candidates = [usual, *(mark for mark in NAMES if mark != usual)]
+    columns = {mark: [cell.strip() for cell in cells_of(line, mark)[0]] for mark in candidates}
+    known = [mark for mark in candidates if "audio" in {*columns[mark], *standard_names(columns[mark]).values()}]
+    several = [mark for mark in candidates if len(columns[mark]) > 1]
+    return next(iter([*known, *several]), usual)
+
+
+def _header(path: Path, line: str, separator: str) -> list[str]:
+    names = [cell.strip().removeprefix("\ufeff") for cell in cells_of(line, separator)[0]]
+    names = [name or f"column_{place}" for place, name in enumerate(names, 1)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise BadInput(f"{path}: line 1 has column {twice[0]!r} twice; rename one of them")
+    return names
+
+
+def _drop_empty_columns(table: Table, layout: _Layout) -> None:
+    """Columns without name and content, as a spreadsheet leaves them behind the last."""
+    from pyarrow import compute
+
+    for place, name in enumerate(layout.header, 1):
+        if name == f"column_{place}" and not compute.max(compute.utf8_length(table.columns[name])).as_py():
+            del table.columns[name]
+
+
+# ---- through Arrow
+
+
+def _read_plain(path: Path, layout: _Layout, data: bytes | None) -> Table | None:
+    """The rows as Arrow reads them; None where it would not read every line as the row it is."""
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    seen = np.frombuffer(data, np.uint8) if data is not None else np.memmap(path, np.uint8, mode="r")
+    survey = _surveyed(seen, layout)
+    if survey is None:
+        return None
+    expected, multiline = survey
+    try:
+        table = arrow_csv.read_csv(
+            str(path) if data is None else pa.BufferReader(data),
+            read_options=arrow_csv.ReadOptions(column_names=layout.header, skip_rows=layout.skip, use_threads=False),
+            parse_options=arrow_csv.ParseOptions(delimiter=layout.separator, newlines_in_values=multiline),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(layout.header, pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" in str(error):
+            raise BadInput(f"{path}: the manifest has a header but no rows; expected one line an utterance") from error
+        return None
+    if table.num_rows != expected:
+        return None
+    return Table(dict(zip(layout.header, table.columns, strict=True)), path.resolve().parent)
+
+
+def _surveyed(data: np.ndarray, layout: _Layout) -> tuple[int, bool] | None:
+    """How many rows there must be, and whether cells hold line ends; None where the marks do not add up.
+
+    They add up where every opening mark follows a separator or a line end, every closing one is followed by one, and
+    no line inside a cell looks like a row of its own.
+    """
+    marks, ends, returns = _places(data)
+    if returns is None:
+        return None
+    inside = np.zeros(len(ends), dtype=bool)
+    if len(marks):
+        if len(marks) % 2 or not _well_placed(data, marks, layout.separator):
+            return None
+        inside = np.searchsorted(marks, ends) % 2 == 1
+        if inside.any() and _swallows_rows(data, ends, inside, layout):
+            return None
+    outside = ends[~inside]
+    gaps = np.diff(outside, prepend=-1)
+    two = outside[gaps == 2] - 1
+    blank = int((gaps == 1).sum() + (data[two] == 13).sum())
+    last = len(data) > 0 and (not len(ends) or ends[-1] != len(data) - 1)
+    return len(outside) + int(last) - blank - layout.skip, bool(inside.any())
+
+
+def _places(data: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool | None]:
+    """Where quotation marks and line feeds are; None for the third where a CR stands alone."""
+    marks, ends, alone = [], [], False
+    for first in range(0, len(data), _BLOCK):
+        block = data[first : first + _BLOCK]
+        low = np.flatnonzero(block <= 34)  # few bytes are: blanks, line ends, quotation marks
+        values = block[low]
+        marks.append(low[values == 34] + first)
+        ends.append(low[values == 10] + first)
+        returns = low[values == 13] + first + 1
+        alone |= bool((data[returns[returns < len(data)]] != 10).any())
+    return np.concatenate(marks), np.concatenate(ends), None if alone else True
+
+
+def _well_placed(data: np.ndarray, marks: np.ndarray, separator: str) -> bool:
+    """Whether the marks open and close cells, by what stands beside them; doubled ones are one mark inside."""
+    start = 3 if data[:3].tobytes() == _BOM else 0
+    borders = np.zeros(256, dtype=bool)
+    borders[[ord(separator), 10, 13]] = True
+    opening, closing = marks[::2], marks[1::2]
+    before = (opening == start) | borders[data[np.maximum(opening - 1, 0)]]
+    behind = (closing == len(data) - 1) | borders[data[np.minimum(closing + 1, len(data) - 1)]]
+    doubled = opening[1:] == closing[:-1] + 1
+    before[1:] |= doubled
+    behind[:-1] |= doubled
+    return bool(before.all() and behind.all())
+
+
+def _swallows_rows(data: np.ndarray, ends: np.ndarray, inside: np.ndarray, layout: _Layout) -> bool:
+    """Whether a line inside a quoted cell looks like a row: then the mark before it was never closed."""
+    first = int(ends[~inside][layout.skip - 1]) + 1 if (~inside).sum() >= layout.skip else 0
+    row_like = _row_like(layout, _text(data, first, ends))
+    return any(row_like(_text(data, int(ends[at]) + 1, ends)) for at in np.flatnonzero(inside))
+
+
+def _text(data: np.ndarray, first: int, ends: np.ndarray) -> str:
+    """The line that begins at a place."""
+    at = np.searchsorted(ends, first)
+    return data[first : int(ends[at]) if at < len(ends) else len(data)].tobytes().decode("utf-8", "replace")
+
+
+def _row_like(layout: _Layout, example: str) -> Callable[[str], bool]:
+    """Tells whether a line could be a row: so many cells, and an audio file where the example has one."""
+    width, place = len(layout.header), layout.audio
+    usual = _suffix(example.split(layout.separator), place)
+
+    def row_like(line: str) -> bool:
+        cells = line.rstrip("\r").split(layout.separator)
+        if len(cells) != width or width < 2:
+            return False
+        found = _suffix(cells, place)
+        return place is None or found in AUDIO_SUFFIXES or (found == usual and " " not in cells[place].strip())
+
+    return row_like
+
+
+def _suffix(cells: Sequence[str], place: int | None) -> str:
+    return Path(cells[place].strip().strip('"')).suffix.lower() if place is not None and place < len(cells) else ""
+
+
+# ---- line by line
+
+
+@dataclass
+class _Line:
+    """A line's text, its number, and whether CR alone ends it."""
+
+    text: str
+    number: int
+    returned: bool
+
+
+def _read_line_by_line(path: Path, layout: _Layout, text: str) -> Table:
+    import pyarrow as pa
+
+    lines = list(_lines(text))[layout.skip :]
+    rows, faults, stray = _rows(lines, layout)
+    if not rows:
+        raise BadInput(f"{path}: the manifest has a header but no rows; expected one line an utterance")
+    refuse_broken(path, faults, len(rows))
+    columns = (pa.chunked_array([pa.array(cells, pa.string())]) for cells in zip(*rows, strict=True))
+    table = Table(dict(zip(layout.header, columns, strict=True)), path.resolve().parent, faults=faults)
+    if stray:
+        more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
+        table.notes.append(f"line {stray[0]}{more}: quotation marks that do not enclose a cell are kept as characters")
+    return table
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    for number, found in enumerate(_LINE.finditer(text), 1):
+        if found.end() > found.start():
+            yield _Line(found.group(1), number, found.group(2) == "\r")
+
+
+def _rows(lines: Sequence[_Line], layout: _Layout) -> tuple[list[Row], dict[int, Fault], list[int]]:
+    """The cells of every row, the rows whose number of cells is wrong, and the lines with lone marks."""
+    lines = [line for line in lines if line.text.strip(" ")]
+    found = _rows_by(_Splitter(lines, layout, quoting=True))
+    if found[2] and layout.separator == "\t":  # whoever writes lone marks between tabs quotes nothing
+        return *_rows_by(_Splitter(lines, layout, quoting=False))[:2], found[2]
+    return found
+
+
+def _rows_by(splitter: _Splitter) -> tuple[list[Row], dict[int, Fault], list[int]]:
+    rows: list[Row] = []
+    faults: dict[int, Fault] = {}
+    stray: list[int] = []
+    width, at = splitter.width, 0
+    while at < len(splitter.lines):
+        line = splitter.lines[at]
+        cells, lone, taken = splitter.row(at)
+        at += taken
+        if lone:
+            stray.append(line.number)
+        if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+            cells = cells[:width]
+        if len(cells) != width:
+            what = f"line {line.number} has {len(cells)} cells under {width} columns"
+            advice = f"a text that holds {splitter.separator!r} needs quotes around it"
+            faults[len(rows)] = Fault("malformed", f"{what}; {advice}")
+            cells = [*cells[:width], *[None] * (width - len(cells))]
+        rows.append(cells)
+    return rows, faults, stray
+
+
+class _Splitter:
+    """Lines -> the cells of their rows; with `quoting` off, marks are characters wherever a line then fits."""
+
+    def __init__(self, lines: Sequence[_Line], layout: _Layout, *, quoting: bool) -> None:
+        self.lines, self.separator, self.width, self.quoting = lines, layout.separator, len(layout.header), quoting
+        self.row_like = _row_like(layout, lines[0].text if lines else "")
+
+    def row(self, at: int) -> tuple[list[str], bool, int]:
+        """The cells of the row that begins at a line, whether a mark is a character there, and the lines it takes."""
+        text = self.lines[at].text
+        raw = text.split(self.separator)
+        if '"' not in text:
+            return self._over_a_return(at) or (raw, False, 1)
+        if not self.quoting and len(raw) == self.width:
+            return raw, False, 1
+        cells, lone = cells_of(text, self.separator)
+        if not lone:
+            return cells, False, 1
+        return self._over_lines(at) or ((raw if len(raw) == self.width else cells), True, 1)
+
+    def _over_lines(self, at: int) -> tuple[list[str], bool, int] | None:
+        """The row whose quoted cell goes on for more lines; None where its mark is never closed."""
+        text = self.lines[at].text
+        for taken, line in enumerate(self.lines[at + 1 : at + _MOST_LINES], 2):
+            if self.row_like(line.text):
+                return None
+            text += "\n" + line.text
+            cells, lone = cells_of(text, self.separator)
+            if not lone:
+                return (cells, False, taken) if len(cells) == self.width else None
+        return None
+
+    def _over_a_return(self, at: int) -> tuple[list[str], bool, int] | None:
+        """The row that a CR in its text cuts in two."""
+        pair = self.lines[at : at + 2]
+        widths = [len(line.text.split(self.separator)) for line in pair]
+        if len(pair) < 2 or not pair[0].returned or sum(widths) != self.width + 1 or self.width in widths:
+            return None
+        return f"{pair[0].text} {pair[1].text}".split(self.separator), False, 2
+
+
+def cells_of(text: str, separator: str) -> tuple[list[str], bool]:
+    """The cells of a row, and whether one begins with a mark that does not enclose it.
+
+    >>> cells_of('a.wav, "one, two",say ""no""', ",")
+    (['a.wav', 'one, two', 'say ""no""'], False)
+    >>> cells_of('a.wav,"one,5" pipe', ",")
+    (['a.wav', '"one', '5" pipe'], True)
+    """
+    if '"' not in text:
+        return text.split(separator), False
+    cells, lone = [], False
+    for found in _cell(separator).finditer(text):
+        quoted, plain, border = found.groups()
+        cells.append(quoted.replace('""', '"') if quoted is not None else plain)
+        lone |= quoted is None and plain.lstrip(" ").startswith('"')
+        if not border:
+            break
+    return cells, lone
+
+
+@cache
+def _cell(separator: str) -> re.Pattern[str]:
+    mark = re.escape(separator)
+    return re.compile(rf'(?: *"([^"]*(?:""[^"]*)*)" *(?={mark}|\Z)|([^{mark}]*))({mark}|\Z)')
