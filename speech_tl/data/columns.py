@@ -95,6 +95,7 @@ def in_order(table: Table, source: str) -> Table:
         if name in columns:
             columns[name] = _seconds(columns[name], name, source)
     _put_times_right(table)
+    _refuse_rows_without_audio(table)
     if "split" in columns:
         _name_splits(table)
     if "text" in columns:
@@ -190,7 +191,7 @@ def _put_times_right(table: Table) -> None:
     if len(apart):
         row = int(apart[0])
         table.notes.append(
-            f"{len(apart)} rows where end - start is not the duration: the end is taken (first: row {row + 1}, "
+            f"{_rows(len(apart))} of another duration than end - start, which is taken (first: row {row + 1}, "
             f"{end[row] - np.nan_to_num(start[row]):.2f} s, duration says {duration[row]:.2f} s)"
         )
         duration[apart] = (end - np.nan_to_num(start))[apart]
@@ -233,6 +234,10 @@ def _name_splits(table: Table) -> None:
     table.notes += _notes_on_splits({one["values"]: one["counts"] for one in counted}, spellings)
 
 
+def _rows(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count} rows are"
+
+
 def _notes_on_splits(rows: Mapping[str, int], spellings: Mapping[str, set[str]]) -> list[str]:
     notes = []
     for ours in SPLITS:
@@ -244,13 +249,23 @@ def _notes_on_splits(rows: Mapping[str, int], spellings: Mapping[str, set[str]])
     if others and others.keys() != {""}:
         said = [f"{count} of {name!r}" if name else f"{count} without one" for name, count in others.most_common(8)]
         more = f" and {len(others) - len(said)} more splits" if len(others) > len(said) else ""
-        notes.append(f"{others.total()} rows are in neither train, dev nor test: {', '.join(said)}{more}")
+        notes.append(f"{_rows(others.total())} in neither train, dev nor test: {', '.join(said)}{more}")
     elif others and len(rows) > 1:
-        notes.append(f"{others['']} rows are in neither train, dev nor test: they have no split")
+        notes.append(f"{_rows(others[''])} in neither train, dev nor test: no split")
     return notes
 
 
 # ---- texts and paths
+
+
+def _refuse_rows_without_audio(table: Table) -> None:
+    """Rows whose path is empty, such as the lines of separators that a spreadsheet leaves at the end."""
+    from pyarrow import compute
+
+    lengths = compute.fill_null(compute.binary_length(table.columns["audio"]), 0)
+    if compute.min(lengths).as_py() == 0:
+        for row in np.flatnonzero(lengths.to_numpy() == 0).tolist():
+            table.faults.setdefault(row, Fault("malformed", f"row {row + 1}: no path of an audio file"))
 
 
 def _tell_of_no_words(table: Table) -> None:

@@ -222,6 +222,8 @@ class Manifest(Sequence[Utterance]):
         """
         found = self
         for name, wanted in conditions.items():
+            if name == "split":
+                wanted = [standard_split(str(one)) for one in (wanted if isinstance(wanted, list) else [wanted])]
             found = found.select(wanted_rows(self.source, name, wanted, found.column(name)))
         return found
 

@@ -269,20 +269,61 @@ class _Line:
     returned: bool
 
 
+@dataclass
+class Rows:
+    """Rows as their lines have them.
+
+    Attributes:
+        header: names of the columns.
+        rows: the cells of each, as many as there are columns; None for those that a faulty row lacks.
+        lines: the number of the line that each begins in.
+        faults: rows whose line has more or fewer cells.
+        notes: what a person should know about how they were read.
+    """
+
+    header: list[str]
+    rows: list[Row]
+    lines: list[int]
+    faults: dict[int, Fault]
+    notes: list[str]
+
+
+def read_rows(path: Path) -> Rows:
+    """The rows of a small CSV or TSV file, read as `read_separated` reads them.
+
+    Raises:
+        BadInput: empty, an encoding that `as_utf8` does not read, or a column twice.
+    """
+    layout, data, note = _opened(path)
+    if data is None:
+        data, note = as_utf8(path.read_bytes(), str(path))
+    found = _split_lines(data.decode(), layout)
+    found.notes[:0] = [*([note] if note else []), *layout.notes]
+    return found
+
+
 def _read_line_by_line(path: Path, layout: _Layout, text: str) -> Table:
     import pyarrow as pa
 
-    lines = list(_lines(text))[layout.skip :]
-    rows, faults, stray = _rows(lines, layout)
-    if not rows:
+    found = _split_lines(text, layout)
+    if not found.rows:
         raise BadInput(f"{path}: the manifest has a header but no rows; expected one line an utterance")
-    refuse_broken(path, faults, len(rows))
-    columns = (pa.chunked_array([pa.array(cells, pa.string())]) for cells in zip(*rows, strict=True))
-    table = Table(dict(zip(layout.header, columns, strict=True)), path.resolve().parent, faults=faults)
+    refuse_broken(path, found.faults, len(found.rows))
+    columns = (pa.chunked_array([pa.array(cells, pa.string())]) for cells in zip(*found.rows, strict=True))
+    by_name = dict(zip(layout.header, columns, strict=True))
+    return Table(by_name, path.resolve().parent, faults=found.faults, notes=found.notes)
+
+
+def _split_lines(text: str, layout: _Layout) -> Rows:
+    """The rows behind the header. Where marks between tabs stand alone, nothing there is quoted."""
+    lines = [line for line in list(_lines(text))[layout.skip :] if line.text.strip(" ")]
+    found, stray = _rows(_Splitter(lines, layout, quoting=True), layout)
+    if stray and layout.separator == "\t":
+        found, _ = _rows(_Splitter(lines, layout, quoting=False), layout)
     if stray:
         more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
-        table.notes.append(f"line {stray[0]}{more}: quotation marks that do not enclose a cell are kept as characters")
-    return table
+        found.notes.append(f"line {stray[0]}{more}: quotation marks that do not enclose a cell are kept as characters")
+    return found
 
 
 def _lines(text: str) -> Iterator[_Line]:
@@ -291,18 +332,9 @@ def _lines(text: str) -> Iterator[_Line]:
             yield _Line(found.group(1), number, found.group(2) == "\r")
 
 
-def _rows(lines: Sequence[_Line], layout: _Layout) -> tuple[list[Row], dict[int, Fault], list[int]]:
-    """The cells of every row, the rows whose number of cells is wrong, and the lines with lone marks."""
-    lines = [line for line in lines if line.text.strip(" ")]
-    found = _rows_by(_Splitter(lines, layout, quoting=True))
-    if found[2] and layout.separator == "\t":  # whoever writes lone marks between tabs quotes nothing
-        return *_rows_by(_Splitter(lines, layout, quoting=False))[:2], found[2]
-    return found
-
-
-def _rows_by(splitter: _Splitter) -> tuple[list[Row], dict[int, Fault], list[int]]:
-    rows: list[Row] = []
-    faults: dict[int, Fault] = {}
+def _rows(splitter: _Splitter, layout: _Layout) -> tuple[Rows, list[int]]:
+    """All rows, and the lines with lone marks."""
+    found = Rows(layout.header, [], [], {}, [])
     stray: list[int] = []
     width, at = splitter.width, 0
     while at < len(splitter.lines):
@@ -315,11 +347,13 @@ def _rows_by(splitter: _Splitter) -> tuple[list[Row], dict[int, Fault], list[int
             cells = cells[:width]
         if len(cells) != width:
             what = f"line {line.number} has {len(cells)} cells under {width} columns"
-            advice = f"a text that holds {splitter.separator!r} needs quotes around it"
-            faults[len(rows)] = Fault("malformed", f"{what}; {advice}")
+            more = f"a text that holds {splitter.separator!r} needs quotes around it"
+            advice = more if len(cells) > width else "is the line complete?"
+            found.faults[len(found.rows)] = Fault("malformed", f"{what}; {advice}")
             cells = [*cells[:width], *[None] * (width - len(cells))]
-        rows.append(cells)
-    return rows, faults, stray
+        found.rows.append(cells)
+        found.lines.append(line.number)
+    return found, stray
 
 
 class _Splitter:
@@ -358,7 +392,7 @@ class _Splitter:
         """The row that a CR in its text cuts in two."""
         pair = self.lines[at : at + 2]
         widths = [len(line.text.split(self.separator)) for line in pair]
-        if len(pair) < 2 or not pair[0].returned or sum(widths) != self.width + 1 or self.width in widths:
+        if len(pair) < 2 or not pair[0].returned or sum(widths) != self.width + 1 or self.width == widths[1]:
             return None
         return f"{pair[0].text} {pair[1].text}".split(self.separator), False, 2
 

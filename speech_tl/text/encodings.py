@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import string
 from collections.abc import Callable
 
 from speech_tl.errors import BadInput
@@ -15,6 +16,7 @@ _MARKS = (  # the longer first: UTF-32's little-endian mark begins with UTF-16's
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WORD = re.compile(r"[^\W\d_]+")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _OTHER_ALPHABETS = frozenset("þðýÞÐÝ")  # in Windows-1254 the Turkish ş ğ ı Ş Ğ İ stand at their places
 _INSIDE_WORDS = re.compile(r"[^\W\d_][\x80-\x9f¡¢£¤¥¦§¨©ª«¬®¯°±²³´¶¸¹º»¼½¾¿×÷†‡‰‹›•€][^\W\d_]")
 
@@ -75,11 +77,11 @@ def _is_utf8(part: bytes) -> bool:
 
 def _doubt(data: bytes, text: str) -> str:
     """Why text that is not UTF-8 may be no Windows-1252 either; "" where it looks like that."""
-    if _utf8_letters(data) > sum(byte > 127 for byte in data) / 2:
+    if _utf8_letters(data) > _count(data, bytes(range(128, 256))) / 2:
         return "most of the rest is"
-    letters = [letter for letter in text if letter.isalpha()]
-    foreign = [letter for letter in letters if not letter.isascii()]
-    if len(foreign) > max(0.25 * len(letters), 1):
+    foreign = [letter for letter in _BEYOND_ASCII.findall(text) if letter.isalpha()]
+    letters = _count(data, string.ascii_letters.encode()) + len(foreign)
+    if len(foreign) > max(0.25 * letters, 1):
         return "another alphabet?"
     if _OTHER_ALPHABETS & set(foreign):
         return "Windows-1252 or Turkish Windows-1254?"
@@ -87,6 +89,10 @@ def _doubt(data: bytes, text: str) -> str:
     if _INSIDE_WORDS.search(text) or rare > len(foreign) / 2:
         return "another code page than Windows-1252?"
     return ""
+
+
+def _count(data: bytes, wanted: bytes) -> int:
+    return len(data) - len(data.translate(None, wanted))
 
 
 def _utf8_letters(data: bytes) -> int:
