@@ -45,7 +45,6 @@ _SPLIT_OF = {name: split for split, names in SPLITS.items() for name in names}
 _PLACES_OF_CLIPS = ("clips", "wavs", "audio", "wav")
 _NO_WORDS = ("nan", "none", "null", "na", "n/a", "<na>", "#n/a")
 _CONFLICT_S = 0.5
-_CUT_SHORT_S = 1e-6
 
 
 def standard_names(names: Sequence[str]) -> dict[str, str]:
@@ -186,8 +185,8 @@ def _put_times_right(table: Table) -> None:
         how_many = "every row" if open_.all() else f"{int(open_.sum())} of {height} rows"
         table.notes.append(f"{how_many}: the end is start + duration")
     with np.errstate(invalid="ignore"):
-        apart = np.flatnonzero(np.abs(end - np.nan_to_num(start) - duration) > _CONFLICT_S)
         wrong = (start < 0) | (end <= np.nan_to_num(start)) | np.isinf(start) | np.isinf(end) | np.isinf(duration)
+        apart = np.flatnonzero(~wrong & (np.abs(end - np.nan_to_num(start) - duration) > _CONFLICT_S))
     if len(apart):
         row = int(apart[0])
         table.notes.append(
@@ -229,7 +228,8 @@ def _name_splits(table: Table) -> None:
             spellings[after].add((before or "").strip().casefold())
         chunks.append(pa.array(names, pa.string()).take(chunk.indices))
     column = table.columns["split"] = pa.chunked_array(chunks, pa.string())
-    used = column if table.rows is None else column.take(table.rows)
+    used = np.arange(len(column)) if table.rows is None else table.rows
+    used = column.take(used[~np.isin(used, list(table.faults))]) if table.faults else column.take(used)
     counted = compute.value_counts(compute.fill_null(compute.utf8_trim_whitespace(used), "")).to_pylist()
     table.notes += _notes_on_splits({one["values"]: one["counts"] for one in counted}, spellings)
 

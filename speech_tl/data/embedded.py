@@ -135,6 +135,11 @@ def is_embedded(kind: pa.DataType) -> bool:
     return pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
 
 
+def field_names(kind: pa.StructType) -> set[str]:
+    """The names of a struct's fields."""
+    return {kind.field(place).name for place in range(kind.num_fields)}
+
+
 def require_audio(kind: pa.DataType, rates: str | None, source: str) -> None:
     """Refuse a column of audio that is neither files nor samples with a rate.
 
@@ -147,7 +152,7 @@ def require_audio(kind: pa.DataType, rates: str | None, source: str) -> None:
         if pa.types.is_nested(kind) and rates is None:
             raise BadInput(f"{source}: the audio is samples of unknown rate; add a column 'sampling_rate'")
         return
-    fields = {kind.field(place).name for place in range(kind.num_fields)}
+    fields = field_names(kind)
     if not fields & {"bytes", "path"} and not fields >= {"array", "sampling_rate"}:
         raise BadInput(
             f"{source}: column 'audio' holds {{{', '.join(sorted(fields))}}}; expected a path, {{bytes, path}}, or "
@@ -162,7 +167,7 @@ def encoded(cell: pa.Scalar, rate: float | None) -> bytes | None:
     if pa.types.is_struct(cell.type):
         if not cell.is_valid:
             return None
-        fields = {cell.type.field(place).name for place in range(cell.type.num_fields)}
+        fields = field_names(cell.type)
         if "bytes" in fields and cell["bytes"].is_valid:
             return cell["bytes"].as_py()
         if "array" not in fields or not cell["array"].is_valid:

@@ -190,18 +190,39 @@ def _behind_each_other(root: Path, files: Sequence[Path], tables: Sequence[Table
         said = str(error).splitlines()[0][:150]
         raise BadInput(f"{root}: parts differ in the type of a column ({said}); write them alike") from error
     joined = Table(dict(zip(whole.column_names, whole.columns, strict=True)), root)
+    joined.notes += _notes_of(files, tables)
     first = 0
-    for file, table in zip(files, tables, strict=True):
+    for table in tables:
         joined.faults |= {first + row: fault for row, fault in table.faults.items()}
-        joined.notes += [f"{file.name}: {note}" for note in table.notes]
         joined.renamed |= table.renamed
         first += len(table)
     if any(table.audio_bytes is not None for table in tables):
+        _tell_names_apart(joined, files, tables)
         joined.audio_bytes = JoinedAudio([(table.audio_bytes, np.arange(len(table))) for table in tables])
     missing = {name for table in tables for name in whole.column_names if name not in table.columns}
     if missing:
         joined.notes.append(f"not in all of the files: column {', '.join(sorted(missing))}")
     return joined
+
+
+def _notes_of(files: Sequence[Path], tables: Sequence[Table]) -> list[str]:
+    """What was noted of the files: once where it is the same of all, else with their names."""
+    of_note: dict[str, list[str]] = defaultdict(list)
+    for file, table in zip(files, tables, strict=True):
+        for note in table.notes:
+            of_note[note].append(file.name)
+    return [note if len(names) == len(files) else f"{', '.join(names)}: {note}" for note, names in of_note.items()]
+
+
+def _tell_names_apart(joined: Table, files: Sequence[Path], tables: Sequence[Table]) -> None:
+    """Embedded audio of several files may have one name in each: then the file's stands before it."""
+    import pyarrow as pa
+
+    names = joined.columns["audio"].to_pylist()
+    if len(set(names)) < len(names):
+        stems = [file.stem for file, table in zip(files, tables, strict=True) for _ in range(len(table))]
+        apart = [f"{stem}/{name}" for stem, name in zip(stems, names, strict=True)]
+        joined.columns["audio"] = pa.chunked_array([pa.array(apart, pa.string())])
 
 
 def _renamed(table: Table) -> Table:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from speech_tl.data.columns import standard_names
-from speech_tl.data.embedded import ArrowAudio, is_embedded, require_audio
-from speech_tl.data.parquet import with_audio
+from speech_tl.data.embedded import ArrowAudio, field_names, is_embedded, require_audio
+from speech_tl.data.parquet import with_audio, written_paths
 from speech_tl.data.table import Table
 from speech_tl.errors import BadInput
 
@@ -119,7 +119,11 @@ def _unpack_audio(table: Table, name: str, source: str) -> None:
     column = table.columns.pop(name)
     rates = table.columns.get("sampling_rate")
     require_audio(column.type, None if rates is None else "sampling_rate", source)
-    paths = None
-    if pa.types.is_struct(column.type) and column.type.get_field_index("path") >= 0:
-        paths = pa.chunked_array([chunk.field("path") for chunk in column.chunks], pa.string())
-    with_audio(table, name, ArrowAudio(column, rates), paths, len(column))
+    is_struct = pa.types.is_struct(column.type)
+    fields = field_names(column.type) if is_struct else set()
+    paths = written_paths(column) if "path" in fields else [None] * len(column)
+    embedded = ArrowAudio(column, rates)
+    if is_struct and "array" not in fields:
+        empty = sum(chunk.field("bytes").null_count for chunk in column.chunks) if "bytes" in fields else len(column)
+        embedded = None if empty == len(column) else embedded
+    with_audio(table, name, embedded, paths)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speech_tl.data.columns import standard_names
-from speech_tl.data.embedded import ArrowAudio, ParquetAudio, is_embedded, require_audio
-from speech_tl.data.table import Table
+from speech_tl.data.embedded import ParquetAudio, field_names, is_embedded, require_audio
+from speech_tl.data.table import EmbeddedAudio, Table
 from speech_tl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -46,25 +46,52 @@ def read_parquet(path: Path) -> Table:
         names = [name for name in schema.names if name != audio]
         if has_paths := pa.types.is_struct(kind) and kind.get_field_index("path") >= 0:
             names.append(f"{audio}.path")
-        table = parquet.read_table(path, columns=names)
+        table = parquet.ParquetFile(path).read(columns=names)  # read_table knows no fields of a struct
         embedded = ParquetAudio([path], audio, rates)
     except (pa.ArrowException, OSError) as error:
         said = (str(error).splitlines() or [""])[0][:100]
         raise BadInput(f"{path}: not a Parquet file that can be read ({said}); write it again") from error
     columns = _columns(table)
-    paths = columns.pop(audio, None) if has_paths else None
-    paths = None if paths is None else pa.chunked_array([part.field("path") for part in paths.chunks], pa.string())
-    return with_audio(Table(columns, path.resolve().parent), audio, embedded, paths, table.num_rows)
+    paths = written_paths(columns.pop(audio)) if has_paths else [None] * table.num_rows
+    if pa.types.is_struct(kind) and "array" not in field_names(kind) and _no_bytes(path, audio, kind):
+        embedded = None
+    return with_audio(Table(columns, path.resolve().parent), audio, embedded, paths)
 
 
-def with_audio(
-    table: Table, name: str, embedded: ArrowAudio | ParquetAudio, paths: pa.ChunkedArray | None, rows: int
-) -> Table:
-    """The table with its audio, and each row's name: its path, else "row-N"."""
+def _no_bytes(path: Path, audio: str, kind: pa.StructType) -> bool:
+    """Whether the file says of every part of it that no audio is inside."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if kind.get_field_index("bytes") < 0 or pa.types.is_null(kind.field("bytes").type):
+        return True
+    metadata = parquet.read_metadata(path)
+    for number in range(metadata.num_row_groups):
+        group = metadata.row_group(number)
+        for place in range(group.num_columns):
+            column = group.column(place)
+            if column.path_in_schema == f"{audio}.bytes":
+                known = column.statistics is not None and column.statistics.has_null_count
+                if not known or column.statistics.null_count < group.num_rows:
+                    return False
+    return True
+
+
+def written_paths(column: pa.ChunkedArray) -> list[str | None]:
+    """The field `path` of a column of audio."""
     import pyarrow as pa
 
-    written = [None] * rows if paths is None else paths.to_pylist()
-    named = [path or f"row-{row + 1}" for row, path in enumerate(written)]
+    found = [chunk.field("path").cast(pa.string()).to_pylist() for chunk in column.chunks]
+    return [path for part in found for path in part]
+
+
+def with_audio(table: Table, name: str, embedded: EmbeddedAudio | None, paths: Sequence[str | None]) -> Table:
+    """The table with its audio, and each row's name: its path, else "row-N"; a path that several rows have gets N."""
+    import pyarrow as pa
+
+    named = [path or f"row-{row}" for row, path in enumerate(paths, 1)]
+    if embedded is not None and len(set(named)) < len(named):
+        named = [f"{name}#{row}" for row, name in enumerate(named, 1)]
     table.columns = {name: pa.chunked_array([pa.array(named, pa.string())]), **table.columns}
     table.audio_bytes = embedded
     return table
