@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -103,6 +104,7 @@ class Manifest(Sequence[Utterance]):
         self.notes = tuple(table.notes)
         self.faults = table.faults
         self.root = table.root
+        self._folder = os.fspath(table.root)
         self._table = table
         self.rows = np.arange(len(table.columns["audio"])) if table.rows is None else table.rows
 
@@ -285,7 +287,7 @@ class Manifest(Sequence[Utterance]):
         audio, start_s = cells["audio"] or "", cells.get("start")
         return Utterance(
             id=cells.get("id") or _identity(audio, start_s),
-            audio=audio if embedded is not None else audio_path(self.root, audio),
+            audio=audio if embedded is not None else audio_path(self._folder, audio),
             text=cells.get("text"),
             start_s=start_s or 0.0,
             end_s=cells.get("end"),

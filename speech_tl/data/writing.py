@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from speech_tl.data.paths import ODD, audio_path
+from speech_tl.data.paths import PLAIN, audio_path
 from speech_tl.errors import BadInput
 from speech_tl.text import write_atomically
 
@@ -56,7 +56,7 @@ def _relative(audio: list[str], root: Path, folder: Path) -> list[str]:
 
 def _as_it_lies(root: Path, written: str) -> str:
     """A path under the name that the file has on the disk, where it is written otherwise."""
-    if not written or not ODD.search(written) or os.path.exists(os.path.join(root, written)):
+    if not written or PLAIN.fullmatch(written) or os.path.exists(os.path.join(root, written)):
         return written or ""
     found = audio_path(root, written)
     return found if os.path.exists(found) else written
