@@ -5,32 +5,21 @@ each line is looked at on its own, so that a lone mark costs one cell its mark a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from speech_tl.data.columns import standard_names
-from speech_tl.data.paths import AUDIO_SUFFIXES
-from speech_tl.data.table import Fault, Table, refuse_broken
+from speech_tl.data.lines import LINE, Layout, Rows, cells_of, row_like_in, split_lines
+from speech_tl.data.table import Table, refuse_broken
 from speech_tl.errors import BadInput
 from speech_tl.text.encodings import as_utf8
-
-if TYPE_CHECKING:
-    pass
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
-Row = list[str | None]
-
 _BOM = b"\xef\xbb\xbf"
 _BLOCK = 1 << 24
-_MOST_LINES = 200  # in one quoted cell
-_LINE = re.compile(r"([^\r\n]*)(\r\n|\n|\r|\Z)")
 _SEPARATOR_LINE = re.compile(r"sep=(.)\s*", re.IGNORECASE)  # as a spreadsheet writes before the header
 
 
@@ -47,38 +36,19 @@ def read_separated(path: Path) -> Table:
     """
     layout, data, note = _opened(path)
     table = None
-    if layout.plain and (table := _read_plain(path, layout, data)) is None and data is None:
-        data, note = as_utf8(path.read_bytes(), str(path))  # Arrow met another encoding, or a row of another width
-        table = _read_plain(path, layout, data) if note else None
+    if layout.plain:
+        table = _read_plain(path, layout, data)
+    if table is None and data is None:  # another encoding, lone marks, or a row of another width
+        data, note = as_utf8(path.read_bytes(), str(path))
+        table = _read_plain(path, layout, data) if note and layout.plain else None
     if table is None:
-        text = (as_utf8(path.read_bytes(), str(path))[0] if data is None else data).decode()
-        table = _read_line_by_line(path, layout, text)
+        table = _read_line_by_line(path, layout, data.decode())
     table.notes[:0] = [*([note] if note else []), *layout.notes]
     _drop_empty_columns(table, layout)
     return table
 
 
-@dataclass(frozen=True)
-class _Layout:
-    """How a file is laid out: its columns, what is between them, and how many lines stand before the rows.
-
-    `plain` says that Arrow can read it: the header is the first thing, and no line ends with CR alone.
-    """
-
-    header: list[str]
-    separator: str
-    skip: int
-    plain: bool
-    notes: list[str]
-
-    @property
-    def audio(self) -> int | None:
-        """The place of the column of audio files."""
-        names = standard_names(self.header)
-        return next((place for place, name in enumerate(self.header) if names.get(name, name) == "audio"), None)
-
-
-def _opened(path: Path) -> tuple[_Layout, bytes | None, str]:
+def _opened(path: Path) -> tuple[Layout, bytes | None, str]:
     """The layout; the file in UTF-8 where it is written otherwise, and a note about that."""
     with path.open("rb") as stream:
         start = stream.read(1 << 16)
@@ -95,14 +65,14 @@ def _opened(path: Path) -> tuple[_Layout, bytes | None, str]:
     return _layout(path, text), data, note
 
 
-def _layout(path: Path, text: str) -> _Layout:
+def _layout(path: Path, text: str) -> Layout:
     usual = SEPARATORS[path.suffix.lower()]
-    lines = [found.group(1) for found in _LINE.finditer(text)]
+    lines = [found.group(1) for found in LINE.finditer(text)]
     at = next((number for number, line in enumerate(lines) if line.strip()), None)
     if at is None:
         raise BadInput(f"{path}: the manifest is empty; expected a header line and one line an utterance")
     stated = _SEPARATOR_LINE.fullmatch(lines[at])
-    if stated:
+    if stated and at + 1 < len(lines):
         at += 1
     separator = stated.group(1) if stated else _separator(lines[at], usual)
     header = _header(path, lines[at], separator)
@@ -112,7 +82,7 @@ def _layout(path: Path, text: str) -> _Layout:
     plain = re.search(r"\r(?!\n)", text[:-1]) is None and not any(not line.strip() for line in lines[:at])
     if not plain and "\n" not in text:
         notes.append("its lines end with CR alone")
-    return _Layout(header, separator, at + 1, plain, notes)
+    return Layout(header, separator, at + 1, plain, notes)
 
 
 def _separator(line: str, usual: str) -> str:
@@ -133,7 +103,7 @@ def _header(path: Path, line: str, separator: str) -> list[str]:
     return names
 
 
-def _drop_empty_columns(table: Table, layout: _Layout) -> None:
+def _drop_empty_columns(table: Table, layout: Layout) -> None:
     """Columns without name and content, as a spreadsheet leaves them behind the last."""
     from pyarrow import compute
 
@@ -145,7 +115,7 @@ def _drop_empty_columns(table: Table, layout: _Layout) -> None:
 # ---- through Arrow
 
 
-def _read_plain(path: Path, layout: _Layout, data: bytes | None) -> Table | None:
+def _read_plain(path: Path, layout: Layout, data: bytes | None) -> Table | None:
     """The rows as Arrow reads them; None where it would not read every line as the row it is."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -173,7 +143,7 @@ def _read_plain(path: Path, layout: _Layout, data: bytes | None) -> Table | None
     return Table(dict(zip(layout.header, table.columns, strict=True)), path.resolve().parent)
 
 
-def _surveyed(data: np.ndarray, layout: _Layout) -> tuple[int, bool] | None:
+def _surveyed(data: np.ndarray, layout: Layout) -> tuple[int, bool] | None:
     """How many rows there must be, and whether cells hold line ends; None where the marks do not add up.
 
     They add up where every opening mark follows a separator or a line end, every closing one is followed by one, and
@@ -225,10 +195,10 @@ def _well_placed(data: np.ndarray, marks: np.ndarray, separator: str) -> bool:
     return bool(before.all() and behind.all())
 
 
-def _swallows_rows(data: np.ndarray, ends: np.ndarray, inside: np.ndarray, layout: _Layout) -> bool:
+def _swallows_rows(data: np.ndarray, ends: np.ndarray, inside: np.ndarray, layout: Layout) -> bool:
     """Whether a line inside a quoted cell looks like a row: then the mark before it was never closed."""
     first = int(ends[~inside][layout.skip - 1]) + 1 if (~inside).sum() >= layout.skip else 0
-    row_like = _row_like(layout, _text(data, first, ends))
+    row_like = row_like_in(layout, _text(data, first, ends))
     return any(row_like(_text(data, int(ends[at]) + 1, ends)) for at in np.flatnonzero(inside))
 
 
@@ -238,54 +208,7 @@ def _text(data: np.ndarray, first: int, ends: np.ndarray) -> str:
     return data[first : int(ends[at]) if at < len(ends) else len(data)].tobytes().decode("utf-8", "replace")
 
 
-def _row_like(layout: _Layout, example: str) -> Callable[[str], bool]:
-    """Tells whether a line could be a row: so many cells, and an audio file where the example has one."""
-    width, place = len(layout.header), layout.audio
-    usual = _suffix(example.split(layout.separator), place)
-
-    def row_like(line: str) -> bool:
-        cells = line.rstrip("\r").split(layout.separator)
-        if len(cells) != width or width < 2:
-            return False
-        found = _suffix(cells, place)
-        return place is None or found in AUDIO_SUFFIXES or (found == usual and " " not in cells[place].strip())
-
-    return row_like
-
-
-def _suffix(cells: Sequence[str], place: int | None) -> str:
-    return Path(cells[place].strip().strip('"')).suffix.lower() if place is not None and place < len(cells) else ""
-
-
 # ---- line by line
-
-
-@dataclass
-class _Line:
-    """A line's text, its number, and whether CR alone ends it."""
-
-    text: str
-    number: int
-    returned: bool
-
-
-@dataclass
-class Rows:
-    """Rows as their lines have them.
-
-    Attributes:
-        header: names of the columns.
-        rows: the cells of each, as many as there are columns; None for those that a faulty row lacks.
-        lines: the number of the line that each begins in.
-        faults: rows whose line has more or fewer cells.
-        notes: what a person should know about how they were read.
-    """
-
-    header: list[str]
-    rows: list[Row]
-    lines: list[int]
-    faults: dict[int, Fault]
-    notes: list[str]
 
 
 def read_rows(path: Path) -> Rows:
@@ -297,127 +220,18 @@ def read_rows(path: Path) -> Rows:
     layout, data, note = _opened(path)
     if data is None:
         data, note = as_utf8(path.read_bytes(), str(path))
-    found = _split_lines(data.decode(), layout)
+    found = split_lines(data.decode(), layout)
     found.notes[:0] = [*([note] if note else []), *layout.notes]
     return found
 
 
-def _read_line_by_line(path: Path, layout: _Layout, text: str) -> Table:
+def _read_line_by_line(path: Path, layout: Layout, text: str) -> Table:
     import pyarrow as pa
 
-    found = _split_lines(text, layout)
+    found = split_lines(text, layout)
     if not found.rows:
         raise BadInput(f"{path}: the manifest has a header but no rows; expected one line an utterance")
     refuse_broken(path, found.faults, len(found.rows))
     columns = (pa.chunked_array([pa.array(cells, pa.string())]) for cells in zip(*found.rows, strict=True))
     by_name = dict(zip(layout.header, columns, strict=True))
     return Table(by_name, path.resolve().parent, faults=found.faults, notes=found.notes)
-
-
-def _split_lines(text: str, layout: _Layout) -> Rows:
-    """The rows behind the header. Where marks between tabs stand alone, nothing there is quoted."""
-    lines = [line for line in list(_lines(text))[layout.skip :] if line.text.strip(" ")]
-    found, stray = _rows(_Splitter(lines, layout, quoting=True), layout)
-    if stray and layout.separator == "\t":
-        found, _ = _rows(_Splitter(lines, layout, quoting=False), layout)
-    if stray:
-        more = f" and {len(stray) - 1} more" if len(stray) > 1 else ""
-        found.notes.append(f"line {stray[0]}{more}: quotation marks that do not enclose a cell are kept as characters")
-    return found
-
-
-def _lines(text: str) -> Iterator[_Line]:
-    for number, found in enumerate(_LINE.finditer(text), 1):
-        if found.end() > found.start():
-            yield _Line(found.group(1), number, found.group(2) == "\r")
-
-
-def _rows(splitter: _Splitter, layout: _Layout) -> tuple[Rows, list[int]]:
-    """All rows, and the lines with lone marks."""
-    found = Rows(layout.header, [], [], {}, [])
-    stray: list[int] = []
-    width, at = splitter.width, 0
-    while at < len(splitter.lines):
-        line = splitter.lines[at]
-        cells, lone, taken = splitter.row(at)
-        at += taken
-        if lone:
-            stray.append(line.number)
-        if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
-            cells = cells[:width]
-        if len(cells) != width:
-            what = f"line {line.number} has {len(cells)} cells under {width} columns"
-            more = f"a text that holds {splitter.separator!r} needs quotes around it"
-            advice = more if len(cells) > width else "is the line complete?"
-            found.faults[len(found.rows)] = Fault("malformed", f"{what}; {advice}")
-            cells = [*cells[:width], *[None] * (width - len(cells))]
-        found.rows.append(cells)
-        found.lines.append(line.number)
-    return found, stray
-
-
-class _Splitter:
-    """Lines -> the cells of their rows; with `quoting` off, marks are characters wherever a line then fits."""
-
-    def __init__(self, lines: Sequence[_Line], layout: _Layout, *, quoting: bool) -> None:
-        self.lines, self.separator, self.width, self.quoting = lines, layout.separator, len(layout.header), quoting
-        self.row_like = _row_like(layout, lines[0].text if lines else "")
-
-    def row(self, at: int) -> tuple[list[str], bool, int]:
-        """The cells of the row that begins at a line, whether a mark is a character there, and the lines it takes."""
-        text = self.lines[at].text
-        raw = text.split(self.separator)
-        if '"' not in text:
-            return self._over_a_return(at) or (raw, False, 1)
-        if not self.quoting and len(raw) == self.width:
-            return raw, False, 1
-        cells, lone = cells_of(text, self.separator)
-        if not lone:
-            return cells, False, 1
-        return self._over_lines(at) or ((raw if len(raw) == self.width else cells), True, 1)
-
-    def _over_lines(self, at: int) -> tuple[list[str], bool, int] | None:
-        """The row whose quoted cell goes on for more lines; None where its mark is never closed."""
-        text = self.lines[at].text
-        for taken, line in enumerate(self.lines[at + 1 : at + _MOST_LINES], 2):
-            if self.row_like(line.text):
-                return None
-            text += "\n" + line.text
-            cells, lone = cells_of(text, self.separator)
-            if not lone:
-                return (cells, False, taken) if len(cells) == self.width else None
-        return None
-
-    def _over_a_return(self, at: int) -> tuple[list[str], bool, int] | None:
-        """The row that a CR in its text cuts in two."""
-        pair = self.lines[at : at + 2]
-        widths = [len(line.text.split(self.separator)) for line in pair]
-        if len(pair) < 2 or not pair[0].returned or sum(widths) != self.width + 1 or self.width == widths[1]:
-            return None
-        return f"{pair[0].text} {pair[1].text}".split(self.separator), False, 2
-
-
-def cells_of(text: str, separator: str) -> tuple[list[str], bool]:
-    """The cells of a row, and whether one begins with a mark that does not enclose it.
-
-    >>> cells_of('a.wav, "one, two",say ""no""', ",")
-    (['a.wav', 'one, two', 'say ""no""'], False)
-    >>> cells_of('a.wav,"one,5" pipe', ",")
-    (['a.wav', '"one', '5" pipe'], True)
-    """
-    if '"' not in text:
-        return text.split(separator), False
-    cells, lone = [], False
-    for found in _cell(separator).finditer(text):
-        quoted, plain, border = found.groups()
-        cells.append(quoted.replace('""', '"') if quoted is not None else plain)
-        lone |= quoted is None and plain.lstrip(" ").startswith('"')
-        if not border:
-            break
-    return cells, lone
-
-
-@cache
-def _cell(separator: str) -> re.Pattern[str]:
-    mark = re.escape(separator)
-    return re.compile(rf'(?: *"([^"]*(?:""[^"]*)*)" *(?={mark}|\Z)|([^{mark}]*))({mark}|\Z)')
