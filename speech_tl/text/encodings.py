@@ -81,7 +81,9 @@ def _doubt(data: bytes, text: str) -> str:
         return "most of the rest is"
     foreign = [letter for letter in _BEYOND_ASCII.findall(text) if letter.isalpha()]
     letters = _count(data, string.ascii_letters.encode()) + len(foreign)
-    if len(foreign) > max(0.25 * letters, 1):
+    words = [word for word in _WORD.findall(text) if len(word) > 1 and not word.isascii()]
+    inside = sum(not letter.isascii() for word in words for letter in word)
+    if len(foreign) > max(0.25 * letters, 1) or inside > 0.7 * sum(map(len, words)):
         return "another alphabet?"
     if _OTHER_ALPHABETS & set(foreign):
         return "Windows-1252 or Turkish Windows-1254?"
