@@ -169,7 +169,7 @@ def evaluate(
             evaluation = run(model, data, decoding=decoding, out=out, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
     for note in evaluation.data.get("notes", []):
-        console.print(f"note: {note}", markup=False, highlight=False)
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     for line in silence_lines(evaluation.data["silence"]) if silence else []:
         console.print(line, markup=False, highlight=False)
     left_out = evaluation.data.get("left_out", [])

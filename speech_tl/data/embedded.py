@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_BYTES = 256 << 20
 """So much decompressed audio of a Parquet file is remembered, or one row group, whichever is more."""
 
+DAMAGED = b"this part of the Parquet file cannot be read"
+"""What no decoder takes for audio: the row is then unreadable, as a damaged file is."""
+
 
 class ArrowAudio:
     """Rows of an Arrow column: bytes, {bytes, path}, samples, or {array, sampling_rate}."""
@@ -62,10 +65,15 @@ class ParquetAudio:
         return int(self._first[-1])
 
     def __getitem__(self, row: int) -> bytes | None:
-        """The file of a row."""
+        """The file of a row; `DAMAGED` where the Parquet file is, so that one part of it ends no long run."""
+        import pyarrow as pa
+
         at = int(np.searchsorted(self._first, row, side="right")) - 1
         with self._lock:
-            return self._group(at)[row - int(self._first[at])]
+            try:
+                return self._group(at)[row - int(self._first[at])]
+            except (pa.ArrowException, OSError):
+                return DAMAGED
 
     def __getstate__(self) -> dict[str, Any]:
         """What another process needs: where to read."""

@@ -70,7 +70,7 @@ class _Line:
 
 def split_lines(text: str, layout: Layout) -> Rows:
     """The rows behind the header. Where marks between tabs stand alone, nothing there is quoted."""
-    lines = [line for line in list(_lines(text))[layout.skip :] if line.text.strip(" ")]
+    lines = list(_lines(text))[layout.skip :]
     found, stray = _rows(_Splitter(lines, layout, quoting=True), layout)
     if stray and layout.separator == "\t":
         found, _ = _rows(_Splitter(lines, layout, quoting=False), layout)
@@ -93,6 +93,9 @@ def _rows(splitter: _Splitter, layout: Layout) -> tuple[Rows, list[int]]:
     width, at = splitter.width, 0
     while at < len(splitter.lines):
         line = splitter.lines[at]
+        if not line.text.strip(" "):
+            at += 1
+            continue
         cells, lone, taken = splitter.row(at)
         at += taken
         if lone:
@@ -115,7 +118,7 @@ class _Splitter:
 
     def __init__(self, lines: Sequence[_Line], layout: Layout, *, quoting: bool) -> None:
         self.lines, self.separator, self.width, self.quoting = lines, layout.separator, len(layout.header), quoting
-        self.row_like = row_like_in(layout, lines[0].text if lines else "")
+        self.row_like = row_like_in(layout, next((line.text for line in lines if line.text.strip()), ""))
 
     def row(self, at: int) -> tuple[list[str], bool, int]:
         """The cells of the row that begins at a line, whether a mark is a character there, and the lines it takes."""

@@ -79,7 +79,7 @@ def _layout(path: Path, text: str) -> Layout:
     notes = []
     if separator != usual and len(header) > 1:
         notes.append(f"the columns are separated by {NAMES.get(separator, repr(separator))}, not {NAMES[usual]}")
-    plain = re.search(r"\r(?!\n)", text[:-1]) is None and not any(not line.strip() for line in lines[:at])
+    plain = re.search(r"\r(?!\n|\Z)", text) is None and not any(not line.strip() for line in lines[:at])
     if not plain and "\n" not in text:
         notes.append("its lines end with CR alone")
     return Layout(header, separator, at + 1, plain, notes)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from speech_tl.data.columns import standard_names
 from speech_tl.data.manifest import Utterance
 from speech_tl.data.separated import SEPARATORS as SEPARATED
 from speech_tl.data.separated import read_rows
@@ -20,7 +21,7 @@ TABLES = (*SEPARATED, ".jsonl", ".ndjson")
 
 # The better name first: utterances.jsonl, which `evaluate` writes, holds raw and scored texts.
 ID = ("id", "audio")
-HYPOTHESIS = ("hypothesis_raw", "hypothesis", "text")
+HYPOTHESIS = ("hypothesis_raw", "pred_text", "hypothesis", "text")  # NeMo writes pred_text beside the reference
 REFERENCE = ("reference_raw", "reference", "text")
 
 SECONDS = ("start", "end", "duration")
@@ -44,18 +45,23 @@ def read_table(path: str | Path) -> tuple[dict[str, str], list[Utterance] | None
     if not rows:
         raise BadInput(f"{path}: holds no hypothesis; expected one row an utterance")
     names = list(dict.fromkeys(name for _, cells in rows for name in cells))
-    identity, hypothesis = _named(ID, names, path), _named(HYPOTHESIS, names, path)
+    renamed = {theirs: ours for theirs, ours in standard_names(names).items() if ours in (*ID, *HYPOTHESIS, *SECONDS)}
+    if renamed:
+        rows = [(where, {renamed.get(name, name): cell for name, cell in cells.items()}) for where, cells in rows]
+        notes.append(f"column {', '.join(f'{theirs!r} is read as {ours}' for theirs, ours in renamed.items())}")
+    known = [renamed.get(name, name) for name in names]
+    identity, hypothesis = _named(ID, known, names, path), _named(HYPOTHESIS, known, names, path)
     texts = _texts(rows, identity, hypothesis)
-    reference = next((name for name in REFERENCE if name in names and name != hypothesis), None)
+    reference = next((name for name in REFERENCE if name in known and name != hypothesis), None)
     if reference is None:
         return texts, None, notes
     used = {identity, hypothesis, reference, *KEYS, "text", *SECONDS}
     return texts, [_utterance(row, identity, reference, used) for row in rows], notes
 
 
-def _named(wanted: Sequence[str], names: Sequence[str], path: str | Path) -> str:
-    """The first of the columns wanted that is there."""
-    found = next((name for name in wanted if name in names), None)
+def _named(wanted: Sequence[str], known: Sequence[str], names: Sequence[str], path: str | Path) -> str:
+    """The first of the columns wanted that is there, as `known`; `names` is what the file calls them."""
+    found = next((name for name in wanted if name in known), None)
     if found is None:
         there = ", ".join(names[:8])
         raise BadInput(

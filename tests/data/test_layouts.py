@@ -212,6 +212,17 @@ def test_embedded_audio_is_read_from_anywhere_and_kept_in_bounds(
     assert [row.audio_bytes for row in both] == [files[2], files[1], files[3]]
 
 
+def test_a_damaged_part_costs_its_rows_only(tmp_path: Path, files: list[bytes]) -> None:
+    path = shard(tmp_path / "m.parquet", embedded(files), group=1)
+    column = parquet.read_metadata(path).row_group(2).column(0)
+    data = bytearray(path.read_bytes())
+    first = column.dictionary_page_offset or column.data_page_offset
+    data[first : first + 40] = b"\xff" * 40
+    path.write_bytes(data)
+    result = check_manifest(Manifest.read(path))
+    assert [(problem.row, problem.kind) for problem in result.problems] == [(3, "unreadable")]
+
+
 # ---- paths
 
 

@@ -371,5 +371,8 @@ def test_evaluate_leaves_out_what_has_no_text_and_says_so(tmp_path: Path) -> Non
     result = evaluate_hypotheses(tmp_path / "h.csv", tmp_path / "m.jsonl", normaliser="basic")
     assert [said.id for said in result.utterances] == ["a.wav", "d.wav"]
     notes = " ".join(result.data["notes"])
+    shown = CliRunner().invoke(
+        app, ["evaluate", "--hypotheses", str(tmp_path / "h.csv"), "--data", str(tmp_path / "m.jsonl")]
+    )
     for said in ("semicolons", "CR alone", "quotation marks", "1 of 5 rows cannot be used", "2 of 5 rows have no text"):
-        assert said in notes
+        assert said in notes and said in shown.output

@@ -66,3 +66,28 @@ def test_a_table_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, name
     with pytest.raises(BadInput, match=f"{name}.*{said}") as refused:
         read_table(tmp_path / name)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_hypotheses_are_read_as_manifests_are(tmp_path: Path, encoding: str, end: str) -> None:
+    lines = ["id;hypothesis", "u1;caf\u00e9 au lait", 'u2;"well', 'u3;"say no"', 'u4;"a; b"']
+    (tmp_path / "a.csv").write_bytes(end.join(lines).encode(encoding))
+    texts, _, notes = read_table(tmp_path / "a.csv")
+    assert texts == {"u1": "caf\u00e9 au lait", "u2": '"well', "u3": "say no", "u4": "a; b"}
+    said = " ".join(notes)
+    assert "semicolons" in said and "line 3: quotation marks" in said and (encoding == "utf-8-sig" or "read as" in said)
+
+
+def test_numbers_and_nan_as_hypotheses(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"id": "u1", "text": 2599}\n{"id": "u2", "text": NaN}\n')
+    texts, _, notes = read_table(tmp_path / "a.jsonl")
+    assert texts == {"u1": "2599", "u2": ""} and notes == ["1 hypotheses are NaN: read as empty"]
+
+
+def test_nemos_output_holds_reference_and_hypothesis(tmp_path: Path) -> None:
+    row = {"audio_filepath": "a.wav", "offset": 1.0, "duration": 2.0, "text": "hello", "pred_text": "hallo"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n")
+    texts, utterances, notes = read_table(tmp_path / "a.jsonl")
+    assert texts == {"a.wav": "hallo"} and "'audio_filepath' is read as audio" in notes[0]
+    assert utterances is not None and (utterances[0].text, utterances[0].start_s) == ("hello", 1.0)
