@@ -228,10 +228,12 @@ def _name_splits(table: Table) -> None:
             spellings[after].add((before or "").strip().casefold())
         chunks.append(pa.array(names, pa.string()).take(chunk.indices))
     column = table.columns["split"] = pa.chunked_array(chunks, pa.string())
-    used = np.arange(len(column)) if table.rows is None else table.rows
-    used = column.take(used[~np.isin(used, list(table.faults))]) if table.faults else column.take(used)
-    counted = compute.value_counts(compute.fill_null(compute.utf8_trim_whitespace(used), "")).to_pylist()
-    table.notes += _notes_on_splits({one["values"]: one["counts"] for one in counted}, spellings)
+    used = column if table.rows is None else column.take(table.rows)
+    if table.faults:
+        rows = np.arange(len(column)) if table.rows is None else table.rows
+        used = column.take(rows[~np.isin(rows, list(table.faults))])
+    counted = {one["values"] or "": one["counts"] for one in compute.value_counts(used).to_pylist()}
+    table.notes += _notes_on_splits(counted, spellings)
 
 
 def _rows(count: int) -> str:
