@@ -118,7 +118,7 @@ class _Splitter:
 
     def __init__(self, lines: Sequence[_Line], layout: Layout, *, quoting: bool) -> None:
         self.lines, self.separator, self.width, self.quoting = lines, layout.separator, len(layout.header), quoting
-        self.row_like = row_like_in(layout, next((line.text for line in lines if line.text.strip()), ""))
+        self.swallows = swallows_in(layout, next((line.text for line in lines if line.text.strip()), ""))
 
     def row(self, at: int) -> tuple[list[str], bool, int]:
         """The cells of the row that begins at a line, whether a mark is a character there, and the lines it takes."""
@@ -137,7 +137,7 @@ class _Splitter:
         """The row whose quoted cell goes on for more lines; None where its mark is never closed."""
         text = self.lines[at].text
         for taken, line in enumerate(self.lines[at + 1 : at + _MOST_LINES], 2):
-            if self.row_like(line.text):
+            if self.swallows(self.lines[at].text, line.text):
                 return None
             text += "\n" + line.text
             cells, lone = cells_of(text, self.separator)
@@ -180,19 +180,27 @@ def _cell(separator: str) -> re.Pattern[str]:
     return re.compile(rf'(?: *"([^"]*(?:""[^"]*)*)" *(?={mark}|\Z)|([^{mark}]*))({mark}|\Z)')
 
 
-def row_like_in(layout: Layout, example: str) -> Callable[[str], bool]:
-    """Tells whether a line could be a row: so many cells, and an audio file where the example has one."""
+def swallows_in(layout: Layout, example: str) -> Callable[[str, str], bool]:
+    """Tells whether a line behind an open quotation mark is a row of its own, so that the mark was never closed.
+
+    It is when it has so many cells as a row, and both it and the line with the mark name an audio file where the
+    example, a row that is right, has one. The second cell of a text over two lines is no audio file.
+    """
     width, place = len(layout.header), layout.audio
     usual = _suffix(example.split(layout.separator), place)
 
-    def row_like(line: str) -> bool:
-        cells = line.rstrip("\r").split(layout.separator)
+    def named_alike(rows: Sequence[Sequence[str]]) -> bool:
+        found = [_suffix(cells, place) for cells in rows]
+        bare = all(len(cells) > place and " " not in cells[place].strip() for cells in rows)
+        return AUDIO_SUFFIXES.issuperset(found) or (bare and all(suffix == usual for suffix in found))
+
+    def swallows(opening: str, line: str) -> bool:
+        before, cells = (text.rstrip("\r").split(layout.separator) for text in (opening, line))
         if len(cells) != width or width < 2:
             return False
-        found = _suffix(cells, place)
-        return place is None or found in AUDIO_SUFFIXES or (found == usual and " " not in cells[place].strip())
+        return len(before) == width if place is None else named_alike((before, cells))
 
-    return row_like
+    return swallows
 
 
 def _suffix(cells: Sequence[str], place: int | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from speech_tl.data.columns import standard_names
-from speech_tl.data.lines import LINE, Layout, Rows, cells_of, row_like_in, split_lines
+from speech_tl.data.lines import LINE, Layout, Rows, cells_of, split_lines, swallows_in
 from speech_tl.data.table import Table, refuse_broken
 from speech_tl.errors import BadInput
 from speech_tl.text.encodings import as_utf8
@@ -99,7 +99,9 @@ def _header(path: Path, line: str, separator: str) -> list[str]:
     names = [name or f"column_{place}" for place, name in enumerate(names, 1)]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise BadInput(f"{path}: line 1 has column {twice[0]!r} twice; rename one of them")
+        raise BadInput(
+            f"{path}: line 1 has column {twice[0]!r} twice; rename one of them, or is there no line of names?"
+        )
     return names
 
 
@@ -197,9 +199,15 @@ def _well_placed(data: np.ndarray, marks: np.ndarray, separator: str) -> bool:
 
 def _swallows_rows(data: np.ndarray, ends: np.ndarray, inside: np.ndarray, layout: Layout) -> bool:
     """Whether a line inside a quoted cell looks like a row: then the mark before it was never closed."""
-    first = int(ends[~inside][layout.skip - 1]) + 1 if (~inside).sum() >= layout.skip else 0
-    row_like = row_like_in(layout, _text(data, first, ends))
-    return any(row_like(_text(data, int(ends[at]) + 1, ends)) for at in np.flatnonzero(inside))
+    outside = ends[~inside]
+    first = int(outside[layout.skip - 1]) + 1 if len(outside) >= layout.skip else 0
+    swallows = swallows_in(layout, _text(data, first, ends))
+    behind = ends[inside]
+    before = np.searchsorted(outside, behind) - 1  # the line end before the row that goes on there
+    return any(
+        swallows(_text(data, int(outside[row]) + 1 if row >= 0 else 0, ends), _text(data, int(end) + 1, ends))
+        for row, end in zip(before, behind, strict=True)
+    )
 
 
 def _text(data: np.ndarray, first: int, ends: np.ndarray) -> str:

@@ -181,6 +181,12 @@ def test_a_mark_that_opens_here_and_one_that_closes_there_join_nothing(tmp_path:
     assert manifest.column("text")[:2] == ['"hello there', 'wow"'] and len(manifest) == 3
 
 
+@pytest.mark.parametrize("text", ["one\ntwo", "one, two\nthree", "a,\nb", "x\ny.wav"])
+def test_a_text_over_lines_may_stand_before_the_audio(tmp_path: Path, text: str) -> None:
+    manifest = read(tmp_path, "m.csv", f'text,audio\n"{text}",a.wav\nshort,b.wav\n"{text}",c.wav\n')
+    assert manifest.column("text") == [text, "short", text] and not manifest.notes
+
+
 def test_a_text_over_lines_stays_one_though_another_mark_is_lone(tmp_path: Path) -> None:
     manifest = read(tmp_path, "m.csv", 'audio,text,age\na.wav,"one, two\nthree",1\nb.wav,"four,2\nc.wav, "5, 6",3\n')
     assert manifest.column("text") == ["one, two\nthree", '"four', "5, 6"]
