@@ -17,7 +17,7 @@ class AudioError(BadInput):
     """One audio file cannot be used.
 
     Attributes:
-        kind: one of "missing", "folder", "empty", "unreadable", "truncated", "nan", "silent".
+        kind: one of "missing", "folder", "empty", "unreadable", "truncated", "nan", "silent", "channel".
     """
 
     def __init__(self, message: str, kind: str) -> None:

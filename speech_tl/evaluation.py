@@ -14,7 +14,7 @@ from speech_tl.models.options import DecodingOptions
 from speech_tl.scoring.selection import chosen_to_score, require_known
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import default_normaliser, get_normaliser, require_writable
+from speech_tl.text import agreed, default_normaliser, get_normaliser, require_writable
 
 if TYPE_CHECKING:
     from speech_tl.data.batching import Augmentation
@@ -93,7 +93,7 @@ def evaluate_utterances(
 
     `augment` is what they are heard through, with all its chance from `seed`.
     """
-    rules = get_normaliser(normaliser)
+    rules = get_normaliser(normaliser, data.get("language") or model.language)
     hypotheses = decode(model, utterances, decoding, progress, augment=augment, seed=seed)
     if not any(h.text is not None for h in hypotheses):
         why = next((h.problem for h in hypotheses if h.problem), "there are no rows")
@@ -118,8 +118,7 @@ def require_columns(manifest: Manifest, columns: Sequence[str], option: str) -> 
 
 
 def the_language(manifest: Manifest) -> str | None:
-    """The manifest's language when every row that says one says the same."""
+    """The manifest's language when every row that says one says the same, under whatever name."""
     if "language" not in manifest.columns:
         return None
-    found = {language for language in manifest.column("language") if language}
-    return found.pop() if len(found) == 1 else None
+    return agreed(manifest.column("language"))

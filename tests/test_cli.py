@@ -135,9 +135,10 @@ def test_a_dry_run_tells_what_a_run_does_and_writes_nothing(recipe, manifest, ru
     rows = [*rows_of(manifest), rows_of(manifest)[-1] | {"audio": str(broken)}]
     data = written(tmp_path / "data.csv", rows)
     here = sorted(tmp_path.rglob("*"))
-    code, out, _ = speech_tl(
-        "adapt", recipe, "--dry-run", "training.max_steps=null", "training.epochs=6", f"data={data}"
-    )
+    wanted = ("training.max_steps=null", "training.epochs=6", f"data={data}")
+    code, summary, _ = speech_tl("adapt", recipe, "--dry-run", *wanted)
+    assert code == 0 and summary.startswith("data ") and "learning_rate:" not in summary
+    code, out, _ = speech_tl("adapt", recipe, "--dry-run", "--verbose", *wanted)
     assert code == 0
     assert yaml.safe_load(out) == recipe_from_yaml(recipe).with_overrides(
         ["training.max_steps=null", "training.epochs=6", f"data={data}"]

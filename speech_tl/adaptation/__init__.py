@@ -20,7 +20,7 @@ from speech_tl.recipe import Recipe
 from speech_tl.reporting.ladder import climbed
 from speech_tl.reporting.model_card import write_model_card
 from speech_tl.reporting.page import build_report, write_report
-from speech_tl.reporting.plan import plan_text
+from speech_tl.reporting.plan import plan_text, with_recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import get_normaliser
@@ -107,11 +107,16 @@ def adapt(
     return AdaptationResult(report, before.test, after.test, guards, run.path, model)
 
 
-def plan(recipe: Recipe, screen: Screen | None = None) -> str:
+def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False) -> str:
     """What `adapt` would do with a recipe, and about how long it would take: reads, measures, and writes nothing.
 
+    Args:
+        recipe: what would be done.
+        screen: where to show progress; None is silent.
+        verbose: put the resolved recipe before the plan, as YAML; the plan is then in YAML comments.
+
     Returns:
-        The resolved recipe as YAML, followed by data, model, steps, time and memory as comments.
+        Data, model, steps, time and memory, a line a fact.
 
     Raises:
         BadInput: as `adapt`.
@@ -132,7 +137,8 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
     facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe)}
-    return plan_text(recipe.to_yaml(), facts, data.excluded, notes, described, guess, disk, guards, ladder)
+    told = plan_text(facts, data.excluded, notes, described, guess, disk, guards, ladder)
+    return with_recipe(recipe.to_yaml(), told) if verbose else told
 
 
 def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate, list[str]]:
@@ -171,7 +177,7 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
     """Train on what fits the model, merge what the strategy added, go back towards the old weights where the recipe
     wants that, and settle how the result is decoded.
     """
-    normaliser = get_normaliser(data.normaliser)
+    normaliser = get_normaliser(data.normaliser, data.language)
     with screen.progress("training") as update:
 
         def show(step: int, steps: int, latest: dict[str, float]) -> None:

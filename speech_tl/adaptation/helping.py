@@ -70,7 +70,7 @@ def learn(
         seed=recipe.seed,
         augmenter=data.augmenter,
         decoding=recipe.decoding.model_copy(update={"test_time": None}),  # dev judges the weights themselves
-        normaliser=get_normaliser(data.normaliser),
+        normaliser=get_normaliser(data.normaliser, data.language),
         rate=leading_rate(data.language or model.language, data.normaliser),
         strategy=recipe.strategy,
         retention=data.sources.retention(recipe),

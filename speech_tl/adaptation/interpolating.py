@@ -39,6 +39,7 @@ class _DevSet:
 
     utterances: Manifest
     normaliser: str
+    language: str | None
     rate: Rate
     model: AcousticModel
     limit: float | None = None
@@ -159,13 +160,16 @@ def _dev_sets(model: AcousticModel, data: Data, recipe: Recipe, options: Interpo
     """The target's dev split and every guard's dev part, at most so many utterances of each."""
     speaking: dict[str | None, AcousticModel] = {None: model}
     rate = leading_rate(data.language or model.language, data.normaliser)
-    sets = {TARGET: _DevSet(data.dev.sample(options.utterances, recipe.seed), data.normaliser, rate, model)}
+    sets = {
+        TARGET: _DevSet(data.dev.sample(options.utterances, recipe.seed), data.normaliser, data.language, rate, model)
+    }
     for guard in data.guards:
         if guard.set_to not in speaking:
             speaking[guard.set_to] = _published(recipe, guard.set_to)
         sets[guard.name] = _DevSet(
             guard.dev.sample(options.utterances, recipe.seed),
             guard.normaliser,
+            guard.language,
             leading_rate(guard.language, guard.normaliser),
             speaking[guard.set_to],
             guard.limit,
@@ -182,7 +186,7 @@ def _scored(share: float, sets: Mapping[str, _DevSet], recipe: Recipe, screen: S
         title = f"share {share:g} of the new weights: decoding {len(dev.utterances)} utterances of {name}"
         with screen.progress(title) as update:
             texts = [hypothesis.text for hypothesis in decode(dev.model, dev.utterances, decoding, update)]
-        found = score(dev.utterances, texts, get_normaliser(dev.normaliser)).score
+        found = score(dev.utterances, texts, get_normaliser(dev.normaliser, dev.language)).score
         scores[name] = {"wer": found.wer, "cer": found.cer, "leading": getattr(found, dev.rate)}
         scores[name]["choice"] = choice(found.wer, found.cer, dev.rate)
     return {"scores": scores}

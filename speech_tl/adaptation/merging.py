@@ -38,7 +38,7 @@ def merge_and_check(
         strategy.finish(model)
         return {}, []
     dev = data.dev.sample(recipe.training.dev_limit, recipe.seed)
-    normaliser = get_normaliser(data.normaliser)
+    normaliser = get_normaliser(data.normaliser, data.language)
     texts, wers = [], []
     for stage in ("before merging", "after merging"):
         with screen.progress(f"{stage}: decoding {len(dev)} utterances of dev") as update:

@@ -30,7 +30,7 @@ from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
-from speech_tl.text import default_normaliser, get_normaliser
+from speech_tl.text import default_normaliser, get_normaliser, same_language
 from speech_tl.training.batches import epoch_seconds
 from speech_tl.training.train import steps_of_epochs
 
@@ -248,7 +248,7 @@ def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Scree
     for name, manifest in read.items():
         options = recipe.guards[name]
         spoken = options.language or the_language(manifest) or language
-        usual = normaliser if spoken == language else default_normaliser(spoken)
+        usual = normaliser if same_language(spoken, language) else default_normaliser(spoken)
         with screen.progress(f"checking guard {name}") as update:
             guards.append(
                 checked_guard(

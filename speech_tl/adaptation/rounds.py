@@ -48,7 +48,7 @@ class Rounds:
         """Keep what the rounds share."""
         self.recipe, self.data, self.run, self.screen, self.train = recipe, data, run, screen, train
         self.options, self.unlabelled = recipe.unlabelled, data.unlabelled
-        self.normaliser = get_normaliser(data.normaliser)
+        self.normaliser = get_normaliser(data.normaliser, data.language)
         self.supervised = len(data.train) > 0
 
     def first_labels(self) -> None:

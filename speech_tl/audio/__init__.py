@@ -1,6 +1,7 @@
 """Audio in and out: any file -> mono float32 at the rate you ask for. Nobody else opens audio. Floor 0.
 
-Two readers are tried in order: soundfile (wav, flac, ogg, opus, mp3), then PyAV (m4a, mp4, webm, aac, wma, ...).
+libsndfile reads what a header describes truly (wav, flac, ogg, opus, mp3), FFmpeg by PyAV everything else, on the time
+line that a player shows.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from speech_tl.audio.channels import loudest_instead, mixed
 from speech_tl.audio.headers import glance_s
 from speech_tl.audio.readers import (
     DAMAGE,
@@ -34,6 +38,7 @@ __all__ = [
     "glance_s",
     "is_silent",
     "load_audio",
+    "mixdown",
     "probe",
     "save_audio",
     "stream_audio",
@@ -51,6 +56,7 @@ def load_audio(
     start_s: float = 0.0,
     end_s: float | None = None,
     *,
+    channel: int | None = None,
     name: str | None = None,
 ) -> np.ndarray:
     """Read one file, or the seconds `start_s` to `end_s` of it, as mono.
@@ -61,16 +67,17 @@ def load_audio(
         start_s: where to begin, in seconds; reached by seeking, not by decoding what lies before (exact for wav,
             flac and opus; within 10 ms where a format's own seeking is no better).
         end_s: where to stop, in seconds; None reads to the end.
+        channel: the channel to hear, counted from 1; None hears all.
         name: what error messages call the audio; by default its path.
 
     Returns:
-        float32 of shape `(samples,)`; several channels are averaged.
+        float32 of shape `(samples,)`; several channels are averaged, unless that would lose the loudest (`mixdown`).
 
     Raises:
-        AudioError: missing, folder, empty, unreadable, truncated or nan (see `.kind`). Silence is no error here.
+        AudioError: missing, folder, empty, unreadable, truncated, nan or channel (see `.kind`). Silence is no error.
     """
     with open_track(path, name) as track:
-        waveform = np.concatenate(list(_checked_blocks(track, start_s, end_s)))
+        waveform = np.concatenate(list(_checked_blocks(track, start_s, end_s, _chosen(path, track, channel))))
         waveform = _resample(waveform, track.info.sample_rate, sample_rate or track.info.sample_rate)
         if not len(waveform):
             raise _no_samples(track.name)
@@ -92,9 +99,14 @@ def probe(path: AudioSource, *, name: str | None = None) -> AudioInfo:
 
 
 def stream_audio(
-    path: AudioSource, sample_rate: int = 16000, block_s: float = 30.0, *, name: str | None = None
+    path: AudioSource,
+    sample_rate: int = 16000,
+    block_s: float = 30.0,
+    *,
+    channel: int | None = None,
+    name: str | None = None,
 ) -> Iterator[np.ndarray]:
-    """Read a recording of any length in constant memory.
+    """Read a recording of any length in constant memory; `channel` and `name` are as for `load_audio`.
 
     Yields:
         Consecutive mono float32 blocks of `block_s` seconds at `sample_rate`; the last one may be shorter.
@@ -106,7 +118,7 @@ def stream_audio(
     waiting: list[np.ndarray] = []
     waiting_samples = 0
     with open_track(path, name) as track:
-        for chunk in _resampled_chunks(track, sample_rate):
+        for chunk in _resampled_chunks(track, sample_rate, _chosen(path, track, channel)):
             waiting.append(chunk)
             waiting_samples += len(chunk)
             if waiting_samples < block_samples:
@@ -117,6 +129,17 @@ def stream_audio(
             waiting, waiting_samples = [joined[whole:]], len(joined) - whole
     if waiting_samples:
         yield np.concatenate(waiting)
+
+
+def mixdown(path: AudioSource, *, name: str | None = None) -> int | None:
+    """The channel, counted from 1, that is heard instead of the mean because the mean of all loses it; else None.
+
+    One channel can be another turned over: their mean is silence. A mean that is 20 dB quieter than the loudest channel
+    over the first 30 s of sound is not used.
+    """
+    with open_track(path, name) as track:
+        found = _loudest(path, track)
+        return None if found is None else found + 1
 
 
 def save_audio(path: str | os.PathLike, waveform: np.ndarray, sample_rate: int) -> Path:
@@ -148,8 +171,39 @@ def clipped_share(waveform: np.ndarray) -> float:
     return float(np.mean(np.abs(waveform) >= 0.999)) if len(waveform) else 0.0
 
 
-def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
-    """The track's blocks; raises when they are fewer than promised, hold NaN, or are none at all."""
+def _chosen(source: AudioSource, track: Track, channel: int | None) -> int | None:
+    """The channel to hear, counted from 0; None for the mean of all."""
+    if channel is None:
+        return _loudest(source, track)
+    if not 1 <= channel <= track.info.channels:
+        there = f"{track.info.channels} channels" if track.info.channels > 1 else "one channel"
+        raise AudioError(f"{track.name}: has {there}, but channel {channel} was asked for; correct it", "channel")
+    return channel - 1
+
+
+def _loudest(source: AudioSource, track: Track) -> int | None:
+    """The channel that the mean would lose, remembered for a file as it is now: its parts are read one by one."""
+    if track.info.channels < 2:
+        return None
+    if not isinstance(source, str | os.PathLike):
+        return _listened(source)
+    state = os.stat(source)
+    return _listened_to_file(os.fspath(source), state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _listened_to_file(path: str, size: int, changed_ns: int) -> int | None:
+    return _listened(path)
+
+
+def _listened(source: AudioSource) -> int | None:
+    with open_track(source, None) as track, suppress(AudioError, *DAMAGE):
+        return loudest_instead(track.blocks(0.0, None), track.info.sample_rate)
+    return None
+
+
+def _checked_blocks(track: Track, start_s: float, end_s: float | None, channel: int | None) -> Iterator[np.ndarray]:
+    """The track's blocks as mono; raises when they are fewer than promised, hold NaN, or are none at all."""
     rate, promised_s, slack_s = track.info.sample_rate, track.info.duration_s, 0.0 if track.exact else 0.3
     start_s = max(0.0, start_s)
     if promised_s > 0 and (start_s >= promised_s or (end_s or 0.0) > promised_s + max(slack_s, 0.1)):
@@ -157,7 +211,8 @@ def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterat
         raise AudioError(f"{track.name}: {promised_s:.2f} s long, but {wanted} was asked for; correct it", "truncated")
     samples = 0
     try:
-        for block in track.blocks(start_s, end_s):
+        for channels in track.blocks(start_s, end_s):
+            block = mixed(channels, channel)
             if not np.isfinite(block).all():
                 raise AudioError(f"{track.name}: holds NaN or infinite samples; export it again", "nan")
             samples += len(block)
@@ -173,8 +228,8 @@ def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterat
         raise _no_samples(track.name)
 
 
-def _resampled_chunks(track: Track, sample_rate: int) -> Iterator[np.ndarray]:
-    blocks = _checked_blocks(track, 0.0, None)
+def _resampled_chunks(track: Track, sample_rate: int, channel: int | None) -> Iterator[np.ndarray]:
+    blocks = _checked_blocks(track, 0.0, None, channel)
     if track.info.sample_rate == sample_rate:
         yield from blocks
         return

@@ -140,7 +140,7 @@ def checked_guard(
     Raises:
         BadInput: no row can be used, or its texts hold no word; names the guard.
     """
-    rules = get_normaliser(normaliser)
+    rules = get_normaliser(normaliser, language)
     usable, excluded = _usable(f"guard {name}", manifest, data, rules, progress)
     if dev is not None:
         dev, _ = _usable(f"guard {name}, dev part", dev, data, rules, progress)

@@ -26,7 +26,8 @@ from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
 from speech_tl.models.positions import rearrange
 from speech_tl.models.quiet import quiet_transformers
-from speech_tl.text import ctc_characters, fit_case, get_normaliser
+from speech_tl.text import casing_of, ctc_characters, fit_case, lower
+from speech_tl.text.rules import basic_rules
 
 EXACT_IN_BATCHES = {"wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat"}
 """Architectures whose result a test shows not to depend on padding once a mask is given."""
@@ -85,7 +86,7 @@ class CTCModel(AcousticModel):
         """`label_text`; the last one is remembered, as a check asks several things about each text."""
         last, spelt = self._last_spelt
         if text != last:
-            spelt = label_text(text, self.vocabulary)
+            spelt = label_text(text, self.vocabulary, self.language)
             self._last_spelt = (text, spelt)
         return spelt
 
@@ -401,13 +402,14 @@ class CTCModel(AcousticModel):
         ).save_pretrained(folder)
 
 
-def label_text(text: str, vocabulary: Container[str]) -> str:
+def label_text(text: str, vocabulary: Container[str], language: str | None = None) -> str:
     """The text CTC learns: without punctuation, in the case that the vocabulary writes (the published English ones
-    know upper case only).
+    know upper case only), as the language has it: ß and a final ς stay, a Turkish I becomes ı.
     """
-    return fit_case(get_normaliser("basic")(text), vocabulary)
+    casing = casing_of(language)
+    return fit_case(" ".join(basic_rules(text, casing, lower).split()), vocabulary, casing)
 
 
-def vocabulary_for(texts: Iterable[str], known: Container[str]) -> list[str]:
+def vocabulary_for(texts: Iterable[str], known: Container[str], language: str | None = None) -> list[str]:
     """Characters of the train texts that the `known` vocabulary lacks, sorted."""
-    return [c for c in ctc_characters(label_text(text, known) for text in texts) if c not in known]
+    return [c for c in ctc_characters(label_text(text, known, language) for text in texts) if c not in known]

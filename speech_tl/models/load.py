@@ -215,7 +215,7 @@ def _load_ctc(
     added: list[str] = []
     if texts is not None:
         known = dict(tokenizer.get_vocab()) if tokenizer else {}
-        added = vocabulary_for(texts, known)
+        added = vocabulary_for(texts, known, language)
         tokenizer = grown_tokenizer(tokenizer, added)
         extend_head(network, len(tokenizer))
     elif tokenizer is None or fresh_head:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.errors import BadInput
-from speech_tl.text import nearest
+from speech_tl.text import is_language, language_code, macro_language, nearest, three_letters
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,7 +19,7 @@ _CODES = (
     "hr:hrv hu:hun hy:hye id:ind ig:ibo is:isl it:ita ja:jpn jv:jav ka:kat kk:kaz km:khm kn:kan ko:kor ky:kir "
     "lb:ltz lg:lug ln:lin lo:lao lt:lit lv:lav mi:mri mk:mkd ml:mal mn:mon mr:mar ms:zlm mt:mlt my:mya nb:nob "
     "ne:npi nl:nld no:nob ny:nya oc:oci om:orm or:ory pa:pan pl:pol ps:pus pt:por ro:ron ru:rus rw:kin sd:snd "
-    "sk:slk sl:slv sn:sna so:som sr:srp-script_latin sv:swe sw:swh ta:tam te:tel tg:tgk th:tha tl:tgl tr:tur "
+    "sk:slk sl:slv sn:sna so:som sr:srp-script_latin sv:swe sw:swh ta:tam te:tel tg:tgk th:tha tl:tgl fil:tgl tr:tur "
     "uk:ukr ur:urd-script_arabic uz:uzb-script_latin vi:vie wo:wol xh:xho yo:yor yue:yue-script_traditional "
     "zh:cmn-script_simplified zu:zul"
 )
@@ -42,20 +42,19 @@ def adapter_code(name: str, place: str, vocabulary: Mapping[str, Any], language:
     Raises:
         BadInput: there is no adapter for the language; names the nearest.
     """
-    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
-
     codes = [code for code, alphabet in vocabulary.items() if isinstance(alphabet, Mapping)]
     adapted = Path(place).is_dir() and not any(Path(place).glob("adapter.*"))
     if not codes or adapted:
         return None
     if language in codes:
         return language
-    short = language.lower().replace("_", "-").split("-")[0]
-    code = LONG_CODES.get(TO_LANGUAGE_CODE.get(short, short), short)
+    short = language_code(language)
+    tried = [LONG_CODES.get(short), LONG_CODES.get(macro_language(short)), three_letters(short)]
+    code = next((code for code in tried if code in codes), tried[0] or tried[-1])
     if code in codes:
         return code
     scripts = [other for other in codes if other.startswith(f"{code}-script")]
-    close = nearest(code, codes)
+    close = None if is_language(short) else nearest(language.strip().lower(), codes)
     hint = f"; there are {', '.join(scripts)}" if scripts else f"; did you mean {close}?" if close else ""
     raise BadInput(f"model {name} has no adapter for language={language} (it names languages by three letters){hint}")
 

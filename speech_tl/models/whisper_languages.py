@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Set
 
 from speech_tl.errors import BadInput
-from speech_tl.text import nearest
+from speech_tl.text import is_language, language_code, macro_language, nearest
 
-OTHER_NAMES = {"jv": "jw", "fil": "tl", "nb": "no", "cmn": "zh", "nan": "zh", "iw": "he", "mo": "ro"}
+OTHER_NAMES = {"jv": "jw", "fil": "tl", "nb": "no", "cmn": "zh", "nan": "zh"}
 """Codes of languages that Whisper knows under another one."""
 
 RELATIVES = {
@@ -52,8 +52,13 @@ def language_token(language: str, codes: Set[str], source: str) -> tuple[str, st
     """
     from transformers.models.whisper.tokenization_whisper import LANGUAGES, TO_LANGUAGE_CODE
 
-    wanted = language.lower().replace("_", "-").split("-")[0]
-    code = TO_LANGUAGE_CODE.get(wanted, OTHER_NAMES.get(wanted, wanted))
+    spoken = language_code(language)
+    written = TO_LANGUAGE_CODE.get(
+        language.strip().lower(), spoken
+    )  # Whisper's own names first: "myanmar", "sinhalese"
+    tried = [written, OTHER_NAMES.get(spoken, spoken), macro_language(spoken)]
+    tried.append(OTHER_NAMES.get(tried[-1], tried[-1]))
+    code = next((code for code in tried if code in codes), tried[1])
     if not codes or code in codes:
         return code, None
     relative, family = RELATIVES.get(code, ("", ""))
@@ -62,7 +67,7 @@ def language_token(language: str, codes: Set[str], source: str) -> tuple[str, st
             f"Whisper has no token for language {language}: it is given that of {LANGUAGES[relative].capitalize()} "
             f"({relative}), because both are {family}; model.language chooses another"
         )
-    hint = nearest(wanted, [*TO_LANGUAGE_CODE, *codes])
+    hint = None if is_language(spoken) else nearest(language.strip().lower(), [*TO_LANGUAGE_CODE])
     raise BadInput(
         f"model {source} has no token for language={language}, nor for a relative that is known here; "
         + (f"did you mean {hint}? " if hint else "")

@@ -81,8 +81,12 @@ class WhisperText(AcousticModel):
         return self.tokenizer.convert_tokens_to_ids(list(names))
 
     def encode(self, text: str) -> list[int]:
-        """Tokens of `text` with the leading space of Whisper's own training, and the end token."""
-        return [*self.tokenizer.encode(" " + text.strip(), add_special_tokens=False), self.end]
+        """Tokens of `text` with the leading space of Whisper's own training, and the end token.
+
+        A text that holds the name of a special token, such as `<|endoftext|>`, does not become that token.
+        """
+        ids = self.tokenizer.encode(" " + text.strip(), add_special_tokens=False, split_special_tokens=True)
+        return [*ids, self.end]
 
     def targets(self, labels: Sequence[Sequence[int]]) -> Batch:
         """`labels` and `decoder_input_ids` `(batch, tokens)` of rows of label ids.

@@ -17,7 +17,6 @@ EXAMPLES = 3
 
 
 def plan_text(
-    recipe_yaml: str,
     facts: Mapping[str, Any],
     excluded: Sequence[Excluded],
     notes: Sequence[str],
@@ -27,10 +26,9 @@ def plan_text(
     guards: Mapping[str, Mapping[str, Any]] | None = None,
     ladder: tuple[str, float] | None = None,
 ) -> str:
-    """The plan as plain text; its first part is the resolved recipe as YAML, the rest are YAML comments.
+    """The plan as plain text, a line a fact.
 
     Args:
-        recipe_yaml: the resolved recipe.
         facts: of the data: utterances, hours and speakers of each split; hours that interpolation decodes.
         excluded: rows set aside.
         notes: sentences about the data.
@@ -70,7 +68,12 @@ def plan_text(
         *(f"note      {note}" for note in notes),
         "Nothing was written.",
     ]
-    return recipe_yaml + "\n" + "\n".join(f"# {line}" for line in lines)
+    return "\n".join(lines)
+
+
+def with_recipe(recipe_yaml: str, plan: str) -> str:
+    """The resolved recipe as YAML and the plan as YAML comments below it: a file of it is a recipe."""
+    return recipe_yaml + "\n" + "\n".join(f"# {line}" for line in plan.splitlines())
 
 
 def _data(facts: Mapping[str, Any], excluded: Sequence[Excluded]) -> list[str]:

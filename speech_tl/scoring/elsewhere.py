@@ -20,7 +20,7 @@ from speech_tl.scoring.pairing import ELSEWHERE
 from speech_tl.scoring.selection import chosen_to_score, require_known, rows_to_score
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import default_normaliser, require_writable
+from speech_tl.text import agreed, default_normaliser, require_writable
 
 
 def evaluate_hypotheses(
@@ -55,8 +55,7 @@ def evaluate_hypotheses(
     texts = hypotheses_for(references, given, source)
     utterances = [references[row] for row in rows]
     require_known(dict.fromkeys(name for said in utterances for name in said.columns), source, by, "--by")
-    spoken = {said.columns.get("language") for said in utterances} - {None, ""}
-    language = language or (spoken.pop() if len(spoken) == 1 else None)
+    language = language or agreed(said.columns.get("language") for said in utterances)
     evaluation = score(
         utterances,
         require_all(utterances, [texts[row] for row in rows], given.source),

@@ -253,7 +253,8 @@ def score(
     """
     if len(utterances) != len(hypotheses):
         raise BadInput(f"{len(utterances)} utterances but {len(hypotheses)} hypotheses: expected one for each")
-    rules = get_normaliser(normaliser) if isinstance(normaliser, str) else normaliser
+    language = (data or {}).get("language") or (model or {}).get("language")
+    rules = get_normaliser(normaliser, language) if isinstance(normaliser, str) else normaliser
     pairs = [(said, heard) for said, heard in zip(utterances, hypotheses, strict=True) if heard is not None]
     if not pairs:
         raise BadInput(f"nothing to score: none of {len(utterances)} utterances could be decoded")

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from speech_tl.text.casing import casing_of, lower, upper
 from speech_tl.text.files import read_text, replacing, require_writable, write_atomically
-from speech_tl.text.languages import RATES, Rate, default_normaliser, leading_rate
+from speech_tl.text.languages import (
+    RATES,
+    Rate,
+    agreed,
+    default_normaliser,
+    is_language,
+    language_code,
+    leading_rate,
+    macro_language,
+    same_language,
+    three_letters,
+)
 from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser
 from speech_tl.text.spelling import nearest
 from speech_tl.text.vocabulary import ctc_characters, fit_case
@@ -13,14 +25,23 @@ __all__ = [
     "RATES",
     "Normaliser",
     "Rate",
+    "agreed",
+    "casing_of",
     "ctc_characters",
     "default_normaliser",
     "fit_case",
     "get_normaliser",
+    "is_language",
+    "language_code",
     "leading_rate",
+    "lower",
+    "macro_language",
     "nearest",
     "read_text",
     "replacing",
     "require_writable",
+    "same_language",
+    "three_letters",
+    "upper",
     "write_atomically",
 ]

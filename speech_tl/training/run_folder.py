@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import platform
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -51,9 +52,10 @@ class RunFolder:
         if resume and not saved.is_file():
             raise BadInput(f"nothing to resume in {path}: it has no recipe.yaml (run without --resume)")
         if resume and saved.read_text(encoding="utf-8") != recipe_yaml:
+            command = shlex.join(["speech-tl", "adapt", str(saved), "--resume", "--out", str(path)])
             raise BadInput(
                 f"{path} was started with {_first_difference(saved.read_text(encoding='utf-8'), recipe_yaml)}: "
-                f"resume it as it was (`speech-tl adapt {saved} --resume --out {path}`), or choose another --out"
+                f"resume it as it was (`{command}`), or choose another --out"
             )
         self.resumed = resume
 

@@ -169,8 +169,8 @@ def test_an_mms_adapter_is_found_by_any_name_of_its_language(language: str, tmp_
 def test_a_language_without_an_adapter_is_one_line(tmp_path: Path) -> None:
     folder = tiny_mms(tmp_path)
     for given in ({}, {"texts": ["abc"]}):
-        with pytest.raises(BadInput, match=r"has no adapter for language=dut .*did you mean deu\?"):
-            load_model(folder, language="dut", **given)
+        with pytest.raises(BadInput, match=r"has no adapter for language=dut [^;]*$"):
+            load_model(folder, language="dut", **given)  # Dutch: another language's code would be wrong advice
 
 
 def test_an_mms_model_that_was_adapted_is_of_its_one_language(tmp_path: Path) -> None:
