@@ -100,6 +100,16 @@ def test_a_download_of_the_hub(tmp_path: Path, files: list[bytes], monkeypatch: 
         Manifest.read(tmp_path / "set")
 
 
+def test_what_the_datasets_library_has_cached(tmp_path: Path, files: list[bytes]) -> None:
+    from datasets import load_dataset
+
+    parts = {split: str(shard(tmp_path / f"{split}.parquet", embedded(files))) for split in ("train", "test")}
+    load_dataset("parquet", data_files=parts, cache_dir=str(tmp_path / "cache"))
+    folder = next((tmp_path / "cache").rglob("*.arrow")).parent
+    manifest = Manifest.read(folder)
+    assert sorted(manifest.column("split")) == ["test"] * 4 + ["train"] * 4 and loudness(manifest)[:2] == [0.1, 0.2]
+
+
 def test_configurations_of_the_hub(tmp_path: Path, files: list[bytes]) -> None:
     for split in ("train", "test"):
         shard(tmp_path / "de" / split / "0000.parquet", embedded(files))
