@@ -231,6 +231,8 @@ def evaluate(
             decoding = _decoding(batch_seconds, engine, audio_context, test_time)
             evaluation = run(model, data, decoding=decoding, out=out, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
+    for note in evaluation.data.get("notes", []):
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     for line in silence_lines(evaluation.data["silence"]) if silence else []:
         console.print(line, markup=False, highlight=False)
     if out is not None:

@@ -11,7 +11,7 @@ from speech_tl.decoding import Progress, conditions, decode
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
-from speech_tl.scoring.selection import require_known, rows_to_score, with_texts
+from speech_tl.scoring.selection import chosen_to_score, require_known
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation, score
 from speech_tl.text import agreed, default_normaliser, get_normaliser, require_writable
@@ -59,13 +59,16 @@ def evaluate(
     """
     if out is not None:
         require_writable(out)
-    manifest = _to_score(data if isinstance(data, Manifest) else Manifest.read(data), split, silence)
+    manifest = data if isinstance(data, Manifest) else Manifest.read(data)
+    manifest, rows, notes = chosen_to_score(manifest, split, silence)
+    manifest = manifest.select(rows)
     require_columns(manifest, by, "--by")
     language = language or the_language(manifest)
     rules = get_normaliser(normaliser).name if normaliser else None
     if isinstance(model, str):
         model = load_model(model, language=language)
     facts = {"source": manifest.source, "split": split, "language": language, "fingerprint": manifest.fingerprint()}
+    facts |= {"notes": notes} if notes else {}
     rules = rules or default_normaliser(language or model.language)
     evaluation = evaluate_utterances(model, manifest, rules, decoding or DecodingOptions(), facts, progress)
     if silence:
@@ -73,13 +76,6 @@ def evaluate(
     if out is not None:
         evaluation.write(out)
     return evaluation
-
-
-def _to_score(manifest: Manifest, split: str | None, silence: bool) -> Manifest:
-    """The rows of the split, or its clips without speech."""
-    manifest = with_texts(manifest, silence)
-    rows = rows_to_score(manifest.texts("split"), manifest.texts("text"), split, silence, manifest.source)
-    return manifest.select(rows)
 
 
 def evaluate_utterances(

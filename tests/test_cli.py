@@ -155,6 +155,16 @@ def test_a_dry_run_tells_what_a_run_does_and_writes_nothing(recipe, manifest, ru
     assert code == 0 and f"steps     {steps} (6 epochs)" in out
 
 
+def test_how_a_table_was_understood_is_told_before_a_run(recipe, manifest, speech_tl, tmp_path):
+    rows = rows_of(manifest)
+    data = written(tmp_path / "data.csv", [*rows, rows[-1] | {"split": "spare"}])
+    data.write_text(data.read_text().replace(",", ";").replace("audio", "path", 1))
+    code, out, _ = speech_tl("adapt", recipe, "--dry-run", f"data={data}")
+    assert code == 0
+    for said in ("separated by semicolons", "'path' is read as audio", "1 row is in neither train, dev nor test"):
+        assert said in out
+
+
 # ---- stopped on the way
 
 

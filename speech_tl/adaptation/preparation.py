@@ -153,7 +153,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         in_noise=None if unlabelled is None else _in_noise(recipe, unlabelled, model.sample_rate),
         sources=sources,
         guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
-        notes=_notes(split.note, model, sources, guards),
+        notes=[*_reading_notes(split.manifest, rows, sources, guards), *_notes(split.note, model, sources, guards)],
         facts=_facts(recipe, split.manifest, check, parts, language, unlabelled)
         | ({"sources": sources.facts()} if sources.utterances else {}),
     )
@@ -277,6 +277,21 @@ def _notes(of_split: str | None, model: AcousticModel, sources: Sources, guards:
     if model.head_is_new:
         notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
     return notes + [_set_aside(guard) for guard in guards if guard.excluded]
+
+
+def _reading_notes(manifest: Manifest, unlabelled: Manifest | None, sources: Sources, guards: list[Guard]) -> list[str]:
+    """For the report: how the tables were understood, each once."""
+    read = {
+        "": manifest,
+        "unlabelled": unlabelled,
+        **sources.utterances,
+        **{f"guard {guard.name}": guard.utterances for guard in guards},
+    }
+    told: dict[str, str] = {}
+    for name, table in read.items():
+        for note in () if table is None else table.notes:
+            told.setdefault(f"{table.source} {note}", f"{name}: {note}" if name else f"data: {note}")
+    return list(told.values())
 
 
 def _set_aside(guard: Guard) -> str:

@@ -1,4 +1,4 @@
-"""Two readers: libsndfile where a file's promises can be trusted (see `containers`), FFmpeg by PyAV everywhere else."""
+"""Who reads a file: libsndfile where the bytes show that it reads all of it, PyAV (FFmpeg) everywhere else."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import io
 import math
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import soundfile
 
-from speech_tl.audio.containers import CorrectedWav, Promise, promise_of, wav_frame_bytes
+from speech_tl.audio.av_track import AvTrack, Converter
+from speech_tl.audio.contents import Contents, contents_of
+from speech_tl.audio.info import AudioInfo
+from speech_tl.audio.soundfile_track import PartOfFile, SoundfileTrack
 from speech_tl.errors import AudioError
 
 AudioSource = str | os.PathLike | bytes | BinaryIO
@@ -23,245 +24,108 @@ AudioSource = str | os.PathLike | bytes | BinaryIO
 DAMAGE = (soundfile.LibsndfileError, OSError, ValueError, EOFError)
 """What the two libraries raise about a file that they cannot decode."""
 
-_BLOCK_S = 30
-_UNSEEKABLE = ("GSM610", "IMA_ADPCM", "MS_ADPCM", "G721_32", "G723_24", "G723_40", "VOX_ADPCM", "NMS_ADPCM", "DWVW")
-_TIMED = ("matroska", "webm", "mov", "mp4", "asf", "mpegts", "flv", "avi", "ogg")
-"""Containers whose time stamps count; elsewhere (raw MP3, AAC, AMR) they are only counted up."""
 
-_SOUGHT = ("matroska", "mov")
-"""Containers in which FFmpeg finds a time exactly; others are decoded from their beginning."""
+class Track(Protocol):
+    """One recording, opened by whoever can read it.
 
-_JITTER_S = 0.04
-"""Time stamps are rounded; from here on a gap is one."""
-
-_WARM_UP_S = 0.3
-"""Decoded before what is wanted after a seek: the first frames lack what they borrow from earlier ones."""
-
-
-@dataclass(frozen=True)
-class AudioInfo:
-    """What a file's headers say: `duration_s` in seconds, `sample_rate` in Hz, `channels`, `codec` ("FLAC/PCM_16")."""
-
-    duration_s: float
-    sample_rate: int
-    channels: int
-    codec: str
-
-
-class SoundfileTrack:
-    """A file that libsndfile reads."""
-
-    library = "soundfile"
-
-    def __init__(self, source: str | BinaryIO, name: str, promise: Promise) -> None:
-        """`source` is a path or an open file; `name` is what messages call it."""
-        self.name = name
-        self.cut = promise.verdict == "cut"
-        self._opened: BinaryIO | None = None
-        if promise.verdict == "open end":
-            if isinstance(source, str):
-                source = self._opened = open(source, "rb")  # noqa: SIM115 - closed with the track
-            source = CorrectedWav(source, promise, wav_frame_bytes(source))
-        self._file = file = soundfile.SoundFile(source)
-        if file.subtype in _UNSEEKABLE:
-            self.close()
-            raise ValueError(f"{file.subtype} cannot be sought")
-        self.exact = file.format != "MP3"  # an MP3 header without gapless tags counts whole frames
-        self.info = AudioInfo(
-            file.frames / file.samplerate, file.samplerate, file.channels, f"{file.format}/{file.subtype}"
-        )
-
-    def blocks(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
-        """Blocks `(samples, channels)` at the file's own rate."""
-        rate = self._file.samplerate
-        position = first = round(start_s * rate)
-        last = self._file.frames if end_s is None else min(round(end_s * rate), self._file.frames)
-        while position < last:
-            block = self._read_at(position, min(last - position, _BLOCK_S * rate), sought=first > 0)
-            if not len(block):
-                return
-            position += len(block)
-            yield block
-
-    def _read_at(self, position: int, samples: int, *, sought: bool) -> np.ndarray:
-        """Samples `(samples, channels)` from `position`; without a seek before (`sought`), reading just goes on."""
-        warm_up = 0
-        if sought:  # an MP3 decoder is wrong after a seek until it has the frames that later ones borrow bits from
-            warm_up = 0 if self.exact else min(position, self._file.samplerate)
-            self._file.seek(position - warm_up)
-        return self._file.read(warm_up + samples, dtype="float32", always_2d=True)[warm_up:]
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if hasattr(self, "_file"):
-            self._file.close()
-        if self._opened is not None:
-            self._opened.close()
-
-
-class AvTrack:
-    """The default audio stream of a file that FFmpeg reads, on the time line that a player shows."""
-
-    library = "PyAV"
-    exact = False  # containers round their durations to packets
-    cut = False
-
-    def __init__(self, source: str | BinaryIO, name: str, promise: Promise) -> None:
-        """`source` is a path or an open file; `name` is what messages call it."""
-        self.name, self._source = name, source
-        container, stream = self._open()
-        formats = container.format.name.split(",")
-        self._timed = any(name in formats for name in _TIMED)
-        self._sought = any(name in formats for name in _SOUGHT)
-        codec = stream.codec_context
-        if not codec.sample_rate or not codec.channels:
-            self.close()
-            raise ValueError("its sample rate or number of channels is unknown")
-        # Where a player's time begins; what is before zero (encoder delay) is not played.
-        self._origin_s = max(0.0, (container.start_time or 0) / 1e6)
-        self.info = AudioInfo(
-            self._duration_s(), codec.sample_rate, codec.channels, f"{container.format.name}/{codec.name}"
-        )
-
-    def _open(self) -> tuple[Any, Any]:
-        """The container and its default audio stream, from the beginning."""
-        import av
-
-        if not isinstance(self._source, str):
-            self._source.seek(0)
-        self._container = container = av.open(self._source)
-        if not container.streams.audio:
-            self.close()
-            raise ValueError("no audio track")
-        default = [s for s in container.streams.audio if s.disposition & av.stream.Disposition.default]
-        self._stream = (default or container.streams.audio)[0]
-        return container, self._stream
-
-    def _duration_s(self) -> float:
-        """Seconds from the player's zero to the end of the sound; of the picture nothing counts."""
-        stream, container = self._stream, self._container
-        if self._timed and stream.duration:
-            begins_s = float((stream.start_time or 0) * stream.time_base)
-            return float(stream.duration * stream.time_base) + max(0.0, begins_s) - self._origin_s
-        if self._timed and len(container.streams) == 1 and container.duration and "ogg" not in container.format.name:
-            return container.duration / 1e6
-        # Neither raw streams nor recordings streamed by a browser tell: read the packets, decode none.
-        length_s, end_s = 0.0, 0.0
-        for packet in _packets(container, stream):
-            seconds = float((packet.duration or 0) * packet.time_base)
-            length_s += seconds
-            if packet.pts is not None:
-                end_s = max(end_s, float(packet.pts * packet.time_base) + seconds)
-        container.close()
-        self._open()  # and not a seek to zero, after which Opus would lose its first frames
-        return end_s - self._origin_s if self._timed and "ogg" not in container.format.name else length_s
-
-    def blocks(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
-        """Blocks `(samples, channels)` at the first frame's rate; a gap between time stamps is silence."""
-        rate = self.info.sample_rate
-        first, last = round(start_s * rate), math.inf if end_s is None else round(end_s * rate)
-        position = self._seek(start_s) if self._sought and start_s > 1.0 else 0
-        line = _TimeLine(rate, position, self._origin_s, self._timed, self.info.duration_s)
-        resampled = _Resampled(rate)
-        for frame in self._frames():
-            for block in line.placed(frame.time, resampled.block(frame)):
-                begin = line.position - len(block)
-                wanted = block[max(0, first - begin) : max(0, int(min(len(block), last - begin)))]
-                if len(wanted):
-                    yield wanted
-            if line.position >= last:
-                return
-
-    def _seek(self, start_s: float) -> int | None:
-        """Go to a little before; None for "where the first frame's time stamp says"."""
-        self._container.seek(int(max(0.0, start_s - _WARM_UP_S + self._origin_s) * 1e6))
-        return None
-
-    def _frames(self) -> Iterator[Any]:
-        """Decoded frames; a broken packet is passed over, as FFmpeg's own player does."""
-        import av
-
-        for packet in _packets(self._container, self._stream, flush=True):
-            try:
-                yield from packet.decode()
-            except av.error.FFmpegError:
-                continue
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._container.close()
-
-
-class _TimeLine:
-    """Puts frames where a player would: silence in gaps, sound that starts late late, joined streams one by one."""
-
-    def __init__(self, rate: int, position: int | None, origin_s: float, timed: bool, duration_s: float) -> None:
-        """`position` in samples is where the first frame goes; None leaves that to its time stamp."""
-        self.rate, self.timed, self._end = rate, timed, round((duration_s + 1.0) * rate)
-        self.position = position if position is not None else -1
-        self._origin_s = origin_s
-
-    def placed(self, time_s: float | None, block: np.ndarray) -> Iterator[np.ndarray]:
-        """The silence before a frame, if there is a gap, then its samples; `position` is then behind what is given."""
-        if self.timed and time_s is not None:
-            due = round((time_s - self._origin_s) * self.rate)
-            if self.position < 0:
-                self.position = max(0, due)
-            gap = due - self.position
-            if gap > _JITTER_S * self.rate and due <= self._end:
-                self.position += gap
-                yield np.zeros((gap, block.shape[1]), np.float32)
-            elif abs(gap) > _JITTER_S * self.rate:  # the time of another stream, joined to the first
-                self._origin_s = time_s - self.position / self.rate
-        self.position = max(0, self.position) + len(block)
-        yield block
-
-
-class _Resampled:
-    """Frames as blocks `(samples, channels)` of float32 at one rate, though rate and channels change midway.
-
-    Samples are interleaved ("flt"): the planar form of eight channels and more ends the process in FFmpeg's bindings.
+    Attributes:
+        name: what messages call it.
+        sample_rate: Hz of all blocks.
+        channels: of the file; blocks may have others where that changes midway.
+        exact: whether a promise is one to the sample.
+        promised_s: seconds of sound that the file vouches for; None where it does not.
+        cut: bytes are known to be missing at its end.
+        info: what the headers say (looked for on demand).
     """
 
-    def __init__(self, rate: int) -> None:
-        self.rate = rate
-        self._of: tuple[Any, ...] = ()
-        self._resampler: Any = None
+    name: str
+    sample_rate: int
+    channels: int
+    cut: bool
 
-    def block(self, frame: Any) -> np.ndarray:
-        """One frame's samples."""
-        import av
+    @property
+    def exact(self) -> bool: ...
 
-        kind = (frame.sample_rate, frame.layout.name, frame.format.name)
-        if kind != self._of:
-            self._of = kind
-            self._resampler = av.AudioResampler(format="flt", layout=frame.layout, rate=self.rate)
-        channels = frame.layout.nb_channels
-        frame.pts = None  # the resampler would fill gaps its own way
-        parts = [part.to_ndarray().reshape(-1, channels) for part in self._resampler.resample(frame)]
-        return np.concatenate(parts) if parts else np.zeros((0, channels), np.float32)
+    @property
+    def promised_s(self) -> float | None: ...
 
+    @property
+    def info(self) -> AudioInfo: ...
 
-def _packets(container: Any, stream: Any, *, flush: bool = False) -> Iterator[Any]:
-    """The stream's packets; where a container ends in the middle of one, they end."""
-    import av
+    def blocks(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]: ...
 
-    packets = container.demux(stream)
-    while True:
-        try:
-            packet = next(packets)
-        except (StopIteration, av.error.FFmpegError):
-            return
-        if packet.size or flush:
-            yield packet
+    def missing(self, position_s: float) -> bool: ...
+
+    def close(self) -> None: ...
 
 
-Track = SoundfileTrack | AvTrack
+class JoinedTrack:
+    """Recordings joined end to end in one file, each opened when its turn comes, at the first one's rate."""
+
+    exact = False
+
+    def __init__(self, source: str | BinaryIO, name: str, contents: Contents) -> None:
+        """`contents` say where the parts lie."""
+        self.name = name
+        self.cut = False
+        self._source, self._parts = source, contents.parts
+        with self._part(0) as first:
+            self.sample_rate, self.channels, self._codec = first.sample_rate, first.channels, first.info.codec
+
+    @property
+    def promised_s(self) -> float | None:
+        """Nothing: each part answers for itself."""
+        return None
+
+    @property
+    def info(self) -> AudioInfo:
+        """The sum of the parts."""
+        return AudioInfo(sum(map(self._length_s, range(len(self._parts)))), *self._rest())
+
+    def _rest(self) -> tuple[int, int, str]:
+        return self.sample_rate, self.channels, self._codec
+
+    def _length_s(self, number: int) -> float:
+        with self._part(number) as part:
+            return part.info.duration_s
+
+    def blocks(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
+        """Blocks `(samples, channels)` at the first part's rate."""
+        converter, begin_s = Converter(self.sample_rate), 0.0
+        for number in range(len(self._parts)):
+            with self._part(number) as part:
+                length_s = part.info.duration_s
+                from_s, to_s = start_s - begin_s, math.inf if end_s is None else end_s - begin_s
+                begin_s += length_s
+                if to_s <= 0:
+                    break
+                if from_s < length_s:
+                    for block in part.blocks(max(0.0, from_s), None if to_s >= length_s else to_s):
+                        yield from (out for _, out in converter.push(block, part.sample_rate))
+        yield from (out for _, out in converter.flush())
+
+    def missing(self, position_s: float) -> bool:
+        """Whether the last part's bytes are not all there, or parts are shorter than they say."""
+        with self._part(len(self._parts) - 1) as last:
+            return last.cut or position_s < self.info.duration_s - 0.3
+
+    def close(self) -> None:
+        """Parts are closed one by one."""
+
+    @contextlib.contextmanager
+    def _part(self, number: int) -> Iterator[Track]:
+        with contextlib.closing(PartOfFile(self._source, *self._parts[number])) as stream:
+            with _opened(stream, self.name) as track:
+                yield track
 
 
 @contextlib.contextmanager
 def open_track(source: AudioSource, name: str | None) -> Iterator[Track]:
-    """The reader that can be trusted with `source`; when none can open it, the message lists what each one said."""
+    """The reader that gets all of `source`; when none does, the message lists what each one said.
+
+    Raises:
+        AudioError: missing, folder, empty or unreadable.
+    """
     name = name or _name_of(source)
     opened = io.BytesIO(source) if isinstance(source, bytes) else source
     if isinstance(opened, str | os.PathLike):
@@ -272,21 +136,26 @@ def open_track(source: AudioSource, name: str | None) -> Iterator[Track]:
             )
         if os.path.isdir(opened):
             raise AudioError(f"{name}: a folder where an audio file was expected", "folder")
+    with _opened(opened, name) as track:
+        yield track
+
+
+@contextlib.contextmanager
+def _opened(source: str | BinaryIO, name: str) -> Iterator[Track]:
     answers = []
     try:
-        promise = _promise(opened)
-        if not _on_stream(opened, lambda stream: stream.seek(0, io.SEEK_END)):
-            raise AudioError(f"{name}: the file is empty (0 bytes); record or copy it again", "empty")
-    except OSError as error:
-        raise AudioError(f"{name}: cannot be read ({reason(error)}); check its permissions", "unreadable") from error
-    readers = (AvTrack, SoundfileTrack) if promise.verdict == "uncertain" else (SoundfileTrack, AvTrack)
-    for reader in readers:
+        contents = _on_stream(source, lambda stream: _looked_at(stream, name))
+    except AudioError:
+        raise
+    except (*DAMAGE, IndexError) as error:
+        raise AudioError(f"{name}: cannot be read ({reason(error)}); check the file", "unreadable") from error
+    for library, reader in _readers(source, name, contents):
         try:
-            if not isinstance(opened, str):
-                opened.seek(0)
-            track = reader(opened, name, promise)
+            track = reader()
+        except AudioError:
+            raise
         except (*DAMAGE, RuntimeError, TypeError) as error:
-            answers.append(f"{reader.library}: {reason(error)}")
+            answers.append(f"{library}: {reason(error)}")
             continue
         with contextlib.closing(track):
             yield track
@@ -294,17 +163,41 @@ def open_track(source: AudioSource, name: str | None) -> Iterator[Track]:
     raise AudioError(f"{name}: not audio that can be decoded ({'; '.join(answers)}); convert it to wav", "unreadable")
 
 
-def _promise(source: str | BinaryIO) -> Promise:
-    """What a file promises; remembered for a path as it is now, for its parts are read one by one."""
-    if isinstance(source, str):
-        state = os.stat(source)
-        return _promise_of_file(source, state.st_size, state.st_mtime_ns)
-    return _on_stream(source, lambda stream: promise_of(stream, whole=isinstance(stream, io.BytesIO)))
+def _looked_at(stream: BinaryIO, name: str) -> Contents:
+    if not stream.seek(0, io.SEEK_END):
+        raise AudioError(f"{name}: the file is empty (0 bytes); record or copy it again", "empty")
+    return contents_of(stream)
 
 
-@lru_cache(maxsize=65536)
-def _promise_of_file(path: str, size: int, changed_ns: int) -> Promise:
-    return _on_stream(path, promise_of)
+def _readers(
+    source: str | BinaryIO, name: str, contents: Contents
+) -> Iterator[tuple[str, Callable[[], Track]]]:
+    """The readers to try, in order."""
+
+    def by_av() -> Track:
+        track = AvTrack(_rewound(source), name, endless=contents.endless, promised_s=contents.promised_s)
+        track.cut = contents.cut
+        return track
+
+    def go_on(start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
+        with contextlib.closing(by_av()) as track:
+            yield from track.blocks(start_s, end_s)
+
+    def by_soundfile() -> Track:
+        return SoundfileTrack(_rewound(source), name, cut=contents.cut, hand_over=go_on)
+
+    if contents.parts:
+        yield "parts", lambda: JoinedTrack(source, name, contents)
+    readers = [(SoundfileTrack.library, by_soundfile), (AvTrack.library, by_av)]
+    if contents.known and not contents.certain:
+        del readers[0]
+    yield from readers
+
+
+def _rewound(source: str | BinaryIO) -> str | BinaryIO:
+    if not isinstance(source, str):
+        source.seek(0)
+    return source
 
 
 def reason(error: Exception) -> str:

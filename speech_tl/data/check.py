@@ -75,6 +75,7 @@ class CheckResult:
         duplicate_audio: groups of ids whose samples are the same.
         clean_indices: the usable rows, `(usable,)`, for `Manifest.select`.
         durations_s: seconds of every row `(rows,)`; NaN where neither manifest nor audio says.
+        notes: what a person should know about how the manifest was read.
     """
 
     source: str
@@ -90,6 +91,7 @@ class CheckResult:
     duplicate_audio: list[tuple[str, ...]] = field(default_factory=list)
     clean_indices: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     durations_s: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    notes: tuple[str, ...] = ()
 
     @property
     def excluded(self) -> list[Excluded]:
@@ -177,6 +179,8 @@ def print_check(result: CheckResult, console: Console, offenders: int = 3) -> No
 
     usable = f"{result.rows} utterances, {len(result.clean_indices)} usable"
     console.print(f"{result.source}: {usable}", markup=False, highlight=False, soft_wrap=True)
+    for note in result.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     table = Table()
     for name, justify in (("split", "left"), ("utterances", "right"), ("hours", "right"), ("speakers", "right")):
         table.add_column(name, justify=justify)
@@ -211,6 +215,7 @@ def _summed_up(
     aside = {problem.row for problem in problems if problem.sets_aside}
     clean = np.array([i for i, row in enumerate(manifest.rows) if int(row) + 1 not in aside], dtype=np.int64)
     result = CheckResult(manifest.source, len(manifest), problems, clean_indices=clean, durations_s=durations_s)
+    result.notes = manifest.notes
     groups = same_audio(digests)
     result.duplicate_audio = [tuple(manifest[int(index)].id for index in group) for group in groups]
     for group in groups:

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from speech_tl.audio import clipped_share, glance_s, is_silent, load_audio, probe
-from speech_tl.data.manifest import Manifest, Utterance
+from speech_tl.data.manifest import Manifest, Utterance, explained
 from speech_tl.errors import AudioError
 
 Depth = Literal["full", "headers"]
@@ -29,6 +29,9 @@ UNUSABLE = (
     "empty_text",
 )
 """Kinds that set a row aside in every split."""
+
+FAULTS = ("malformed", "audio_not_a_string", "text_not_a_string", "bad_times")
+"""Kinds that set a row aside in every split and show in the table alone (`Table.faults`)."""
 
 UNUSABLE_IN_TRAIN = ("label_too_long",)
 """Kinds that set a row aside in train only: what cannot be learnt from must still count in dev and test."""
@@ -56,7 +59,7 @@ class Problem:
     """One thing found.
 
     Attributes:
-        kind: one of `UNUSABLE`, `UNUSABLE_IN_TRAIN`, `WARNINGS`.
+        kind: one of `UNUSABLE`, `FAULTS`, `UNUSABLE_IN_TRAIN`, `WARNINGS`.
         row: the utterance's number in the source, counted from 1 (for an overlap: the first of the later split).
         id: the utterance's id.
         audio: path of its audio.
@@ -74,7 +77,7 @@ class Problem:
     @property
     def sets_aside(self) -> bool:
         """Whether the row is left out because of this."""
-        return self.kind in UNUSABLE or (self.kind in UNUSABLE_IN_TRAIN and self.split in ("train", ""))
+        return self.kind in (*UNUSABLE, *FAULTS) or (self.kind in UNUSABLE_IN_TRAIN and self.split in ("train", ""))
 
 
 @dataclass
@@ -118,13 +121,20 @@ class Examiner:
     def _examined(self, utterance: Utterance, row: int) -> Heard:
         split = utterance.columns.get("split") or ""
         heard, found = Heard(), []
-        try:
-            found.extend(self._hear(utterance, heard, self.depth_of(split)))
-        except AudioError as error:
-            found.append((error.kind, str(error)))
-        found.extend(self._read(utterance, heard.duration_s))
+        if fault := self.manifest.faults.get(row - 1):
+            found.append((fault.kind, fault.detail))
+        else:
+            found.extend(self._faults_of(utterance, heard, self.depth_of(split)))
         heard.problems = [Problem(kind, row, utterance.id, utterance.audio, split, detail) for kind, detail in found]
         return heard
+
+    def _faults_of(self, utterance: Utterance, heard: Heard, depth: Depth) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with audio and text."""
+        try:
+            yield from self._hear(utterance, heard, depth)
+        except AudioError as error:
+            yield error.kind, str(explained(error, utterance.audio))
+        yield from self._read(utterance, heard.duration_s)
 
     def _hear(self, utterance: Utterance, heard: Heard, depth: Depth) -> Iterator[tuple[str, str]]:
         """Fill in duration and digest; yield what is wrong with the audio."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -13,12 +13,14 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from speech_tl.data.amounts import so_many_minutes
+from speech_tl.data.columns import SECONDS_COLUMNS, standard_split
 from speech_tl.data.filtering import wanted_rows
-from speech_tl.data.hub import Table
-from speech_tl.data.reading import SECONDS_COLUMNS, read_table
+from speech_tl.data.paths import audio_path, missing_hint
+from speech_tl.data.reading import read_table
 from speech_tl.data.splitting import SplitResult, ensure_splits, speaker_disjoint_split
+from speech_tl.data.table import EmbeddedAudio, Table
 from speech_tl.data.writing import write_manifest
-from speech_tl.errors import BadInput
+from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import nearest
 
 if TYPE_CHECKING:
@@ -79,7 +81,10 @@ class Utterance:
         from speech_tl.audio import load_audio
 
         source = self.audio if self.audio_bytes is None else self.audio_bytes
-        return load_audio(source, sample_rate, self.start_s, self.end_s, name=self.audio)
+        try:
+            return load_audio(source, sample_rate, self.start_s, self.end_s, name=self.audio)
+        except AudioError as error:
+            raise explained(error, self.audio) from error
 
 
 class Manifest(Sequence[Utterance]):
@@ -87,6 +92,8 @@ class Manifest(Sequence[Utterance]):
 
     Attributes:
         source: what it was read from, for messages.
+        notes: what a person should know about how it was read, one sentence each.
+        faults: why rows cannot be used, as the table alone tells, by their position in the source.
         root: the folder that relative audio paths start from.
         rows: position of each utterance in the source, counted from 0.
     """
@@ -94,7 +101,10 @@ class Manifest(Sequence[Utterance]):
     def __init__(self, table: Table, source: str) -> None:
         """Wrap what a reader found; `Manifest.read` is the usual way in."""
         self.source = source
+        self.notes = tuple(table.notes)
+        self.faults = table.faults
         self.root = table.root
+        self._folder = os.fspath(table.root)
         self._table = table
         self.rows = np.arange(len(table.columns["audio"])) if table.rows is None else table.rows
 
@@ -106,7 +116,7 @@ class Manifest(Sequence[Utterance]):
             source: a CSV, TSV, JSONL or Parquet file; a folder that holds manifest.csv (.tsv, .jsonl, .parquet); a
                 Hugging Face dataset (saved folder, Hub id, "owner/name:configuration"); or a folder of audio files
                 with .txt files beside them.
-            split: keep this split only.
+            split: keep this split only, by any of the names that people give it.
 
         Raises:
             BadInput: one line that names the file and row or column.
@@ -129,6 +139,11 @@ class Manifest(Sequence[Utterance]):
     def embedded(self) -> bool:
         """Whether the audio itself lies in the table instead of in files."""
         return self._table.audio_bytes is not None
+
+    @property
+    def audio_bytes(self) -> EmbeddedAudio | None:
+        """The audio inside the table, by the row's position in the source."""
+        return self._table.audio_bytes
 
     def __len__(self) -> int:
         """How many utterances there are."""
@@ -209,6 +224,8 @@ class Manifest(Sequence[Utterance]):
         """
         found = self
         for name, wanted in conditions.items():
+            if name == "split":
+                wanted = [standard_split(str(one)) for one in (wanted if isinstance(wanted, list) else [wanted])]
             found = found.select(wanted_rows(self.source, name, wanted, found.column(name)))
         return found
 
@@ -218,8 +235,15 @@ class Manifest(Sequence[Utterance]):
         return self.select(np.flatnonzero(~((durations_s < min_s) | (durations_s > max_s))))
 
     def split(self, name: str) -> Manifest:
-        """Rows of one split; none where the manifest has no such split."""
+        """Rows of one split, by any of its usual names; none where the manifest has no such split."""
+        name = standard_split(name)
         return self.select([index for index, value in enumerate(self.texts("split")) if value == name])
+
+    def without_faults(self) -> Manifest:
+        """The rows that can be used, as far as the table alone tells."""
+        if not self.faults:
+            return self
+        return self.select([index for index, row in enumerate(self.rows.tolist()) if row not in self.faults])
 
     def sample(self, count: int | None, seed: int) -> Manifest:
         """At most `count` rows drawn with `seed`, in their old order; None keeps all."""
@@ -259,11 +283,11 @@ class Manifest(Sequence[Utterance]):
 
     def _made(self, row: int, cells: Mapping[str, Any]) -> Utterance:
         """The utterance of a row of the table; embedded audio is read only now."""
-        embedded = self._table.audio_bytes[row].as_py() if self.embedded else None
+        embedded = None if self._table.audio_bytes is None else self._table.audio_bytes[row]
         audio, start_s = cells["audio"] or "", cells.get("start")
         return Utterance(
             id=cells.get("id") or _identity(audio, start_s),
-            audio=audio if embedded is not None else os.path.normpath(os.path.join(self.root, audio)),
+            audio=audio if embedded is not None else audio_path(self._folder, audio),
             text=cells.get("text"),
             start_s=start_s or 0.0,
             end_s=cells.get("end"),
@@ -274,6 +298,7 @@ class Manifest(Sequence[Utterance]):
 
     def _column(self, name: str) -> pa.ChunkedArray:
         columns = self._table.columns
+        name = name if name in columns else self._table.renamed.get(name, name)
         if name not in columns:
             close = nearest(name, columns)
             hint = f"; did you mean {close!r}?" if close else ""
@@ -291,9 +316,14 @@ class Manifest(Sequence[Utterance]):
         return values.astype(np.float64)
 
     def _with(self, *, rows: np.ndarray | None = None, columns: dict[str, pa.ChunkedArray] | None = None) -> Manifest:
-        table = self._table
-        kept = Table(columns or table.columns, table.root, self.rows if rows is None else rows, table.audio_bytes)
-        return Manifest(kept, self.source)
+        rows = self.rows if rows is None else rows
+        return Manifest(replace(self._table, columns=columns or self._table.columns, rows=rows), self.source)
+
+
+def explained(error: AudioError, path: str) -> AudioError:
+    """The error with a word about why a file may be missing, where one can be said."""
+    hint = missing_hint(path) if error.kind == "missing" else ""
+    return AudioError(f"{error}; {hint}", error.kind) if hint else error
 
 
 def _identity(audio: str, start_s: float | None) -> str:

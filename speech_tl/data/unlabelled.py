@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from speech_tl.data.check import Progress, check_manifest
-from speech_tl.data.hub import Table
+from speech_tl.data.embedded import JoinedAudio
 from speech_tl.data.manifest import DataOptions, Excluded, Manifest, open_data
 from speech_tl.data.source import chosen_rows, place_of, refuse_test_rows
+from speech_tl.data.table import Table
 from speech_tl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def joined(first: Manifest, second: Manifest) -> Manifest:
         columns[name] = _column(parts, partial(_cells, name=name), kind)
     embedded = None
     if any(part.embedded for part in parts):
-        embedded = _column(parts, lambda part: [utterance.audio_bytes for utterance in part], pa.binary())
+        embedded = JoinedAudio([(part.audio_bytes, part.rows) for part in parts])
     return Manifest(Table(columns, first.root, None, embedded), first.source)
 
 
