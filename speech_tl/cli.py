@@ -123,14 +123,10 @@ def adapt(
         return
     from speech_tl.adaptation import adapt as run
     from speech_tl.adaptation import run_path
-    from speech_tl.adaptation.helping import help_along, helps
     from speech_tl.reporting.guards import guard_warnings
     from speech_tl.reporting.page import terminal_table
 
     folder = run_path(chosen, out)
-    if helps():
-        help_along(chosen, folder, resume)
-        return
     try:
         result = run(chosen, folder, resume=resume, screen=screen)
     except KeyboardInterrupt as error:
