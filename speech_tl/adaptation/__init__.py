@@ -12,6 +12,7 @@ from speech_tl.adaptation.interpolating import hours_to_decode, interpolate
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.preparation import Data, prepare
+from speech_tl.adaptation.restored_texts import seconds_to_restore, with_restored_texts
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
 from speech_tl.data.check import write_excluded
 from speech_tl.data.leaks import leak_notes
@@ -71,6 +72,7 @@ def adapt(
     model, data = prepare(recipe, screen)
     run.open(model.parameter_counts(), data.facts, recipe.seed, model.device.type)
     write_excluded(run.path / "excluded.jsonl", data.excluded)
+    data = with_restored_texts(model, data, recipe, run.path / "training", screen)
 
     bench = Bench(recipe, data, run, screen)
     rounds = _rounds(recipe, data, run, screen)
@@ -120,6 +122,7 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     model, data = prepare(recipe, screen)
     trainable, total = model.parameter_counts()
     screen.line("three steps and one decoding batch, to measure ...")
+    restoring_s = seconds_to_restore(model, data, recipe)  # before the steps change the model
     guess, told = foreseen(recipe, model, data)
     notes = [*leak_notes(data.leaks(screen)), *data.notes, *told]
     described = model.describe() | {
@@ -131,7 +134,7 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     }
     disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
-    facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe)}
+    facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe), "restoring_s": restoring_s}
     return plan_text(recipe.to_yaml(), facts, data.excluded, notes, described, guess, disk, guards, ladder)
 
 
