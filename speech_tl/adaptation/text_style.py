@@ -6,14 +6,13 @@ of warning, which a score of normalised text does not show.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.data.manifest import Manifest, TextStyleOption
 from speech_tl.decoding import decode
 from speech_tl.models.options import DecodingOptions
-from speech_tl.text import Normaliser
 from speech_tl.text.style import USUAL, Style
 
 if TYPE_CHECKING:
@@ -87,6 +86,12 @@ def style_gap(model: AcousticModel, train: Manifest, decoding: DecodingOptions, 
     return StyleGap(texts, written, model.labels_keep_style)
 
 
+def check_style(model: AcousticModel, manifest: Manifest) -> str | None:
+    """What `speech-tl check --model` says of the train rows of a manifest, or of all where it has no splits."""
+    train = manifest.split("train") if any(manifest.texts("split")) else manifest
+    return TextStyle.of("as_is", style_gap(model, train, DecodingOptions(), 0), str, anew=False).note
+
+
 @dataclass(frozen=True)
 class TextStyle:
     """What a run does about it.
@@ -106,7 +111,7 @@ class TextStyle:
         return {"option": option, **self.gap.facts(), "restored": 0}
 
     @classmethod
-    def of(cls, option: TextStyleOption, gap: StyleGap, normaliser: Normaliser, *, anew: bool) -> TextStyle:
+    def of(cls, option: TextStyleOption, gap: StyleGap, normaliser: Callable[[str], str], *, anew: bool) -> TextStyle:
         """What `data.text_style` comes to.
 
         Args:
@@ -123,7 +128,7 @@ class TextStyle:
             return cls(gap, True, f"{told}: the texts are given them" if told else None)
         if not told or anew:
             return cls(gap)
-        stops = f"{told}: the adapted model will stop writing them"
+        stops = f"{told}: a model that learns from them stops writing them"
         if not gap.learnable:
             return cls(gap, note=f"{stops}, as a CTC model's labels have neither")
         if option == "as_is" or normaliser("A b.") != normaliser("a b"):
