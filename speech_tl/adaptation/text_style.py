@@ -56,7 +56,7 @@ class StyleGap:
         if not self.lost:
             return ""
         what = " or ".join(self.lost)
-        none = not (self.texts.capitals or self.texts.final_marks)
+        none = not any({CAPITALS: self.texts.capitals, MARKS: self.texts.final_marks}[name] for name in self.lost)
         return (
             f"the training texts have {'no' if none else 'few'} {what} ({_shares(self.texts, self.lost)}), "
             f"the checkpoint writes them ({_shares(self.written, self.lost)} of {self.written.texts} clips)"
