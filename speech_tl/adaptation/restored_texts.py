@@ -17,6 +17,7 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.decoding import Progress, decode
 from speech_tl.models.audio_context import AudioContext
 from speech_tl.text import write_atomically
+from speech_tl.text.style import SHOUTED_WORDS, USUAL, is_shouted
 from speech_tl.training.batches import first_rows, training_dataset
 
 if TYPE_CHECKING:
@@ -176,8 +177,10 @@ def _written(model: AcousticModel, asked: Asked, decoding: DecodingOptions, prog
     utterances = [utterance for *_, utterance in asked]
     transcripts = transcribed(model, utterances, decoding, progress)
     habits, lines = Habits.of(transcripts, model.language), []
+    texts = [utterance.text for utterance in utterances]
+    words = 1 if sum(map(is_shouted, texts)) > USUAL * len(texts) else SHOUTED_WORDS  # YES beside WE CALL IT BEAR
     for key, utterance, transcript in zip(_keys(asked), utterances, transcripts, strict=True):
-        text = restored(utterance.text, transcript, habits, model.language)
+        text = restored(utterance.text, transcript, habits, model.language, shouted_words=words)
         fits = utterance.duration_s is None or model.label_problem(text, utterance.duration_s) is None
         lines.append(key | {"transcript": transcript, "learnt": text if fits else utterance.text})
     return lines

@@ -18,6 +18,8 @@ from speech_tl.scoring.loops import loops
 from speech_tl.text.style import (
     CLOSING,
     FINAL_MARKS,
+    SHOUTED_WORDS,
+    TAG,
     USUAL,
     Style,
     Word,
@@ -84,19 +86,27 @@ class Habits:
         )
 
 
-def restored(text: str, transcript: str, habits: Habits | None = None, language: str | None = None) -> str:
+def restored(
+    text: str,
+    transcript: str,
+    habits: Habits | None = None,
+    language: str | None = None,
+    *,
+    shouted_words: int = SHOUTED_WORDS,
+) -> str:
     """`text` with the capitals and marks of `transcript`; its words, and what it has of either itself, stay.
 
     Args:
-        text: what is said; one of several words in capitals only counts as without case.
+        text: what is said.
         transcript: what the checkpoint wrote for the same audio.
         habits: what it usually writes, for words and texts that the transcript has nothing for.
         language: whose capitals, see `text.style.capitalised`.
+        shouted_words: a text of so many words in capitals only counts as without case.
 
     >>> restored("is this john's yes i don't know", "Is this John's? Yes, I don't know.")
     "Is this John's? Yes, I don't know."
     """
-    given = Heard.of(lowered(text, language) if is_shouted(text) else text, language)
+    given = Heard.of(lowered(text, language) if is_shouted(text, shouted_words) else text, language)
     if not given.words:
         return text
     return _Restoration(given, Heard.of(transcript, language), habits or Habits()).text()
@@ -193,10 +203,10 @@ class _Restoration:
     def _gap(self, place: int) -> str:
         """What stands behind a word: what the text has there itself, else the transcript's marks."""
         own = self.given.gap(place)
-        if own.strip():
+        if TAG.sub("", own).strip():
             return own
         if place + 1 == len(self.given.words):
-            return self._final_marks()
+            return self._final_marks() + own
         return self._marks(place) + own + self._opening(place + 1)
 
     def _marks(self, place: int) -> str:

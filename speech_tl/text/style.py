@@ -28,6 +28,9 @@ DOTTED = ("tr", "az", "tur", "aze")
 USUAL = 0.5
 """What at least this share of some texts has is usual among them."""
 
+TAG = re.compile(r"\[[^\[\]]*\]|<[^<>]*>")
+"""What stands for a sound or an event, not for a word."""
+
 _WORD = re.compile(r"um*|l[lm]*(?:'l[lm]*)*")
 _UNSPACED = re.compile(f"[{UNSPACED_SCRIPTS}]")
 
@@ -100,12 +103,12 @@ class Word:
 
 
 def words_of(text: str, language: str | None = None) -> list[Word]:
-    """The words of a text, in order; hyphens part them, apostrophes inside do not.
+    """The words of a text, in order; hyphens part them, apostrophes inside do not; tags ([laughter], <unk>) are none.
 
     >>> [word.key for word in words_of("Don\u2019t  touch the well-known (two) 3.5!")]
     ["don't", 'touch', 'the', 'well', 'known', 'two', '3', '5']
     """
-    found = _WORD.finditer("".join(map(_kind, text)))
+    found = _WORD.finditer("".join(map(_kind, TAG.sub(lambda tag: " " * len(tag[0]), text))))
     return [Word(*match.span(), key_of(text[slice(*match.span())], language)) for match in found]
 
 

@@ -52,6 +52,12 @@ CASES = {
     "hopeless": ("zero four one i", "The dolphins are sleeping there?", None, "Zero four one I?"),
     "loop": ("i call it bear", "Yes. Yes. Yes. Yes. Yes. Yes.", None, "I call it bear."),
     "nothing": ("i call it bear", "", None, "I call it bear."),
+    "tags": (
+        "<unk> we [laughter] call it bear [noise]",
+        "We call it bear.",
+        None,
+        "<unk> We [laughter] call it bear. [noise]",
+    ),
     "empty": ("", "We call it bear.", None, ""),
     "no words": ("...", "We call it bear.", None, "..."),
     "turkish": ("istanbul ılık ve iyi", "İstanbul ılık ve iyi.", "tr", "İstanbul ılık ve iyi."),
@@ -94,6 +100,11 @@ def test_who_writes_neither_teaches_neither() -> None:
     assert plain == Habits({}, False, "")
     assert restored("we call it", "", plain) == "we call it"
     assert restored("WE CALL IT", "we call it", plain) == "we call it"
+
+
+def test_few_words_in_capitals_may_be_an_abbreviation() -> None:
+    assert restored("OH YES", "Oh, yes.", HABITS) == "OH, YES."
+    assert restored("OH YES", "Oh, yes.", HABITS, shouted_words=1) == "Oh, yes."
 
 
 def test_a_loop_is_useless_unless_it_was_said() -> None:
