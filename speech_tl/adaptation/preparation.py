@@ -143,7 +143,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     sources = checked_sources(recipe, read, model, parts, guards, screen)
     recipe.strategy.require_steps(model, _steps(recipe, sources, learnt))
     ladder = hearing.opened(recipe, parts | {"train": learnt}, model.sample_rate)
-    style = _style(recipe, model, parts["train"], normaliser)
+    style = _style(recipe, model, parts["train"], normaliser, screen)
     return model, Data(
         **parts,
         language=language,
@@ -165,10 +165,11 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     )
 
 
-def _style(recipe: Recipe, model: AcousticModel, train: Manifest, normaliser: str) -> TextStyle:
+def _style(recipe: Recipe, model: AcousticModel, train: Manifest, normaliser: str, screen: Screen) -> TextStyle:
     """What the train texts have of the capitals and marks that the checkpoint writes, and what follows."""
     anew = starts_anew(recipe, model)
-    gap = style_gap(model, train if not anew else train.select([]), recipe.decoding, recipe.seed)
+    with screen.progress("capitals and marks of the train texts") as update:
+        gap = style_gap(model, train if not anew else train.select([]), recipe.decoding, recipe.seed, update)
     return TextStyle.of(recipe.data.text_style, gap, get_normaliser(normaliser), anew=anew)
 
 

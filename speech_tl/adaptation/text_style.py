@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.data.manifest import Manifest, TextStyleOption
-from speech_tl.decoding import decode
+from speech_tl.decoding import Progress, decode
 from speech_tl.models.options import DecodingOptions
 from speech_tl.text.style import USUAL, Style
 
@@ -72,7 +72,9 @@ class StyleGap:
         return {**found, "lost": self.lost}
 
 
-def style_gap(model: AcousticModel, train: Manifest, decoding: DecodingOptions, seed: int) -> StyleGap:
+def style_gap(
+    model: AcousticModel, train: Manifest, decoding: DecodingOptions, seed: int, progress: Progress | None = None
+) -> StyleGap:
     """Compare the texts of `train` with what `model`, untrained, writes for some of them.
 
     Nothing is decoded where most texts have capitals and marks, or where the model's characters cannot write them.
@@ -82,7 +84,7 @@ def style_gap(model: AcousticModel, train: Manifest, decoding: DecodingOptions, 
     if not (lacks and len(train) and model.writes_style()):
         return StyleGap(texts, None, model.labels_keep_style)
     clips = train.sample(CLIPS, seed)
-    written = Style.of(hypothesis.text for hypothesis in decode(model, clips, plainly(decoding)))
+    written = Style.of(hypothesis.text for hypothesis in decode(model, clips, plainly(decoding), progress))
     return StyleGap(texts, written, model.labels_keep_style)
 
 
