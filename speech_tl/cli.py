@@ -403,6 +403,11 @@ def check(
     with Screen(console).progress(f"checking {manifest}") as update:
         result = check_manifest(table, model=writer, progress=update)
     print_check(result, console)
+    if writer is not None and len(result.clean_indices):
+        from speech_tl.adaptation.text_style import check_style
+
+        if warning := check_style(writer, result.usable(table)):
+            console.print(f"text style: {warning}", markup=False, highlight=False, soft_wrap=True)
     if write_clean is not None:
         console.print(f"Clean manifest: {write(table, result, write_clean)}", markup=False, highlight=False)
     unusable = result.rows - len(result.clean_indices)

@@ -13,6 +13,7 @@ from speech_tl.adaptation.interpolating import hours_to_decode, interpolate
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.preparation import Data, prepare
+from speech_tl.adaptation.restored_texts import seconds_to_restore, with_restored_texts
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
 from speech_tl.data.check import write_excluded
 from speech_tl.data.fingerprints import fingerprints
@@ -86,6 +87,7 @@ def adapt(
 def _story(recipe: Recipe, run: RunFolder, model: AcousticModel, data: Data, screen: Screen) -> AdaptationResult:
     """Before, train, after, report; what is in the run's folder already is not done again."""
     write_excluded(run.path / "excluded.jsonl", data.excluded)
+    data = with_restored_texts(model, data, recipe, run.path / "training", screen)
 
     bench = Bench(recipe, data, run, screen)
     rounds = _rounds(recipe, data, run, screen)
@@ -141,6 +143,7 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
     model, data = prepare(recipe, screen)
     trainable, total = model.parameter_counts()
     screen.line("three steps and one decoding batch, to measure ...")
+    restoring_s = seconds_to_restore(model, data, recipe)  # before the steps change the model
     guess, told = foreseen(recipe, model, data)
     notes = [*leak_notes(data.leaks(screen)), *data.notes, *told]
     described = model.describe() | {
@@ -152,7 +155,7 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
     }
     disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
-    facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe)}
+    facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe), "restoring_s": restoring_s}
     told = plan_text(facts, data.excluded, notes, described, guess, disk, guards, ladder)
     return with_recipe(recipe.to_yaml(), told) if verbose else told
 

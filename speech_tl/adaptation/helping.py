@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from speech_tl.adaptation.preparation import Data, prepare
+from speech_tl.adaptation.restored_texts import once_noted
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.recipe import Recipe
@@ -42,6 +43,7 @@ def help_along(recipe: Recipe, folder: Path, resume: bool) -> None:
     if (folder / "training" / "result.json").is_file():
         return
     model, data = prepare(recipe, Screen())
+    data = once_noted(data, recipe, model, folder / "training")
     learn(model, data, recipe, folder / "training", resume)
 
 

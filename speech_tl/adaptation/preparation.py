@@ -17,6 +17,7 @@ from speech_tl.adaptation.keeping import (
     require_keeping,
     unheard_rows,
 )
+from speech_tl.adaptation.text_style import TextStyle, style_gap
 from speech_tl.data.augment import Augmenter, Chain, Ladder
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
 from speech_tl.data.guards import Guard, checked_guard, read_guard, read_guard_dev
@@ -52,6 +53,7 @@ class Data:
         ladder: the test set in noise, where the recipe wants it measured.
         sources: speech like what the model learnt from, which the recipe's ways of keeping hear.
         new_model: loads the recipe's model once more, as it was prepared the first time.
+        style: capitals and marks of the train texts, and what is done about them.
         unlabelled: speech without transcripts to learn from; None where the recipe wants none.
         unheard: its rows that were set aside.
         in_noise: what it is heard through a second time; None where once is enough.
@@ -69,6 +71,7 @@ class Data:
     augmenter: Augmenter
     ladder: Ladder | None
     new_model: Callable[[], AcousticModel]
+    style: TextStyle
     sources: Sources = field(default_factory=Sources)
     unlabelled: Manifest | None = None
     unheard: list[Excluded] = field(default_factory=list)
@@ -148,6 +151,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     sources = checked_sources(recipe, read, model, parts, guards, screen)
     recipe.strategy.require_steps(model, _steps(recipe, sources, learnt))
     ladder = hearing.opened(recipe, parts | {"train": learnt}, model.sample_rate)
+    style = _style(recipe, model, parts["train"], normaliser, screen)
     return model, Data(
         **parts,
         language=language,
@@ -156,15 +160,29 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         augmenter=hearing.augmenter,
         ladder=ladder,
         new_model=new_model,
+        style=style,
         unlabelled=unlabelled,
         unheard=unheard,
         in_noise=None if unlabelled is None else _in_noise(recipe, unlabelled, model.sample_rate),
         sources=sources,
         guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
-        notes=[*_reading_notes(split.manifest, rows, sources, guards), *_notes(split.note, model, sources, guards)],
+        notes=[
+            *([style.note] if style.note else []),
+            *_reading_notes(split.manifest, rows, sources, guards),
+            *_notes(split.note, model, sources, guards),
+        ],
         facts=_facts(recipe, split.manifest, check, parts, language, unlabelled)
+        | {"text_style": style.facts(options.text_style)}
         | ({"sources": sources.facts()} if sources.utterances else {}),
     )
+
+
+def _style(recipe: Recipe, model: AcousticModel, train: Manifest, normaliser: str, screen: Screen) -> TextStyle:
+    """What the train texts have of the capitals and marks that the checkpoint writes, and what follows."""
+    anew = starts_anew(recipe, model)
+    with screen.progress("capitals and marks of the train texts") as update:
+        gap = style_gap(model, train if not anew else train.select([]), recipe.decoding, recipe.seed, update)
+    return TextStyle.of(recipe.data.text_style, gap, get_normaliser(normaliser), anew=anew)
 
 
 def _require_one_rate(recipe: Recipe, model: AcousticModel) -> None:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -336,6 +336,14 @@ def _duration_s(cells: Mapping[str, Any]) -> float | None:
     return None if cells.get("end") is None else cells["end"] - (cells.get("start") or 0.0)
 
 
+TextStyleOption = Literal["as_is", "restore", "auto"]
+
+TEXT_STYLE = (
+    "capitals and marks of the training texts: as_is; restore, as the checkpoint writes them for the same audio (words "
+    "stay the text's); auto restores where the model would stop writing them"
+)
+
+
 class DataOptions(BaseModel):
     """Which utterances a run uses."""
 
@@ -353,6 +361,7 @@ class DataOptions(BaseModel):
     train_seed: int = Field(0, ge=0, description="with one seed, fewer minutes are a part of more minutes")
     dev_limit: int | None = Field(None, ge=1, description="at most so many utterances of dev")
     test_limit: int | None = Field(None, ge=1, description="at most so many utterances of test")
+    text_style: TextStyleOption = Field("auto", description=TEXT_STYLE)
     cache_gb: float = Field(10.0, ge=0, description="most disk for what later epochs need not compute again; 0: none")
 
     @model_validator(mode="after")

@@ -39,6 +39,7 @@ class AcousticModel(ABC):
         has_decoder: whether what writes is a decoder that reads the encoder, not a layer on top of it.
         head_is_new: whether the checkpoint came without a head that can write, so that this one is untrained.
         added_characters: what the train texts have and the checkpoint could not write; each has a new row of the head.
+        labels_keep_style: whether the labels of a text keep its capitals and marks, so that they can be learnt.
         shortcuts: whether the same figures may be computed in ways that are faster than the published network's on
             this device.
         window_limit_s: seconds of the fixed window that the network was made for; None where it has none. Only Whisper
@@ -49,6 +50,7 @@ class AcousticModel(ABC):
 
     family: str
     task: str = "transcribe"
+    labels_keep_style: bool = False
     shortcuts: bool = True
     exact_in_batches: bool = True
     has_decoder: bool = False
@@ -101,6 +103,10 @@ class AcousticModel(ABC):
     @abstractmethod
     def unwritable(self, text: str) -> set[str]:
         """Characters of `text` that the model has no way to write."""
+
+    def writes_style(self) -> bool:
+        """Whether it could write capitals or the marks that end sentences, as far as its characters say."""
+        return self.labels_keep_style
 
     @abstractmethod
     def label_problem(self, text: str, duration_s: float) -> str | None:

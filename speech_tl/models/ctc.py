@@ -28,6 +28,7 @@ from speech_tl.models.positions import rearrange
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import casing_of, ctc_characters, fit_case, lower
 from speech_tl.text.rules import basic_rules
+from speech_tl.text.style import FINAL_MARKS
 
 EXACT_IN_BATCHES = {"wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat"}
 """Architectures whose result a test shows not to depend on padding once a mask is given."""
@@ -93,6 +94,11 @@ class CTCModel(AcousticModel):
     def unwritable(self, text: str) -> set[str]:
         """Characters of the normalised `text` without a row in the head."""
         return {c for c in self._spelt(text) if c != " " and c not in self.vocabulary}
+
+    def writes_style(self) -> bool:
+        """Whether the vocabulary has a letter in both cases, or a mark that ends sentences."""
+        letters = {token for token in self.vocabulary if len(token) == 1 and token != self.delimiter}
+        return any(c.lower() != c and c.lower() in letters for c in letters) or bool(letters & FINAL_MARKS)
 
     def label_problem(self, text: str, duration_s: float) -> str | None:
         """CTC needs a frame for each character and one more between equal neighbours (Graves et al. 2006)."""

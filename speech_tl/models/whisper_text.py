@@ -33,6 +33,7 @@ class WhisperText(AcousticModel):
         timestamp_share: share of the packed windows whose target has timestamps.
     """
 
+    labels_keep_style = True
     timestamp_share: float = 0.0
 
     def __init__(

@@ -13,6 +13,7 @@ from speech_tl.reporting.html import html_page
 from speech_tl.reporting.ladder import Climbed, ladder_figures
 from speech_tl.reporting.markdown import markdown_page
 from speech_tl.reporting.plots import KINDS
+from speech_tl.reporting.style import as_written, style_figures, style_line
 from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.files import plain, write_json
 from speech_tl.scoring.groups import compare_groups, gap, group
@@ -84,7 +85,8 @@ def build_report(
     after = pair(before, after)
     facts = {**after.data, **(data or {})}
     rate = leading_rate(facts.get("language") or after.model.get("language"), after.normaliser)
-    target, price = _before_after(before, after, seed, rate), _price(guards or {}, guard_limits or {}, seed)
+    target = _before_after(before, after, seed, rate) | {"style": style_figures(before, after)}
+    price = _price(guards or {}, guard_limits or {}, seed)
     return plain(
         {
             "recipe": recipe,
@@ -155,14 +157,20 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
 
     target = report["target"]
     change = words.leading(target)
+    lines = [
+        words.change_line(change),
+        words.verdict(change),
+        f"normaliser {report['normaliser']}",
+        style_line(target),
+    ]
     table = Table(
         title=escape(words.recipe_name(report)),
-        caption=f"{words.change_line(change)}\n{words.verdict(change)}\nnormaliser {report['normaliser']}",
+        caption="\n".join(filter(None, lines)),
         caption_justify="left",
     )
     for heading in ("", "before", "after", "change"):
         table.add_column(heading, justify="left" if heading == "" else "right")
-    for cells in _rows(target["before"], target["after"], words.rate_of(target)):
+    for cells in _rows(target):
         table.add_row(*cells)
     for name, guard in report["guards"].items():
         rate = words.rate_of(guard)
@@ -218,18 +226,16 @@ def _cells(figures: Score, rate: Rate) -> list[str]:
     return [*rates, *(words.count(counts[name]) for name in (*KINDS, UNITS[rate]))]
 
 
-def _rows(before: Mapping[str, Any], after: Mapping[str, Any], rate: Rate) -> list[tuple[str, str, str, str]]:
+def _rows(target: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """The table's lines, the leading rate first: rates in per cent, counts as they are."""
-    sides, other = (before, after), words.OTHER[rate]
+    rate = words.rate_of(target)
+    sides, other, raw = (target["before"], target["after"]), words.OTHER[rate], as_written(target)
     counts = [words.edits(side, rate) for side in sides]
+    rates = [*(words.percent(side[rate]) for side in raw), words.change_of(*raw, rate)] if raw else []
     return [
         (rate.upper(), *(words.percent(side[rate]) for side in sides), words.change_of(*sides, rate)),
         ("  95 % interval", *(words.interval(words.ci95(side, rate)) for side in sides), ""),
-        (
-            "  as written",
-            *(words.percent(side["raw"][rate]) for side in sides),
-            words.change_of(before["raw"], after["raw"], rate),
-        ),
+        *([("  as written", *rates)] if raw else []),
         (other.upper(), *(words.percent(side[other]) for side in sides), words.change_of(*sides, other)),
         *((kind, *(words.count(side[kind]) for side in counts), words.count_change(*counts, kind)) for kind in KINDS),
         (UNITS[rate], *(words.count(words.units(side, rate)) for side in sides), ""),

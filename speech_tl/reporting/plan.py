@@ -29,7 +29,8 @@ def plan_text(
     """The plan as plain text, a line a fact.
 
     Args:
-        facts: of the data: utterances, hours and speakers of each split; hours that interpolation decodes.
+        facts: of the data: utterances, hours and speakers of each split; hours that interpolation decodes; seconds to
+            decode for the texts' capitals and marks.
         excluded: rows set aside.
         notes: sentences about the data.
         model: `describe()` of the model, with "trainable", "device" and "normaliser" (of the WERs).
@@ -42,7 +43,8 @@ def plan_text(
     hours = sum(guard["hours"] for guard in guards.values()) + ladder_hours
     an_hour_s = guess.test_s / max(facts["hours"]["test"], 1e-3)
     others_s, between_s = 2 * an_hour_s * hours, an_hour_s * facts.get("interpolation_hours", 0.0)
-    tests_s = 2 * guess.test_s + others_s
+    tests_s, restoring_s = 2 * guess.test_s + others_s, facts.get("restoring_s", 0.0)
+    total_s = guess.total_s + others_s + between_s + restoring_s
     total, trainable = model["parameters"], model["trainable"]
     lines = [
         *_data(facts, excluded),
@@ -59,8 +61,9 @@ def plan_text(
         f"trains    {count(trainable)} of {count(total)} parameters ({trainable / total:.0%}), "
         f"learning rate up to {guess.learning_rate:g}",
         f"steps     {count(guess.steps)} ({guess.epochs:g} epochs), dev decoded every {count(guess.eval_steps)}",
-        f"time      about {clock(guess.total_s + others_s + between_s)}: before and after {clock(tests_s)}, "
+        f"time      about {clock(total_s)}: before and after {clock(tests_s)}, "
         f"training {clock(guess.training_s)}, {guess.looks} looks at dev {clock(guess.looks_s)}"
+        + (f", capitals and marks {clock(restoring_s)}" if restoring_s else "")
         + (f", shares of the new weights {clock(between_s)}" if between_s else ""),
         f"memory    about {guess.peak_memory_bytes / 1e9:.1f} GB",
         f"disk      about {disk_bytes / 1e6:,.0f} MB while training",
