@@ -26,7 +26,7 @@ from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
 from speech_tl.models.positions import rearrange
 from speech_tl.models.quiet import quiet_transformers
-from speech_tl.text import ctc_characters, fit_case, get_normaliser
+from speech_tl.text import ctc_characters, fit_case, spelt_words
 
 EXACT_IN_BATCHES = {"wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat"}
 """Architectures whose result a test shows not to depend on padding once a mask is given."""
@@ -70,9 +70,9 @@ class CTCModel(AcousticModel):
     # ---- text <-> labels
 
     def encode(self, text: str) -> list[int]:
-        """Character ids of `text`: normalised, in the vocabulary's case, words joined by the delimiter.
+        """Character ids of `text`: its words in the vocabulary's case, joined by the delimiter.
 
-        Characters without a row, and words that have no other, are left out.
+        Tags that the run's normaliser drops, characters without a row, and words that have no other, are left out.
         """
         between = [self.vocabulary[self.delimiter]] if self.delimiter in self.vocabulary else []
         ids: list[int] = []
@@ -85,12 +85,12 @@ class CTCModel(AcousticModel):
         """`label_text`; the last one is remembered, as a check asks several things about each text."""
         last, spelt = self._last_spelt
         if text != last:
-            spelt = label_text(text, self.vocabulary)
+            spelt = label_text(self.scored_by.without_tags(text), self.vocabulary, self.language)
             self._last_spelt = (text, spelt)
         return spelt
 
     def unwritable(self, text: str) -> set[str]:
-        """Characters of the normalised `text` without a row in the head."""
+        """Characters of the words of `text` without a row in the head."""
         return {c for c in self._spelt(text) if c != " " and c not in self.vocabulary}
 
     def label_problem(self, text: str, duration_s: float) -> str | None:
@@ -401,13 +401,13 @@ class CTCModel(AcousticModel):
         ).save_pretrained(folder)
 
 
-def label_text(text: str, vocabulary: Container[str]) -> str:
+def label_text(text: str, vocabulary: Container[str], language: str | None = None) -> str:
     """The text CTC learns: without punctuation, in the case that the vocabulary writes (the published English ones
-    know upper case only).
+    know upper case only) and by the language's rules of case.
     """
-    return fit_case(get_normaliser("basic")(text), vocabulary)
+    return fit_case(spelt_words(text, language), vocabulary, language)
 
 
-def vocabulary_for(texts: Iterable[str], known: Container[str]) -> list[str]:
+def vocabulary_for(texts: Iterable[str], known: Container[str], language: str | None = None) -> list[str]:
     """Characters of the train texts that the `known` vocabulary lacks, sorted."""
-    return [c for c in ctc_characters(label_text(text, known) for text in texts) if c not in known]
+    return [c for c in ctc_characters(label_text(text, known, language) for text in texts) if c not in known]

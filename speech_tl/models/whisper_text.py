@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import chain
 
@@ -81,8 +82,14 @@ class WhisperText(AcousticModel):
         return self.tokenizer.convert_tokens_to_ids(list(names))
 
     def encode(self, text: str) -> list[int]:
-        """Tokens of `text` with the leading space of Whisper's own training, and the end token."""
-        return [*self.tokenizer.encode(" " + text.strip(), add_special_tokens=False), self.end]
+        """Tokens of `text` with the leading space of Whisper's own training, and the end token.
+
+        Tags that the run's normaliser drops are left out, and the names of Whisper's own tokens are text like any.
+        """
+        said = self.scored_by.without_tags(text).strip()
+        pieces = re.split(r"(?<=<)(?=\|)", f" {said}") if said else []  # no piece holds the name of a token
+        ids = (self.tokenizer.encode(piece, add_special_tokens=False) for piece in pieces)
+        return [*chain.from_iterable(ids), self.end]
 
     def targets(self, labels: Sequence[Sequence[int]]) -> Batch:
         """`labels` and `decoder_input_ids` `(batch, tokens)` of rows of label ids.

@@ -157,7 +157,7 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
     change = words.leading(target)
     table = Table(
         title=escape(words.recipe_name(report)),
-        caption=f"{words.change_line(change)}\n{words.verdict(change)}\nnormaliser {report['normaliser']}",
+        caption=f"{words.change_line(change)}\n{words.verdict(change)}\n{escape(words.normaliser(report))}",
         caption_justify="left",
     )
     for heading in ("", "before", "after", "change"):
@@ -190,7 +190,7 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
         box=box.SIMPLE,  # eight columns would not fit a terminal's 80 characters with lines between them
         padding=(0, 0, 0, 1),
         title=escape(str(evaluation.model.get("source") or "evaluation")),
-        caption=f"normaliser {evaluation.normaliser}",
+        caption=escape(words.normaliser(_rules(evaluation))),
         caption_justify="left",
     )
     table.add_column("", max_width=24, overflow="fold")  # a long value folds; figures are never cut
@@ -253,7 +253,8 @@ def _before_after(before: Evaluation, after: Evaluation, seed: int, rate: Rate) 
 
 def _rules(evaluation: Evaluation) -> dict[str, str]:
     """What both sides of a comparison were normalised with."""
-    return {"normaliser": evaluation.normaliser, "normaliser_hash": evaluation.normaliser_hash}
+    names = ("normaliser", "normaliser_hash", "normaliser_reason")
+    return {name: getattr(evaluation, name) for name in names}
 
 
 def _conditions(pairs: Mapping[str, Pair]) -> list[str]:

@@ -20,7 +20,7 @@ from speech_tl.scoring.pairing import ELSEWHERE
 from speech_tl.scoring.selection import require_known, rows_to_score, with_texts
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import default_normaliser, require_writable
+from speech_tl.text import normaliser_for, one_language, require_writable
 
 
 def evaluate_hypotheses(
@@ -55,12 +55,11 @@ def evaluate_hypotheses(
     texts = hypotheses_for(references, given, source)
     utterances = [references[row] for row in rows]
     require_known(dict.fromkeys(name for said in utterances for name in said.columns), source, by, "--by")
-    spoken = {said.columns.get("language") for said in utterances} - {None, ""}
-    language = language or (spoken.pop() if len(spoken) == 1 else None)
+    language = language or one_language(said.columns.get("language") for said in utterances)
     evaluation = score(
         utterances,
         require_all(utterances, [texts[row] for row in rows], given.source),
-        normaliser or default_normaliser(language),
+        normaliser_for(normaliser, language),
         model={"source": given.source, "family": ELSEWHERE, "sha256": sha256_of(hypotheses)},
         data={**facts, "split": split, "language": language},
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Literal, get_args
 
 ENGLISH = frozenset(("en", "eng", "english"))
@@ -24,7 +26,7 @@ def default_normaliser(language: str | None) -> str:
 
     "english" for English, "unspaced" for languages written without spaces, else "basic".
     """
-    spoken = _spoken(language)
+    spoken = bare_language(language)
     if spoken in ENGLISH:
         return "english"
     return "unspaced" if spoken in UNSPACED else "basic"
@@ -38,10 +40,28 @@ def leading_rate(language: str | None, normaliser: str = "") -> Rate:
     >>> leading_rate("th"), leading_rate("en-GB"), leading_rate(None)
     ('cer', 'wer', 'wer')
     """
-    unspaced = _spoken(language) in UNSPACED if _spoken(language) else normaliser == "unspaced"
+    unspaced = bare_language(language) in UNSPACED if bare_language(language) else normaliser == "unspaced"
     return "cer" if unspaced else "wer"
 
 
-def _spoken(language: str | None) -> str:
-    """The language itself, in lower case, without region or script."""
-    return (language or "").strip().lower().replace("_", "-").split("-")[0]
+def one_language(said: Iterable[str | None]) -> str | None:
+    """The language of several texts, as the first that says one says it; None where none does or they differ.
+
+    >>> one_language(["tr-TR", None, "tr"]), one_language(["tr", "en"])
+    ('tr-TR', None)
+    """
+    found: dict[str, str] = {}
+    for language in said:
+        if language:
+            found.setdefault(bare_language(language), language)
+    return next(iter(found.values())) if len(found) == 1 else None
+
+
+def bare_language(language: str | None) -> str:
+    """The language itself, in lower case, without region, script or the marks of a token; "" where nobody says it.
+
+    >>> bare_language("tr-TR"), bare_language("<|tr|>"), bare_language("Turkish (Turkey)"), bare_language(None)
+    ('tr', 'tr', 'turkish', '')
+    """
+    found = re.search(r"[^\W\d_]+", str(language or "").casefold())
+    return found[0] if found else ""
