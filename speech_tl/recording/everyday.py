@@ -1,7 +1,7 @@
 """English sentences as people say them every day, from a small grammar, written with capitals and marks.
 
-Numbers, times, prices and dates are spelt as they are said, so that what is read is what is written. What a person's own
-voice teaches a model is these texts: without their capitals and marks it would unlearn writing any.
+Numbers, times, prices and dates are spelt as they are said, so that what is read is what is written. Recordings teach a
+model these texts: without capitals and marks it would unlearn writing any.
 """
 
 from __future__ import annotations

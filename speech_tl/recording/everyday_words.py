@@ -157,9 +157,9 @@ WORDS = {
 PATTERNS = """
 {greeting}, {name}|{greeting}, my name is {name}|{greeting}, how was your {event}?|{farewell}, {name}
 {thanks} for the {thing}|{thanks} for your help {past_when}|excuse me, where is {place}?
-excuse me, how do I get to {place}?|could you {do}, please?|would you please {do}?|can you {do} {when}?|please {do} {when}
-please do not {do}|do not forget to {do}|let's {do} {when}|we should {do} {reason}|I would like to {do}
-I want to {do} {when}|I have to {do} {when}|you must {do} {when}|shall we {do}?|why don't you {do}?
+excuse me, how do I get to {place}?|could you {do}, please?|would you please {do}?|can you {do} {when}?
+please {do} {when}|please do not {do}|do not forget to {do}|let's {do} {when}|we should {do} {reason}
+I would like to {do}|I want to {do} {when}|I have to {do} {when}|you must {do} {when}|shall we {do}?|why don't you {do}?
 I can't {do} {reason}|I don't want to {do}|I'll {do} {when}|we'll {do} {when}|she'll {do} {when}
 they're going to {do}|he's going to {do} {when}|do you want to {do}?|did you {do} {past_when}?|are you ready to {do}?
 it is time to {do}|remember to {do} before you {do}|you can {do} or {do}|first {do} and then {do}

@@ -25,9 +25,8 @@ def sounds_of(sentences: Sequence[str], language: str) -> tuple[list[Sounds], st
     spoken = _spoken(sentences, language)
     if spoken is not None:
         return [_pairs(line) for line in spoken], "diphones, by espeak-ng"
-    return [
-        letter_sounds(sentence, language) for sentence in sentences
-    ], "three letters in a row: there is no espeak-ng for it"
+    letters = [letter_sounds(sentence, language) for sentence in sentences]
+    return letters, "three letters in a row: there is no espeak-ng for it"
 
 
 def letter_sounds(sentence: str, language: str | None = None, size: int = 3) -> Sounds:

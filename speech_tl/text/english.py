@@ -40,6 +40,8 @@ _BEFORE = (
     (re.compile(r"\ba (?=(?:hundred|thousand|million|billion|trillion)\b)", re.IGNORECASE), "one "),
     (re.compile(r"(?<![\w.,)])(?<!\d )[-\u2212](?=[$\u00a3\u20ac\u00a2]?\d)"), " minus "),
     (re.compile(r"\s*\+\s*(?=\d)"), " plus "),
+    (re.compile(r"(?<=\d)\s+(?=%)|(?<=[$\u00a3\u20ac])\s+(?=\d)"), ""),
+    (re.compile(r"(?<![\w$\u00a3\u20ac.,])(\d[\d,]*(?:\.\d+)?)\s?([$\u00a3\u20ac\u00a2])(?!\d)"), r"\2\1"),
 )
 """What Whisper's rules make something else of in figures than in words."""
 

@@ -62,7 +62,7 @@ def tags_of(text: str) -> list[str]:
     ['[laughter]', '<COMMA>']
     """
     found: list[str] = []
-    without_tags(text, lambda tag: is_tag(tag) and not found.append(tag))
+    without_tags(text, lambda tag: is_tag(tag) and not found.append(" ".join(tag.split())))
     return found
 
 
