@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,4 +22,17 @@ def corpora() -> Path:
     folder = Path(os.environ.get("SPEECH_TL_CORPORA", Path(__file__).resolve().parents[2] / "shared" / "corpora"))
     if not folder.is_dir():
         pytest.skip(f"no real corpora at {folder} (set SPEECH_TL_CORPORA to a folder that holds them)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published_whisper() -> Callable[[str], Path]:
+    """From a name ("whisper-tiny.en") to a folder with OpenAI's weights; skips where there is none."""
+    root = Path(os.environ.get("SPEECH_TL_MODELS", Path.home() / ".cache" / "speech_tl_models"))
+
+    def folder(name: str) -> Path:
+        if not (root / name / "config.json").is_file():
+            pytest.skip(f"no published weights at {root / name} (set SPEECH_TL_MODELS to the folder that holds them)")
+        return root / name
+
     return folder

@@ -52,12 +52,16 @@ def fit_case(text: str, characters: Iterable[str], language: str | None = None) 
 
 
 def _fitting(character: str, known: Container[str], casing: Casing) -> str:
-    """What stands for a character that is not known: it in the other case, its folded form, or itself."""
-    capital = upper(character, casing)
-    for other in (lower(character, casing), capital, fold(character, casing)):
+    """What stands for a character that is not known: it in the other case, its folded form, or itself.
+
+    Only what scoring takes for the same: where nobody says the language, I is no capital of ı.
+    """
+    folded, capital = fold(character, casing), upper(character, casing)
+    same = [other for other in (lower(character, casing), capital, folded) if fold(other, casing) == folded]
+    for other in same:
         if all(map(known.__contains__, other)):  # some are two letters in the other case
             return other
-    return capital if len(capital) == 1 and _capitals_only(known) else character
+    return capital if capital in same and len(capital) == 1 and _capitals_only(known) else character
 
 
 def _capitals_only(known: Iterable[str]) -> bool:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from speech_tl.text import get_normaliser, tags_of, without_tags
 
 TAGS = ["<COMMA>", "[laughter]", "(coughs)", "<unk>", "{noise}", "<|nospeech|>", "<|endoftext|>", "[[x]]",
-        "((cross-talk))", "[laugh [loud] er]", "<b>", "\uff08笑\uff09", "\uff3b音楽\uff3d", "[SPEAKER 2]", "[*]", "[]"]  # fmt: skip
+        "((cross-talk))", "[laugh [loud] er]",
+        "<b>", "\uff08笑\uff09", "\uff3b音楽\uff3d", "[SPEAKER 2]", "[*]", "[]"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["basic", "english", "unspaced"])
