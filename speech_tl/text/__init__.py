@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from speech_tl.text.casing import casing_of
 from speech_tl.text.files import read_text, replacing, require_writable, write_atomically
 from speech_tl.text.languages import RATES, Rate, bare_language, default_normaliser, leading_rate, one_language
 from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser, joint_hash, normaliser_for
@@ -16,7 +15,6 @@ __all__ = [
     "Normaliser",
     "Rate",
     "bare_language",
-    "casing_of",
     "ctc_characters",
     "default_normaliser",
     "fit_case",

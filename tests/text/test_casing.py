@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speech_tl.text import casing_of, fit_case, get_normaliser, one_language, spelt_words
-from speech_tl.text.casing import fold, lower, upper
+from speech_tl.text import fit_case, get_normaliser, one_language, spelt_words
+from speech_tl.text.casing import casing_of, fold, lower, upper
 
 CAPITALS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZ'")
 TURKIC = ["tr", "TR", "tur", "Turkish", "turkish", "tr-TR", "tr_TR", "tur_Latn", "<|tr|>", "Türkçe", "az", "aze", "azj",
