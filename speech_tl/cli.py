@@ -395,13 +395,17 @@ def check(
 
     console = _console()
     table = Manifest.read(manifest)
-    writer = None
+    writer, rules = None, None
     if model is not None:
+        from speech_tl.evaluation import checkpoints_language, the_language
         from speech_tl.models.load import load_model
+        from speech_tl.text import normaliser_for
 
-        writer = load_model(model)
+        language = the_language(table)
+        writer = load_model(model, language=language)
+        rules = writer.scored_by = normaliser_for(None, language, checkpoints_language(writer, table))
     with Screen(console).progress(f"checking {manifest}") as update:
-        result = check_manifest(table, model=writer, progress=update)
+        result = check_manifest(table, model=writer, normaliser=rules, progress=update)
     print_check(result, console)
     if writer is not None and len(result.clean_indices):
         from speech_tl.adaptation.text_style import check_style

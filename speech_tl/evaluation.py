@@ -14,7 +14,7 @@ from speech_tl.models.options import DecodingOptions
 from speech_tl.scoring.selection import chosen_to_score, require_known
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import agreed, default_normaliser, get_normaliser, require_writable
+from speech_tl.text import Normaliser, agreed, get_normaliser, normaliser_for, require_writable
 
 if TYPE_CHECKING:
     from speech_tl.data.batching import Augmentation
@@ -46,7 +46,8 @@ def evaluate(
         by: columns that the caller will group by; one that the manifest lacks is refused before any decoding.
         normaliser: `none`, `basic`, `english`, `unspaced` or a function as "module:function"; None takes the default
             of the language.
-        language: code or name; None takes the manifest's `language` when all rows agree.
+        language: code or name; None takes the manifest's `language` when all rows agree, else the checkpoint's where
+            it has one. It decides on the default normaliser and on how case is folded.
         decoding: batch sizes, beam, precision.
         silence: score the clips without speech only: those whose text is empty, or all where there is no `text`;
             `data["silence"]` of the result then holds what `silence_figures` counts.
@@ -64,12 +65,14 @@ def evaluate(
     manifest = manifest.select(rows)
     require_columns(manifest, by, "--by")
     language = language or the_language(manifest)
-    rules = get_normaliser(normaliser).name if normaliser else None
+    if normaliser is not None:
+        get_normaliser(normaliser, language)  # refused before any loading
     if isinstance(model, str):
         model = load_model(model, language=language)
-    facts = {"source": manifest.source, "split": split, "language": language, "fingerprint": manifest.fingerprint()}
+    rules = normaliser_for(normaliser, language, checkpoints_language(model, manifest))
+    facts = {"source": manifest.source, "split": split, "language": rules.language}
+    facts["fingerprint"] = manifest.fingerprint()
     facts |= {"notes": notes} if notes else {}
-    rules = rules or default_normaliser(language or model.language)
     evaluation = evaluate_utterances(model, manifest, rules, decoding or DecodingOptions(), facts, progress)
     if silence:
         evaluation.data["silence"] = silence_figures(evaluation.utterances)
@@ -81,7 +84,7 @@ def evaluate(
 def evaluate_utterances(
     model: AcousticModel,
     utterances: Sequence,
-    normaliser: str,
+    normaliser: str | Normaliser,
     decoding: DecodingOptions,
     data: dict[str, Any],
     progress: Progress | None = None,
@@ -93,7 +96,6 @@ def evaluate_utterances(
 
     `augment` is what they are heard through, with all its chance from `seed`.
     """
-    rules = get_normaliser(normaliser, data.get("language") or model.language)
     hypotheses = decode(model, utterances, decoding, progress, augment=augment, seed=seed)
     if not any(h.text is not None for h in hypotheses):
         why = next((h.problem for h in hypotheses if h.problem), "there are no rows")
@@ -101,7 +103,7 @@ def evaluate_utterances(
     return score(
         utterances,
         [h.text for h in hypotheses],
-        rules,
+        normaliser,
         model=model.describe(),
         decoding=conditions(model, decoding),
         data=data,
@@ -122,3 +124,8 @@ def the_language(manifest: Manifest) -> str | None:
     if "language" not in manifest.columns:
         return None
     return agreed(manifest.column("language"))
+
+
+def checkpoints_language(model: AcousticModel, manifest: Manifest) -> str | None:
+    """What a model is set to, which stands for the language of speech that no row of the manifest says."""
+    return None if any(manifest.texts("language")) else model.language

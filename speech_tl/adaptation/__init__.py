@@ -26,7 +26,6 @@ from speech_tl.reporting.page import build_report, write_report
 from speech_tl.reporting.plan import plan_text, with_recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import get_normaliser
 from speech_tl.training.estimate import Estimate, estimate
 from speech_tl.training.run_folder import RunFolder, disk_bytes
 from speech_tl.training.train import TrainingResult
@@ -151,7 +150,7 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
         "trainable": trainable,
         "parameters": total,
         "device": model.device.type,
-        "normaliser": data.normaliser,
+        "normaliser": f"{data.normaliser.name} ({data.normaliser.reason})",
     }
     disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
@@ -196,7 +195,6 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
     """Train on what fits the model, merge what the strategy added, go back towards the old weights where the recipe
     wants that, and settle how the result is decoded.
     """
-    normaliser = get_normaliser(data.normaliser, data.language)
     with screen.progress("training") as update:
 
         def show(step: int, steps: int, latest: dict[str, float]) -> None:
@@ -208,7 +206,7 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
     trained.figures.update(merging | between)
     trained.notes.extend([*notes, *told])
     found = settle_context(
-        model, data.dev, recipe.model.audio_context, recipe.decoding, normaliser, recipe.seed, screen
+        model, data.dev, recipe.model.audio_context, recipe.decoding, data.normaliser, recipe.seed, screen
     )
     if found is not None:
         trained.figures["audio_context"] = found

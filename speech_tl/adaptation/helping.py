@@ -13,7 +13,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
-from speech_tl.text import get_normaliser, leading_rate
+from speech_tl.text import leading_rate
 from speech_tl.training.keeping import Tell
 from speech_tl.training.progress import StepProgress
 from speech_tl.training.train import TrainingResult, train
@@ -72,8 +72,8 @@ def learn(
         seed=recipe.seed,
         augmenter=data.augmenter,
         decoding=recipe.decoding.model_copy(update={"test_time": None}),  # dev judges the weights themselves
-        normaliser=get_normaliser(data.normaliser, data.language),
-        rate=leading_rate(data.language or model.language, data.normaliser),
+        normaliser=data.normaliser,
+        rate=leading_rate(data.language or model.language, data.normaliser.name),
         strategy=recipe.strategy,
         retention=data.sources.retention(recipe),
         cache_gb=recipe.data.cache_gb,

@@ -20,7 +20,7 @@ from speech_tl.reporting.interpolation import TARGET, finding
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import score
 from speech_tl.strategies.kept import Interpolate
-from speech_tl.text import Rate, get_normaliser, leading_rate
+from speech_tl.text import Normaliser, Rate, leading_rate
 from speech_tl.training.selection import choice
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ class _DevSet:
     """
 
     utterances: Manifest
-    normaliser: str
-    language: str | None
+    normaliser: Normaliser
     rate: Rate
     model: AcousticModel
     limit: float | None = None
@@ -159,18 +158,15 @@ def _limits(points: Sequence[Mapping[str, Any]], sets: Mapping[str, _DevSet], op
 def _dev_sets(model: AcousticModel, data: Data, recipe: Recipe, options: Interpolate) -> dict[str, _DevSet]:
     """The target's dev split and every guard's dev part, at most so many utterances of each."""
     speaking: dict[str | None, AcousticModel] = {None: model}
-    rate = leading_rate(data.language or model.language, data.normaliser)
-    sets = {
-        TARGET: _DevSet(data.dev.sample(options.utterances, recipe.seed), data.normaliser, data.language, rate, model)
-    }
+    rate = leading_rate(data.language or model.language, data.normaliser.name)
+    sets = {TARGET: _DevSet(data.dev.sample(options.utterances, recipe.seed), data.normaliser, rate, model)}
     for guard in data.guards:
         if guard.set_to not in speaking:
             speaking[guard.set_to] = _published(recipe, guard.set_to)
         sets[guard.name] = _DevSet(
             guard.dev.sample(options.utterances, recipe.seed),
             guard.normaliser,
-            guard.language,
-            leading_rate(guard.language, guard.normaliser),
+            leading_rate(guard.language, guard.normaliser.name),
             speaking[guard.set_to],
             guard.limit,
         )
@@ -186,7 +182,7 @@ def _scored(share: float, sets: Mapping[str, _DevSet], recipe: Recipe, screen: S
         title = f"share {share:g} of the new weights: decoding {len(dev.utterances)} utterances of {name}"
         with screen.progress(title) as update:
             texts = [hypothesis.text for hypothesis in decode(dev.model, dev.utterances, decoding, update)]
-        found = score(dev.utterances, texts, get_normaliser(dev.normaliser, dev.language)).score
+        found = score(dev.utterances, texts, dev.normaliser).score
         scores[name] = {"wer": found.wer, "cer": found.cer, "leading": getattr(found, dev.rate)}
         scores[name]["choice"] = choice(found.wer, found.cer, dev.rate)
     return {"scores": scores}

@@ -21,7 +21,7 @@ from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import score
 from speech_tl.strategies.pseudo_label import Label, compared, counted, first_judgement, most_confident
-from speech_tl.text import get_normaliser, leading_rate, write_atomically
+from speech_tl.text import leading_rate, write_atomically
 from speech_tl.training.run_folder import RunFolder
 from speech_tl.training.selection import chosen_by
 from speech_tl.training.train import TrainingResult
@@ -48,7 +48,7 @@ class Rounds:
         """Keep what the rounds share."""
         self.recipe, self.data, self.run, self.screen, self.train = recipe, data, run, screen, train
         self.options, self.unlabelled = recipe.unlabelled, data.unlabelled
-        self.normaliser = get_normaliser(data.normaliser, data.language)
+        self.normaliser = data.normaliser
         self.supervised = len(data.train) > 0
 
     def first_labels(self) -> None:
@@ -80,7 +80,7 @@ class Rounds:
             The model of the round that is best on dev, and its training, with what the rounds did in
             `figures["pseudo_labels"]`.
         """
-        rate = leading_rate(self.data.language or model.language, self.data.normaliser)
+        rate = leading_rate(self.data.language or model.language, self.data.normaliser.name)
         told: list[dict[str, Any]] = []
         results: dict[int, TrainingResult] = {}
         learnt: dict[int, int] = {}

@@ -13,6 +13,7 @@ import numpy as np
 from speech_tl.audio import clipped_share, glance_s, is_silent, load_audio, probe
 from speech_tl.data.manifest import Manifest, Utterance, explained
 from speech_tl.errors import AudioError
+from speech_tl.text import Normaliser, tags_of
 
 Depth = Literal["full", "headers"]
 
@@ -33,10 +34,10 @@ UNUSABLE = (
 FAULTS = ("malformed", "audio_not_a_string", "text_not_a_string", "bad_times")
 """Kinds that set a row aside in every split and show in the table alone (`Table.faults`)."""
 
-UNUSABLE_IN_TRAIN = ("label_too_long",)
+UNUSABLE_IN_TRAIN = ("label_too_long", "no_words")
 """Kinds that set a row aside in train only: what cannot be learnt from must still count in dev and test."""
 
-WARNINGS = ("unwritable_characters", "clipped", "duplicate_audio", "speaker_overlap", "sentence_overlap")
+WARNINGS = ("unwritable_characters", "tags", "clipped", "duplicate_audio", "speaker_overlap", "sentence_overlap")
 """Kinds that are reported while the row stays in use."""
 
 DIGEST_BYTES = 12
@@ -45,7 +46,13 @@ _CLIPPED_SHARE = 0.001
 
 
 class Writer(Protocol):
-    """What the check asks of a model."""
+    """What the check asks of a model.
+
+    Attributes:
+        scored_by: what its run scores with.
+    """
+
+    scored_by: Normaliser
 
     def unwritable(self, text: str) -> set[str]:
         """Characters of `text` that the model cannot write."""
@@ -96,12 +103,14 @@ class Examiner:
         self,
         manifest: Manifest,
         model: Writer | None,
+        normaliser: Normaliser,
         depth: Depth | Mapping[str, Depth],
         limits_s: tuple[float, float],
     ) -> None:
         """Keep what all rows share; `depth` is one for all or one a split, `limits_s` the shortest and the longest."""
         self.manifest = manifest
         self.model = model
+        self.normaliser = normaliser
         self.depth = depth
         self.min_s, self.max_s = limits_s
         self.has_text = "text" in manifest.columns
@@ -160,6 +169,13 @@ class Examiner:
             return
         if not (utterance.text or "").strip():
             yield "empty_text", f"{utterance.audio}: no text"
+            return
+        said = self.normaliser.without_tags(utterance.text)
+        if tags := tags_of(utterance.text):
+            fate = "neither learnt nor scored" if said != utterance.text else "learnt and scored as words"
+            yield "tags", f"{utterance.audio}: {' '.join(tags)} in {utterance.text!r}: {fate} ({self.normaliser.name})"
+        if not any(map(str.isalnum, said)):
+            yield "no_words", f"{utterance.audio}: no word in {utterance.text!r}"
             return
         if self.model is None:
             return

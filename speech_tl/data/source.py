@@ -97,7 +97,8 @@ def checked_source(
     refuse_test_rows(f"keep={name}", f"keep.{name}", manifest, tests)
     limits_s = {"min_duration_s": data.min_duration_s, "max_duration_s": data.max_duration_s}
     readable = manifest if model is not None else manifest.without_column("text")
-    check = check_manifest(readable, model=model, depth="headers", progress=progress, **limits_s)
+    scored_by = None if model is None else model.scored_by
+    check = check_manifest(readable, model=model, normaliser=scored_by, depth="headers", progress=progress, **limits_s)
     try:
         usable = check.usable(manifest)
     except BadInput as error:

@@ -16,6 +16,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.fixed import FixedStage
 from speech_tl.models.options import DecodingOptions
+from speech_tl.text import Normaliser, get_normaliser
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -42,6 +43,7 @@ class AcousticModel(ABC):
         labels_keep_style: whether the labels of a text keep its capitals and marks, so that they can be learnt.
         shortcuts: whether the same figures may be computed in ways that are faster than the published network's on
             this device.
+        scored_by: the normaliser of the run that it learns in: tags that this drops are no part of any label.
         window_limit_s: seconds of the fixed window that the network was made for; None where it has none. Only Whisper
             has one, and what follows is about it.
         full_share: share of the training utterances that keep the whole window to themselves.
@@ -56,6 +58,7 @@ class AcousticModel(ABC):
     has_decoder: bool = False
     head_is_new: bool = False
     added_characters: Sequence[str] = ()
+    scored_by: Normaliser = get_normaliser("none")
     window_limit_s: float | None = None
     full_share: float = 0.0
     trained_context: AudioContext = FULL

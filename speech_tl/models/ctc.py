@@ -26,8 +26,7 @@ from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
 from speech_tl.models.positions import rearrange
 from speech_tl.models.quiet import quiet_transformers
-from speech_tl.text import casing_of, ctc_characters, fit_case, lower
-from speech_tl.text.rules import basic_rules
+from speech_tl.text import ctc_characters, fit_case, spelt_words
 from speech_tl.text.style import FINAL_MARKS
 
 EXACT_IN_BATCHES = {"wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat"}
@@ -72,9 +71,9 @@ class CTCModel(AcousticModel):
     # ---- text <-> labels
 
     def encode(self, text: str) -> list[int]:
-        """Character ids of `text`: normalised, in the vocabulary's case, words joined by the delimiter.
+        """Character ids of `text`: its words in the vocabulary's case, joined by the delimiter.
 
-        Characters without a row, and words that have no other, are left out.
+        Tags that the run's normaliser drops, characters without a row, and words that have no other, are left out.
         """
         between = [self.vocabulary[self.delimiter]] if self.delimiter in self.vocabulary else []
         ids: list[int] = []
@@ -87,12 +86,12 @@ class CTCModel(AcousticModel):
         """`label_text`; the last one is remembered, as a check asks several things about each text."""
         last, spelt = self._last_spelt
         if text != last:
-            spelt = label_text(text, self.vocabulary, self.language)
+            spelt = label_text(self.scored_by.without_tags(text), self.vocabulary, self.language)
             self._last_spelt = (text, spelt)
         return spelt
 
     def unwritable(self, text: str) -> set[str]:
-        """Characters of the normalised `text` without a row in the head."""
+        """Characters of the words of `text` without a row in the head."""
         return {c for c in self._spelt(text) if c != " " and c not in self.vocabulary}
 
     def writes_style(self) -> bool:
@@ -410,10 +409,9 @@ class CTCModel(AcousticModel):
 
 def label_text(text: str, vocabulary: Container[str], language: str | None = None) -> str:
     """The text CTC learns: without punctuation, in the case that the vocabulary writes (the published English ones
-    know upper case only), as the language has it: ß and a final ς stay, a Turkish I becomes ı.
+    know upper case only) and by the language's rules of case.
     """
-    casing = casing_of(language)
-    return fit_case(" ".join(basic_rules(text, casing, lower).split()), vocabulary, casing)
+    return fit_case(spelt_words(text, language), vocabulary, language)
 
 
 def vocabulary_for(texts: Iterable[str], known: Container[str], language: str | None = None) -> list[str]:

@@ -24,6 +24,7 @@ from speech_tl.text import nearest
 
 if TYPE_CHECKING:
     from transformers import (
+        GenerationConfig,
         PretrainedConfig,
         PreTrainedModel,
         Wav2Vec2CTCTokenizer,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from speech_tl.models.base import AcousticModel
     from speech_tl.models.ctc import CTCModel
+    from speech_tl.models.options import ModelOptions
     from speech_tl.models.whisper import WhisperModel
 
 STARTERS = {"starter-wav2vec2": "wav2vec2", "starter-whisper": "whisper"}
@@ -90,6 +92,34 @@ def load_model(
             model = _load_ctc(name, place, config, language, texts, from_scratch, revision)
     model.network.eval()
     return model.to(device or best_device())
+
+
+def only_language(options: ModelOptions) -> str | None:
+    """The language of a checkpoint that can write one only: "en" of an English-only Whisper; None where nobody is sure.
+
+    Raises:
+        BadInput: as `load_model`, of whose folder or Hub id the configuration is read and no weights.
+    """
+    from transformers import GenerationConfig
+
+    if options.source.startswith("new:"):
+        return None
+    place = locate(options.source)
+    with quiet_transformers():
+        config = _config(options.source, place, options.revision)
+        if config.model_type != "whisper":
+            return None
+        try:
+            settings = GenerationConfig.from_pretrained(place, revision=options.revision)
+        except (OSError, ValueError):
+            settings = None
+    return None if _is_multilingual(config, settings) else "en"
+
+
+def _is_multilingual(config: PretrainedConfig, settings: GenerationConfig | None) -> bool:
+    """Whether a Whisper writes several languages; older checkpoints tell by the size of their vocabulary."""
+    said = getattr(settings, "is_multilingual", None)
+    return config.vocab_size != ENGLISH_ONLY_VOCABULARY if said is None else bool(said)
 
 
 def best_device() -> str:
@@ -225,7 +255,7 @@ def _complete_settings(network: WhisperForConditionalGeneration, tokenizer: Whis
     if tokenizer.pad_token is None:  # the ASR pipeline makes no batches without one
         tokenizer.pad_token = tokenizer.eos_token
     if getattr(settings, "is_multilingual", None) is None:
-        settings.is_multilingual = network.config.vocab_size != ENGLISH_ONLY_VOCABULARY
+        settings.is_multilingual = _is_multilingual(network.config, settings)
         settings.max_length = network.config.max_target_positions
         settings._from_model_config = False
     if getattr(settings, "no_timestamps_token_id", None) is None:

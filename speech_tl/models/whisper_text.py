@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
@@ -99,10 +100,12 @@ class WhisperText(AcousticModel):
     def encode(self, text: str) -> list[int]:
         """Tokens of `text` with the leading space of Whisper's own training, and the end token.
 
-        A text that holds the name of a special token, such as `<|endoftext|>`, does not become that token.
+        Tags that the run's normaliser drops are left out, and the names of Whisper's own tokens are text like any.
         """
-        ids = self.tokenizer.encode(" " + text.strip(), add_special_tokens=False, split_special_tokens=True)
-        return [*ids, self.end]
+        said = self.scored_by.without_tags(text).strip()
+        pieces = re.split(r"(?<=<)(?=\|)", f" {said}") if said else []  # no piece holds the name of a token
+        ids = (self.tokenizer.encode(piece, add_special_tokens=False) for piece in pieces)
+        return [*chain.from_iterable(ids), self.end]
 
     def targets(self, labels: Sequence[Sequence[int]]) -> Batch:
         """`labels` and `decoder_input_ids` `(batch, tokens)` of rows of label ids.

@@ -216,9 +216,10 @@ def _rounds(training: Mapping[str, Any]) -> str:
 
 def _conditions(report: Mapping[str, Any]) -> str:
     """What a reader needs to repeat the measurement, and what test shares with train."""
+    reason = report.get("normaliser_reason")
     lines = [
         f"- normaliser: `{report['normaliser']}` (rules `{report.get('normaliser_hash', 'unknown')}`), the same for "
-        "references and both models",
+        "references and both models" + (f"; {escaped(reason)}" if reason else ""),
         f"- model: {escaped(words.short(report['model']))}",
         f"- decoding: {escaped(words.short(report['decoding']))}",
         f"- versions: {escaped(words.short(report.get('versions') or 'unknown'))}",

@@ -160,7 +160,7 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
     lines = [
         words.change_line(change),
         words.verdict(change),
-        f"normaliser {report['normaliser']}",
+        escape(words.normaliser(report)),
         style_line(target),
     ]
     table = Table(
@@ -198,7 +198,7 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
         box=box.SIMPLE,  # eight columns would not fit a terminal's 80 characters with lines between them
         padding=(0, 0, 0, 1),
         title=escape(str(evaluation.model.get("source") or "evaluation")),
-        caption=f"normaliser {evaluation.normaliser}",
+        caption=escape(words.normaliser(_rules(evaluation))),
         caption_justify="left",
     )
     table.add_column("", max_width=24, overflow="fold")  # a long value folds; figures are never cut
@@ -259,7 +259,8 @@ def _before_after(before: Evaluation, after: Evaluation, seed: int, rate: Rate) 
 
 def _rules(evaluation: Evaluation) -> dict[str, str]:
     """What both sides of a comparison were normalised with."""
-    return {"normaliser": evaluation.normaliser, "normaliser_hash": evaluation.normaliser_hash}
+    names = ("normaliser", "normaliser_hash", "normaliser_reason")
+    return {name: getattr(evaluation, name) for name in names}
 
 
 def _conditions(pairs: Mapping[str, Pair]) -> list[str]:

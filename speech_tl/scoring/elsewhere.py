@@ -20,7 +20,7 @@ from speech_tl.scoring.pairing import ELSEWHERE
 from speech_tl.scoring.selection import chosen_to_score, require_known, rows_to_score
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import agreed, default_normaliser, require_writable
+from speech_tl.text import agreed, normaliser_for, require_writable
 
 
 def evaluate_hypotheses(
@@ -59,7 +59,7 @@ def evaluate_hypotheses(
     evaluation = score(
         utterances,
         require_all(utterances, [texts[row] for row in rows], given.source),
-        normaliser or default_normaliser(language),
+        normaliser_for(normaliser, language),
         model={"source": given.source, "family": ELSEWHERE, "sha256": sha256_of(hypotheses)},
         data={**facts, "split": split, "language": language},
     )

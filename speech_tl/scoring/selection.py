@@ -9,7 +9,7 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
 from speech_tl.scoring.groups import DERIVED
 from speech_tl.scoring.sclite import IGNORED
-from speech_tl.text import nearest
+from speech_tl.text import nearest, without_tags
 
 
 def chosen_to_score(manifest: Manifest, split: str | None, silence: bool) -> tuple[Manifest, list[int], list[str]]:
@@ -44,7 +44,8 @@ def chosen_to_score(manifest: Manifest, split: str | None, silence: bool) -> tup
 def rows_to_score(
     splits: Sequence[str | None], texts: Sequence[str | None], split: str | None, silence: bool, source: str
 ) -> list[int]:
-    """The rows to score: of one split (all where no row names one or none is wanted), or its clips without speech.
+    """The rows to score: of one split (all where no row names one or none is wanted), or its clips without speech,
+    whose texts are empty or nothing but tags ([noise]).
 
     Raises:
         BadInput: no row of that split, or none without speech.
@@ -56,7 +57,7 @@ def rows_to_score(
         raise BadInput(f"{source} has no rows of split {split} (there are: {there})")
     if not silence:
         return [row for row in in_split if texts[row] != IGNORED]
-    silent = [row for row in in_split if not (texts[row] or "").strip()]
+    silent = [row for row in in_split if not without_tags(texts[row] or "").strip()]
     if not silent:
         raise BadInput(f"--silence: all {len(in_split)} rows of {source} have text; expected clips without speech")
     return silent

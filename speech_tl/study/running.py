@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from speech_tl.adaptation.keeping import interpolates, read_sources, require_choice, require_keeping
-from speech_tl.adaptation.preparation import load_for
+from speech_tl.adaptation.preparation import load_for, normaliser_of
 from speech_tl.data.guards import read_guard, read_guard_dev
 from speech_tl.data.manifest import Manifest, open_data
 from speech_tl.errors import BadInput, PartlyDone
-from speech_tl.evaluation import the_language
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen, clock
 from speech_tl.reporting.study import write_study_page
@@ -201,8 +200,8 @@ def _check(trials: Sequence[Trial], screen: Screen) -> None:
 def _check_strategy(trial: Trial, manifest: Manifest) -> None:
     """Refuse a strategy that does not fit."""
     recipe, train = trial.recipe, manifest.split("train")
-    language = recipe.model.language or recipe.data.language or the_language(manifest)
-    model = load_for(recipe, [text for text in train.column("text") if text], language)
+    normaliser = normaliser_of(recipe, manifest)
+    model = load_for(recipe, [text for text in train.column("text") if text], normaliser)
     recipe.strategy.prepare(model, recipe.seed)
     require_keeping(recipe, model)
     read_sources(recipe)

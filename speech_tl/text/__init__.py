@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from speech_tl.text.casing import casing_of, lower, upper
 from speech_tl.text.files import read_text, replacing, require_writable, write_atomically
 from speech_tl.text.languages import (
     RATES,
@@ -17,9 +16,10 @@ from speech_tl.text.languages import (
     same_language,
     three_letters,
 )
-from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser
+from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser, joint_hash, normaliser_for
+from speech_tl.text.rules import tags_of, without_tags
 from speech_tl.text.spelling import nearest
-from speech_tl.text.vocabulary import ctc_characters, fit_case
+from speech_tl.text.vocabulary import ctc_characters, fit_case, spelt_words
 
 __all__ = [
     "NORMALISERS",
@@ -27,23 +27,25 @@ __all__ = [
     "Normaliser",
     "Rate",
     "agreed",
-    "casing_of",
     "ctc_characters",
     "default_normaliser",
     "fit_case",
     "get_normaliser",
     "is_language",
+    "joint_hash",
     "language_code",
     "language_name",
     "leading_rate",
-    "lower",
     "macro_language",
     "nearest",
+    "normaliser_for",
     "read_text",
     "replacing",
     "require_writable",
     "same_language",
+    "spelt_words",
+    "tags_of",
     "three_letters",
-    "upper",
+    "without_tags",
     "write_atomically",
 ]

@@ -1,49 +1,69 @@
-"""Upper and lower case as a language writes it: Turkish has two letters i, and German, Greek and Dutch letters of their
-own.
+"""Upper and lower case, as a language has them; one letter stays one letter.
 
-Source: Unicode's SpecialCasing.txt (Turkish and Azerbaijani) and full case folding (The Unicode Standard, 5.18).
+Unicode's rules for all languages (the Unicode Standard, section 5.18 and SpecialCasing.txt) but for two things: Turkic
+alphabets have i and ı as two letters (I is the capital of ı, İ of i), and no language's İ becomes two code points.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from typing import Literal
+
 from speech_tl.text.languages import language_code, macro_language
 
-DOTTED = frozenset(("tr", "az", "crh", "gag"))
-"""Languages with a dotted and a dotless i, each with a capital of its own: i İ, ı I."""
+Casing = Literal["", "dotless i"]
+"""Which rules: those of most languages, or those with i and ı."""
 
-_TO_LOWER = str.maketrans({"I": "ı", "İ": "i"})
-_TO_UPPER = str.maketrans({"i": "İ", "ı": "I"})
-_ONE_POINT = str.maketrans({"İ": "i"})
-"""Python makes two code points of it, i and a dot above, and no vocabulary holds the second."""
+DOTLESS_I = frozenset(("tr", "az", "crh", "gag"))
+"""Turkish, Azerbaijani, Crimean Tatar and Gagauz."""
+
+_TO_LOWER = str.maketrans("Iİ", "ıi")
+_TO_UPPER = str.maketrans("ıi", "Iİ")
+
+# Lower-casing İ by the general rules leaves "i" and a combining dot above it; Lithuanian dictionaries write that dot
+# under accents, and elsewhere nobody does. These letters have a dot anyway.
+_DOT_ON_DOT = re.compile("(?<=[ij\u012f\u1ecb])\u0307+")
+
+Recase = Callable[[str, Casing], str]
 
 
-def casing_of(language: str | None) -> str:
-    """ "dotted" for languages with two letters i, else ""; all that casing asks of a language."""
-    return "dotted" if macro_language(language_code(language)) in DOTTED else ""
+def casing_of(language: str | None) -> Casing:
+    """The rules for a language code or name; where nobody says the language, those of most languages.
 
-
-def lower(text: str, casing: str = "") -> str:
-    """`text` in small letters; İ never becomes two code points, ß and a final ς stay as they are.
-
-    >>> lower("İSTANBUL ISPARTA", "dotted"), lower("İstanbul")
-    ('istanbul ısparta', 'istanbul')
+    >>> casing_of("tr-TR"), casing_of("de")
+    ('dotless i', '')
     """
-    return text.translate(_TO_LOWER if casing else _ONE_POINT).lower()
+    return "dotless i" if macro_language(language_code(language)) in DOTLESS_I else ""
 
 
-def upper(text: str, casing: str = "") -> str:
-    """`text` in capitals.
+def lower(text: str, casing: Casing = "") -> str:
+    """`text` in lower case; ß stays, and a Greek sigma that ends a word is ς.
 
-    >>> upper("iyi ışık", "dotted")
-    'İYİ IŞIK'
+    >>> lower("ISPARTA, İstanbul", "dotless i"), lower("İstanbul")
+    ('ısparta, istanbul', 'istanbul')
+    """
+    return _DOT_ON_DOT.sub("", _with_own_i(text, casing).lower())
+
+
+def fold(text: str, casing: Casing = "") -> str:
+    """`text` without any difference of case: as `lower`, and "Straße" is "STRASSE", ς is σ.
+
+    >>> fold("STRASSE") == fold("Straße"), fold("ΛΟΓΟΣ") == fold("λόγος".replace("ό", "ο"))
+    (True, True)
+    """
+    return _DOT_ON_DOT.sub("", _with_own_i(text, casing).casefold())
+
+
+def upper(text: str, casing: Casing = "") -> str:
+    """`text` in upper case.
+
+    >>> upper("ışık iyi", "dotless i")
+    'IŞIK İYİ'
     """
     return (text.translate(_TO_UPPER) if casing else text).upper()
 
 
-def fold(text: str, casing: str = "") -> str:
-    """`text` as it is compared: small letters, ß as ss, ς as σ.
-
-    >>> fold("STRASSE") == fold("Straße"), fold("ΟΔΟΣ") == fold("οδος"), fold("I", "dotted")
-    (True, True, 'ı')
-    """
-    return text.translate(_TO_LOWER if casing else _ONE_POINT).casefold()
+def _with_own_i(text: str, casing: Casing) -> str:
+    """I and İ made small where a language has its own rule for them; İ is also written as I with a combining dot."""
+    return text.replace("I\u0307", "İ").translate(_TO_LOWER) if casing else text

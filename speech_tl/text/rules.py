@@ -6,9 +6,8 @@ import re
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
-from speech_tl.text.casing import fold, lower
+from speech_tl.text.casing import Casing, Recase, fold
 
 APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\uff07", "'"))
 
@@ -31,26 +30,72 @@ UNSPACED_SCRIPTS = (
     "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff"
     "\u3005-\u3007\u3040-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_LEADING_ZEROS = re.compile(r"(?<![\w.,])0\d+(?![\w]|[.,]\d)")
-_WHOLE_NUMBER = re.compile(r"(?<!\S)-?(\d{1,})(?!\S)")
-_TAG = re.compile(r"[<\[][^>\]]*[>\]]|\([^)]+?\)")  # as the English normaliser of Whisper has them
-
-Case = Callable[[str, str], str]
-"""`lower` or `fold`: called with a text and the casing of its language."""
-
 _SPACE_BESIDE_UNSPACED = re.compile(rf"(?<=[{UNSPACED_SCRIPTS}])\s+|\s+(?=[{UNSPACED_SCRIPTS}])")
 
 
-def as_written(text: str, casing: str = "") -> str:
+def as_written(text: str) -> str:
     """The rules of `none`: nothing changes (only white space is squeezed, as for every normaliser)."""
     return text
 
 
-def basic_rules(text: str, casing: str = "", case: Case = fold) -> str:
-    """The rules of `basic`, for any language: compatibility forms united, case folded, punctuation and symbols out.
+# A tag stands in brackets, and what is in them is not said: <COMMA>, [laughter], (coughs), {noise}, <|nospeech|>,
+# [[x]]. As in Whisper's two normalisers (Radford et al. 2022, appendix C), with braces and the full-width forms of all.
+_TAG = re.compile(
+    r"[<\[\uff1c\uff3b]+[^<>\[\]\uff1c\uff1e\uff3b\uff3d]*[>\]\uff1e\uff3d]+"
+    r"|[(\uff08]+[^()\uff08\uff09]*[)\uff09]+"
+    r"|[{\uff5b]+[^{}\uff5b\uff5d]*[}\uff5d]+"
+)
+_OPENING = frozenset("<[({\uff1c\uff3b\uff08\uff5b")
+NUMBER_IN_BRACKETS = re.compile(r"[(\uff08]\s*(\+?\d[\d\s.,-]*)[)\uff09]")
+"""Said, and so no tag: the first part of (555) 123-4567."""
 
-    `casing` is the language's (`casing_of`). `case` folds for comparing; a label maker passes `lower`, which leaves ß
-    and final sigma to be written.
+
+def is_tag(bracketed: str) -> bool:
+    """Whether what stands in brackets is a tag: anything but a number in round brackets."""
+    return NUMBER_IN_BRACKETS.fullmatch(bracketed) is None
+
+
+def tags_of(text: str) -> list[str]:
+    """The tags in `text`, brackets included; of a tag in a tag only the inner one and what is around it.
+
+    >>> tags_of("well [laughter] hello <COMMA> (555) you")
+    ['[laughter]', '<COMMA>']
+    """
+    found: list[str] = []
+    without_tags(text, lambda tag: is_tag(tag) and not found.append(" ".join(tag.split())))
+    return found
+
+
+def without_tags(text: str, drops: Callable[[str], bool] = is_tag) -> str:
+    """`text` without those of its tags that `drops` says so of; all else stays as written.
+
+    No space is left before a mark that followed a tag, and neither space nor mark after a tag that began the text.
+
+    >>> without_tags("[laughter], well <COMMA> yes (coughs), I do [[x]].")
+    'well yes, I do.'
+    """
+    if _OPENING.isdisjoint(text):
+        return text
+    before = None
+    while before != text:  # tags in tags, from the inside
+        before = text
+        text = _TAG.sub(lambda found: "\0" if drops(found[0]) else found[0], text)
+        for pattern, instead in _GAPS:
+            text = pattern.sub(instead, text)
+    return text
+
+
+_GAPS = (
+    (re.compile(r"^\s*\0[\s\0]*(?:[.,;:!?]+(?:[\s\0]+|$))?"), ""),
+    (re.compile(r"\s*\0[\s\0]*(?=[.,;:!?]+(?:\s|$)|$)"), ""),
+    (re.compile(r"\s*\0[\s\0]*"), " "),
+)
+"""What dropped tags (each a zero by then) leave: at the beginning, before a mark or the end, and elsewhere."""
+
+
+def basic_rules(text: str, casing: Casing = "") -> str:
+    """The rules of `basic`, for any language: tags out, compatibility forms united, case folded by the language's
+    rules (see `speech_tl.text.casing`), punctuation and symbols out.
 
     Combining marks (vowel signs, viramas) stay with their letters, and so do joiners and apostrophes inside a word:
     Malayalam, Hindi, Thai and Arabic words stay whole, "don't" stays one word.
@@ -58,22 +103,27 @@ def basic_rules(text: str, casing: str = "", case: Case = fold) -> str:
     Source: Unicode Standard Annex 15 (NFKC) and its full case folding; which characters count as punctuation is
     decided by general category.
     """
+    return words_only(without_tags(text), casing)
+
+
+def words_only(text: str, casing: Casing = "", recase: Recase = fold) -> str:
+    """What `basic` makes of a text without tags, in the case that `recase` gives it."""
     if not text.isascii():  # on ASCII none of these does anything
         text = unicodedata.normalize("NFKC", text).translate(APOSTROPHES)
         for typed, letter in JOINED_LETTERS.items():
             text = text.replace(typed, letter)
-    return " ".join(_bare(word, casing, case) for word in text.split())
+    return " ".join(_bare(word, casing, recase) for word in text.split())
 
 
 @lru_cache(maxsize=65536)
-def _bare(word: str, casing: str, case: Case) -> str:
+def _bare(word: str, casing: Casing, recase: Recase) -> str:
     """What the rules of `basic` leave of a text without white space; words are met again and again."""
     # Format characters (soft hyphens, direction marks) are invisible: they vanish instead of splitting a word.
-    folded = "".join(character for character in case(word, casing) if _kind(character) != "invisible")
-    return _words_only(unicodedata.normalize("NFKC", folded))
+    visible = "".join(character for character in word if _kind(character) != "invisible")
+    return _words(unicodedata.normalize("NFKC", recase(unicodedata.normalize("NFKC", visible), casing)))
 
 
-def _words_only(text: str) -> str:
+def _words(text: str) -> str:
     """`text` with a space in place of all that is no part of a word."""
     kinds = [_kind(character) for character in text] + ["other"]
     kept = [" "]
@@ -104,7 +154,7 @@ def _kind(character: str) -> str:
     return "other" if category[0] in "PSZ" or category == "Cc" else "letter"
 
 
-def unspaced_rules(text: str, casing: str = "") -> str:
+def unspaced_rules(text: str, casing: Casing = "") -> str:
     """The rules of `unspaced`, for languages written without spaces: `basic`, then no space beside their letters.
 
     Whether a model writes "你好，世界" or "你好 世界" is formatting: without this the CER would count it.
@@ -112,56 +162,12 @@ def unspaced_rules(text: str, casing: str = "") -> str:
     return _SPACE_BESIDE_UNSPACED.sub("", basic_rules(text, casing))
 
 
-def english_rules(text: str, casing: str = "") -> str:
-    """The rules of `english`: Whisper's English normaliser (numbers, contractions, US spelling, fillers out), and whole
-    numbers digit by digit.
-
-    Whisper's rules turn spelt numbers into digits ("two five nine nine" and "two thousand five hundred ninety nine"
-    into "2599") but leave "2 5 9 9" and "2-5-9-9" in pieces: who writes digits apart would have four wrong words. So
-    each digit of a whole number is a word, on both sides, zeros in front among them; a minus sign is not compared.
-    Years ("nineteen eighty four", 1984) and times (10:30, "ten thirty") follow. What has a symbol or letters stays one
-    word, as Whisper's rules write it: $20, 5%, 3.5, 21st, 1990s.
-
-    The spelling map is the one in the package whisper-normalizer, never a checkpoint's, so that any two models are
-    compared alike. Typographic apostrophes are made plain first: the original leaves "don\u2019t" in two pieces.
-
-    Source: Radford et al. 2022 (arXiv 2212.04356), appendix C.
-    """
-    text = _LEADING_ZEROS.sub(lambda found: " ".join(found[0]), lower(text.translate(APOSTROPHES)))
-    return _WHOLE_NUMBER.sub(lambda found: " ".join(found[1]), _whisper_english()(text))
-
-
-def english_tags(text: str) -> list[str]:
-    """What the rules of `english` take for tags and drop: `<COMMA>`, `[laughter]`, `(coughs)`."""
-    return [found[0] for found in _TAG.finditer(text)]
-
-
-def without_english_tags(text: str) -> str:
-    """`text` without the tags that the rules of `english` drop."""
-    return " ".join(_TAG.sub(" ", text).split())
-
-
-@lru_cache(maxsize=1)
-def _whisper_english() -> Any:
-    """The package's normaliser, made once: its hundreds of rules are read from a file."""
-    from whisper_normalizer.english import EnglishTextNormalizer
-
-    return EnglishTextNormalizer()
-
-
-def basic_identity() -> str:
+def basic_identity(casing: Casing = "") -> str:
     """What decides the rules of `basic`."""
-    return f"NFKC casefold one i marks joiners apostrophes {sorted(JOINED_LETTERS.items())}"
+    own = f" {casing}" if casing else ""
+    return f"{_TAG.pattern} NFKC casefold{own} marks joiners apostrophes {sorted(JOINED_LETTERS.items())}"
 
 
-def unspaced_identity() -> str:
+def unspaced_identity(casing: Casing = "") -> str:
     """What decides the rules of `unspaced`."""
-    return f"{basic_identity()} no space beside {UNSPACED_SCRIPTS}"
-
-
-def english_identity() -> str:
-    """What decides the rules of `english`: the package's version and its spelling map."""
-    from importlib.metadata import version
-
-    spelling = sorted(_whisper_english().standardize_spellings.mapping.items())
-    return f"whisper-normalizer {version('whisper-normalizer')} digit by digit {spelling}"
+    return f"{basic_identity(casing)} no space beside {UNSPACED_SCRIPTS}"
