@@ -20,7 +20,7 @@ def judged(guard: Mapping[str, Any], limit: float = LIMIT) -> dict[str, Any]:
 
 
 def guard_warnings(guards: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """One line for each guard that became worse than it may: by how much, and whether that may be chance."""
+    """One line for each guard that became worse than it may: by how much, and whether that is significant."""
     return [_warning(name, guard) for name, guard in guards.items() if guard.get("exceeded")]
 
 

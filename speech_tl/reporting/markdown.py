@@ -28,7 +28,7 @@ def markdown_page(report: Mapping[str, Any]) -> str:
     tests = words.tests_lines({**change, "p_value": None})  # the bootstrap's p stands in the line of the change
     parts = [
         f"# {escaped(words.recipe_name(report))}",
-        f"**{headline(report)}**: {words.verdict(change)}.",
+        judged_headline(report),
         " ".join([f"Change {words.change_line(change)} ({change['method']}).", *tests]),
         escaped(words.guards_verdict(report["guards"])) if report["training"] or report["guards"] else "",
         "\n".join(f"> {escaped(note)}" for note in report.get("notes", [])),
@@ -54,6 +54,14 @@ def headline(report: Mapping[str, Any]) -> str:
     rates = list(dict.fromkeys([words.rate_of(target), "wer"]))
     told = [f"{name.upper()} {' → '.join(words.percent(target[side][name]) for side in SIDES)}" for name in rates]
     return ", ".join(told)
+
+
+def judged_headline(report: Mapping[str, Any]) -> str:
+    """The headline with its verdict; a test set too small for one is said first."""
+    change = words.leading(report["target"])
+    if few := words.too_few(change):
+        return f"**{few[0].upper()}{few[1:]}.** {headline(report)}."
+    return f"**{headline(report)}**: {words.verdict(change)}."
 
 
 def escaped(text: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,14 +158,15 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
 
     target = report["target"]
     change = words.leading(target)
+    few = words.too_few(change)
     lines = [
         words.change_line(change),
-        words.verdict(change),
+        "" if few else words.verdict(change),
         escape(words.normaliser(report)),
         style_line(target),
     ]
     table = Table(
-        title=escape(words.recipe_name(report)),
+        title="\n".join(escape(line) for line in (few, words.recipe_name(report)) if line),
         caption="\n".join(filter(None, lines)),
         caption_justify="left",
     )
@@ -249,6 +251,8 @@ def _before_after(before: Evaluation, after: Evaluation, seed: int, rate: Rate) 
         rate: change_interval(before, after, seed, rate=rate),
         words.OTHER[rate]: bootstrap_change(before.utterances, after.utterances, seed, rate=words.OTHER[rate]),
     }
+    other = words.OTHER[rate]
+    changes[other] = replace(changes[other], too_few=changes[rate].too_few)  # one test set, one size
     return {
         "rate": rate,
         "before": before.score.as_dict(),

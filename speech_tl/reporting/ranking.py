@@ -15,12 +15,15 @@ from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.files import plain, write_json
 from speech_tl.scoring.groups import is_small, members
 from speech_tl.scoring.pairing import differing_conditions, pair
-from speech_tl.scoring.ranking import LEVEL, rank
+from speech_tl.scoring.ranking import rank
+from speech_tl.scoring.significance import LEVEL
 from speech_tl.scoring.wer import Evaluation, Score
 from speech_tl.text import write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+RULE = f"significant: 95 % interval excludes zero and corrected p below {LEVEL}"
 
 
 def build_ranking(evaluations: Mapping[str, Evaluation], by: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def build_ranking(evaluations: Mapping[str, Evaluation], by: Sequence[str] = (),
                 for place in order
             ],
             "pairs": [test.as_dict() for test in tests],
-            "correction": f"Holm 1979, {len(tests)} pairs; beyond chance: corrected p below {LEVEL}",
+            "correction": f"Holm 1979, {len(tests)} pairs; {RULE}",
             "groups": {column: _groups(evaluations, column) for column in by},
             "normaliser": first.normaliser,
             "normaliser_hash": first.normaliser_hash,
@@ -159,7 +162,7 @@ def _pairs(report: Mapping[str, Any]) -> str:
         ]
         for test in report["pairs"]
     ]
-    headings = ["better", "worse", "points", "95 % interval", "p", "p (Holm)", "MAPSSWE p (Holm)", "beyond chance"]
+    headings = ["better", "worse", "points", "95 % interval", "p", "p (Holm)", "MAPSSWE p (Holm)", "significant"]
     return f"{table(headings, rows)}\n\nCorrection: {report['correction']}. Tests: {report['pairs'][0]['method']}."
 
 

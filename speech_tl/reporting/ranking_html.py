@@ -46,6 +46,7 @@ def ranking_html(
         report=report,
         numbers=numbers,
         called=called,
+        few=words.too_few(report["pairs"][0]),
         winner=words.winner(report, called.__getitem__),
         tone="better" if len(report["ranking"][0]["better_than"]) == len(names) - 1 else "open",
         test_line=_test_line(report, first),

@@ -1,4 +1,4 @@
-"""How figures are written: percentages, points, durations, and whether a change is beyond chance, in plain words."""
+"""How figures are written: percentages, points, durations, and whether a change is significant, in the same words."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from speech_tl.scoring.alignment import UNITS
+from speech_tl.scoring.significance import is_significant
 from speech_tl.text import Rate
 
 NOTHING = "–"
 
 UNBROKEN = "\u00a0"  # no line ends between the digits of one number
+
+JUDGED = {
+    "better": "significantly better (95 % interval excludes zero)",
+    "worse": "significantly worse (95 % interval excludes zero)",
+    "open": "no significant change",
+}
 
 OTHER: dict[Rate, Rate] = {"wer": "cer", "cer": "wer"}
 """The rate that stands behind the leading one."""
@@ -106,25 +113,23 @@ def hours(seconds: float | None) -> str:
 
 
 def verdict(change: Mapping[str, Any]) -> str:
-    """Whether a change is real or may be luck, in plain words."""
-    ci95 = change["ci95"]
-    if ci95 is None:
-        return "too little data to tell a change from chance"
-    if ci95[1] < 0:
-        words = "better, beyond chance"
-    elif ci95[0] > 0:
-        words = "worse, beyond chance"
-    else:
-        words = "no change shown: the difference may be chance"
-    if "descriptive" in change["method"]:
-        words += " (descriptive only: few speakers)"
-    elif "one speaker" in change["method"]:
-        words += " (for this one voice)"
-    return words
+    """Whether a change is significant, in the words that every report, table and page has for it."""
+    if few := too_few(change):
+        return few
+    one_voice = ", for this one voice" if "one speaker" in change["method"] else ""
+    return f"{JUDGED[tone(change)]}{one_voice}"
+
+
+def too_few(change: Mapping[str, Any]) -> str | None:
+    """ "4 speakers, 120 words: too few to tell" where a test set is too small for any claim, else None."""
+    if change.get("too_few"):
+        return change["too_few"]
+    # Reports of earlier versions said so in the method, or had no interval.
+    return "too few to tell" if not change["ci95"] or "descriptive" in change["method"] else None
 
 
 def disagreement(target: Mapping[str, Any]) -> list[str]:
-    """A sentence where one error rate got better and the other worse, both beyond chance; else none."""
+    """A sentence where one error rate got significantly better and the other significantly worse; else none."""
     rate = rate_of(target)
     changes = {name: target[f"{name}_change"] for name in (rate, OTHER[rate])}
     if {tone(change) for change in changes.values()} != {"better", "worse"}:
@@ -132,7 +137,7 @@ def disagreement(target: Mapping[str, Any]) -> list[str]:
     told = " but ".join(f"{name.upper()} {points(change['absolute'])}" for name, change in changes.items())
     before, after = (count(edits(target[side], rate)["deletions"]) for side in ("before", "after"))
     return [
-        f"The two error rates disagree: {told} points, both beyond chance. Errors can become fewer because less is "
+        f"The two error rates disagree: {told} points, both significant. Errors can become fewer because less is "
         f"written ({before} {UNITS[rate]} were left out before, {after} after): do not trust one of them alone."
     ]
 
@@ -151,11 +156,10 @@ def change_line(change: Mapping[str, Any]) -> str:
 
 
 def tone(change: Mapping[str, Any]) -> str:
-    """ "better", "worse" or "open": which way a change points beyond chance."""
-    ci95 = change["ci95"]
-    if not ci95 or ci95[0] <= 0 <= ci95[1]:
+    """ "better", "worse" or "open": which way a change is significant, if it is."""
+    if too_few(change) or not change.get("significant", is_significant(change["ci95"], change.get("p_value"))):
         return "open"
-    return "better" if ci95[1] < 0 else "worse"
+    return "better" if change["ci95"][1] < 0 else "worse"
 
 
 def p_value(value: float) -> str:
@@ -169,11 +173,11 @@ def exact_p(value: float | None) -> str:
 
 
 def tests_lines(change: Mapping[str, Any]) -> list[str]:
-    """What the tests of a change say: redrawn test sets won, the bootstrap's p, the matched pairs'; as far as known."""
+    """What the tests of a change say: bootstrap resamples won, its p-value, the matched pairs'; as far as known."""
     lines = []
     won, p = change.get("won"), change.get("p_value")
     if won is not None:
-        lines.append(f"After is better in {won_share(won)} of the redrawn test sets.")
+        lines.append(f"After is better in {won_share(won)} of the bootstrap resamples.")
     if p is not None:
         lines.append(f"Bootstrap: {p_value(p)}.")
     pairs = change.get("mapsswe")
@@ -212,14 +216,17 @@ def guards_verdict(guards: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def winner(ranking: Mapping[str, Any], written: Callable[[Any], str] = str) -> str:
-    """Who is best in a ranking, and whether that is beyond chance, in one sentence; `written` makes a name safe."""
+    """Who is best in a ranking, and whether that is significant, in one sentence; `written` makes a name safe."""
     first, *others = ranking["ranking"]
-    beaten = len(first["better_than"])
-    caution = " (descriptive only: few speakers)" if "descriptive" in ranking["pairs"][0]["method"] else ""
+    name, beaten, test = written(first["name"]), len(first["better_than"]), ranking["pairs"][0]
+    if few := too_few(test):
+        return f"{few}; {name} comes first."
+    one_voice = ", for this one voice" if "one speaker" in test["method"] else ""
     if beaten == len(others):
-        return f"{written(first['name'])} is best, beyond chance{caution}."
+        every = "the other" if beaten == 1 else f"all {beaten} others"
+        return f"{name} is best: significantly better than {every}{one_voice}."
     which = "none" if not beaten else f"only {beaten}"
-    return f"{written(first['name'])} comes first, but beats {which} of the other {len(others)} beyond chance{caution}."
+    return f"{name} comes first, significantly better than {which} of the other {len(others)}{one_voice}."
 
 
 def gap_line(gap: Mapping[str, Any] | None) -> str:

@@ -8,12 +8,12 @@ from typing import Any
 
 from speech_tl.errors import BadInput
 from speech_tl.scoring.bands import MANY, band_order, banded
-from speech_tl.scoring.significance import bootstrap_change
+from speech_tl.scoring.significance import FEWEST_UNITS, bootstrap_change
 from speech_tl.scoring.wer import Evaluation, Score, ScoredUtterance
 from speech_tl.text import Rate, nearest
 
 UNKNOWN = "unknown"
-SMALL_GROUP: dict[Rate, int] = {"wer": 200, "cer": 400}
+SMALL_GROUP: dict[Rate, int] = FEWEST_UNITS
 """Words of the references, or characters where the CER leads (Chinese words have about two): with fewer, a group is too
 small to judge."""
 DURATION_BAND = "duration_band"

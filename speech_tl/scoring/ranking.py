@@ -1,4 +1,4 @@
-"""Several recognisers on one test set: in order, and which differences are beyond chance."""
+"""Several recognisers on one test set: in order, and which differences are significant."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import Any
 
 from speech_tl.errors import BadInput
 from speech_tl.scoring.pairing import pair
-from speech_tl.scoring.significance import Change, change_interval, rate_interval
+from speech_tl.scoring.significance import Change, change_interval, is_significant, rate_interval
 from speech_tl.scoring.wer import Evaluation, Score
 from speech_tl.text import Rate
-
-LEVEL = 0.05  # of corrected p-values: below it a difference is called beyond chance
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Ranked:
         name: how it is called.
         score: its figures.
         ci95: 95 % interval of the leading rate.
-        better_than: names of those it beats beyond chance.
+        better_than: names of those it is significantly better than.
     """
 
     rank: int
@@ -53,8 +51,8 @@ class PairTest:
 
     @property
     def significant(self) -> bool:
-        """Whether the difference is beyond chance, all pairs considered."""
-        return self.p_holm is not None and self.p_holm < LEVEL
+        """Whether the difference is significant as a change is, and with the p-value corrected for all pairs too."""
+        return self.change.significant and is_significant(self.change.ci95, self.p_holm)
 
     def as_dict(self) -> dict[str, Any]:
         """The test as it stands in report.json."""

@@ -1,9 +1,11 @@
-"""Real or luck: intervals of an error rate and of its change, by bootstrap over speakers.
+"""Significance: intervals of an error rate and of its change, by bootstrap over speakers, and who may claim anything.
 
 Utterances of one speaker are not independent, so whole speakers are drawn with replacement (blocks), and before and
 after are drawn together (paired). Percentiles of a bootstrap are too narrow with few blocks: they are moved outwards
 as Student's t asks (`widening`), by 2 % for 100 speakers and by 22 % for 10. tests/benchmarks/coverage.py measures how
 often the intervals hold the truth.
+
+Interval and p-value are one test: the p-value is the smallest level whose interval still excludes zero.
 
 Source: Bisani & Ney 2004, "Bootstrap estimates for confidence intervals in ASR performance evaluation" (ICASSP); Liu &
 Peng 2019, "Statistical testing on ASR performance via blockwise bootstrap" (arXiv 1912.09508); Hesterberg 2015, "What
@@ -21,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.matched_pairs import MatchedPairs, matched_pairs
 from speech_tl.text import Rate
 
@@ -28,7 +31,10 @@ if TYPE_CHECKING:
     from speech_tl.scoring.wer import Evaluation, ScoredUtterance
 
 RESAMPLES = 10_000
-DESCRIPTIVE_BELOW = 10  # speakers: fewer say little about the speakers who were not recorded
+LEVEL = 0.05  # of the p-value, and of what an interval leaves out
+FEWEST_BLOCKS = 10  # speakers, or utterances of one: fewer say little about those that were not recorded
+FEWEST_UNITS: dict[Rate, int] = {"wer": 200, "cer": 400}
+"""Words of the references, or characters where the CER leads (Chinese words have about two): fewer show nothing."""
 DRAWS_AT_ONCE = 200_000  # what is drawn stays in the processor's cache: three times as fast as ten times as much
 ROUNDING = 1e-12
 
@@ -41,11 +47,11 @@ class Change:
         absolute: after - before, as a fraction (negative is better); None without reference words.
         relative: absolute / before; None where before is 0.
         ci95: 95 % interval of `absolute`, (low, high).
-        p_value: two-sided; (k + 1) / (resamples + 1), where k counts the resamples whose change, widened like the
-            interval, lies at least as far from the observed change as that lies from zero.
-        method: what was drawn, how often, and what the figures cannot say.
+        p_value: two-sided: the smallest level whose interval excludes zero.
+        method: what was drawn and how often.
         won: share of the resamples in which after is better than before.
         mapsswe: the matched-pairs test over segments, a second opinion; None where it was not made or cannot be.
+        too_few: "4 speakers, 120 words: too few to tell" where the test set is too small for any claim, else None.
     """
 
     absolute: float | None
@@ -55,11 +61,25 @@ class Change:
     method: str
     won: float | None = None
     mapsswe: MatchedPairs | None = None
+    too_few: str | None = None
+
+    @property
+    def significant(self) -> bool:
+        """The one rule: enough speech, an interval that excludes zero, and a p-value below 0.05."""
+        return self.too_few is None and is_significant(self.ci95, self.p_value)
 
     def as_dict(self) -> dict[str, Any]:
         """The change as it stands in report.json."""
         pairs = self.mapsswe._asdict() if self.mapsswe else None
-        return {**vars(self), "ci95": list(self.ci95) if self.ci95 else None, "mapsswe": pairs}
+        ends = list(self.ci95) if self.ci95 else None
+        return {**vars(self), "ci95": ends, "mapsswe": pairs, "significant": self.significant}
+
+
+def is_significant(ci95: Sequence[float] | None, p_value: float | None) -> bool:
+    """Whether an interval of a change excludes zero and its p-value is below 0.05."""
+    if not ci95 or p_value is None:
+        return False
+    return p_value < LEVEL and (ci95[0] > 0 or ci95[1] < 0)
 
 
 class Drawn(NamedTuple):
@@ -77,7 +97,6 @@ class Blocks:
     numbers: np.ndarray
     count: int
     description: str
-    caution: str = ""
 
     def sums(self, *values: Sequence[int]) -> np.ndarray:
         """Each of `values` (utterances,) summed by block: (len(values), blocks)."""
@@ -94,10 +113,37 @@ def blocks_by_speaker(speakers: Sequence[str | None]) -> Blocks:
         return Blocks(np.arange(unknown), unknown, f"{unknown} utterances (speakers unknown)")
     alone = iter(range(len(known), len(known) + unknown))
     numbers = np.array([next(alone) if speaker is None else known[speaker] for speaker in speakers])
-    description = f"{len(known)} speakers" + (f" and {unknown} utterances of unknown speakers" if unknown else "")
-    few = len(known) + unknown < DESCRIPTIVE_BELOW
-    caution = f"; descriptive: fewer than {DESCRIPTIVE_BELOW} speakers" if few else ""
-    return Blocks(numbers, len(known) + unknown, description, caution)
+    description = _counted(len(known), "speaker")
+    description += f" and {_counted(unknown, 'utterance')} of unknown speakers" if unknown else ""
+    return Blocks(numbers, len(known) + unknown, description)
+
+
+def too_few(speakers: Sequence[str | None], units: int, rate: Rate = "wer") -> str | None:
+    """Why a test set is too small for any claim ("4 speakers, 120 words: too few to tell"); None where it is not.
+
+    A claim is about the speakers who were not recorded and takes 10 of those who were. Where all is by one known voice
+    it is about that voice, and where nobody is known about speech like this: then 10 utterances do. Where some speakers
+    are known, utterances of unknown ones, who may be the same people, count only if they are the larger part.
+
+    Args:
+        speakers: of each utterance; None is unknown.
+        units: words of the references, or characters where `rate` is "cer".
+        rate: which of the two.
+    """
+    known, unknown = len(set(speakers) - {None}), sum(speaker is None for speaker in speakers)
+    one_voice = known == 1 and not unknown
+    of_speakers = known + unknown if 2 * unknown > len(speakers) else known
+    blocks = len(speakers) if one_voice or not known else of_speakers
+    if blocks >= FEWEST_BLOCKS and units >= FEWEST_UNITS[rate]:
+        return None
+    by_utterance = not known or (one_voice and blocks < FEWEST_BLOCKS)
+    who = _counted(len(speakers), "utterance") if by_utterance else _counted(known, "speaker")
+    return f"{who}, {_counted(units, UNITS[rate][:-1])}: too few to tell"
+
+
+def _counted(number: int, what: str) -> str:
+    """1 -> "1 speaker", 4 -> "4 speakers"."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def resample(sums: np.ndarray, seed: int, resamples: int = RESAMPLES) -> np.ndarray:
@@ -158,18 +204,20 @@ def bootstrap_change(
 ) -> Change:
     """The change by paired bootstrap alone; `after[i]` answers the same utterance as `before[i]`."""
     units = [utterance.edits(rate).units for utterance in before]
+    speakers = [utterance.speaker for utterance in before]
+    few = too_few(speakers, sum(units), rate)
     if not any(units):
-        return Change(None, None, None, None, "no change to test: the references hold no words")
+        return Change(None, None, None, None, "no change to test: the references hold no words", too_few=few)
     wrong, wrong_after = ([utterance.edits(rate).errors for utterance in side] for side in (before, after))
     worse = [last - first for first, last in zip(wrong, wrong_after, strict=True)]
     absolute = sum(wrong_after) / sum(units) - sum(wrong) / sum(units)
     relative = absolute / (sum(wrong) / sum(units)) if any(wrong) else None
-    blocks = blocks_by_speaker([utterance.speaker for utterance in before])
+    blocks = blocks_by_speaker(speakers)
     if blocks.count < 2:
-        return Change(absolute, relative, None, None, "no interval: one utterance alone")
-    method = f"paired bootstrap over {blocks.description}, {resamples} resamples, two-sided{blocks.caution}"
+        return Change(absolute, relative, None, None, "no interval: one utterance alone", too_few=few)
+    method = f"paired bootstrap over {blocks.description}, {resamples} resamples, two-sided"
     drawn = judge(draw_rates(worse, units, blocks, seed, resamples), absolute, blocks.count)
-    return Change(absolute, relative, drawn.ci95, drawn.p_value, method, drawn.won)
+    return Change(absolute, relative, drawn.ci95, drawn.p_value, method, drawn.won, too_few=few)
 
 
 def draw_rates(
@@ -182,30 +230,60 @@ def draw_rates(
 
 def judge(changes: np.ndarray, observed: float, blocks: int) -> Drawn:
     """Interval, p-value and share won of the resampled `changes` (resamples,) of a change that was `observed`."""
-    distance = widening(blocks) * np.abs(changes - observed)
-    extreme = int(np.sum(distance >= abs(observed) - ROUNDING))
     won = float(np.mean(changes < -ROUNDING))
-    return Drawn(_percentiles(changes, blocks), (extreme + 1) / (len(changes) + 1), won)
+    return Drawn(_percentiles(changes, blocks), _p_value(changes, observed, blocks), won)
+
+
+def _p_value(changes: np.ndarray, observed: float, blocks: int) -> float:
+    """The smallest level whose interval excludes zero; at least 1 / (resamples + 1).
+
+    Where no resample comes to zero, their standard deviation says how far away it is.
+    """
+    least = 1 / (len(changes) + 1)
+    beyond = int(min(np.sum(changes >= -ROUNDING), np.sum(changes <= ROUNDING)))
+    tail = min((beyond + 1) * least, 0.5)
+    distance = -NormalDist().inv_cdf(tail)
+    if not beyond:
+        spread = float(np.std(changes))
+        distance = max(distance, abs(observed) / spread) if spread > ROUNDING else math.inf
+    return max(least, _level(distance, blocks))
 
 
 @cache
-def widening(blocks: int) -> float:
-    """How much further than a normal distribution's the ends of a 95 % interval lie that rests on so few blocks.
+def _tail(level: float, blocks: int) -> float:
+    """The share of resamples beyond either end of an interval that leaves out `level`, where so few `blocks` are drawn.
 
     A resample of n blocks varies less than a sample of them by sqrt((n - 1) / n), and their spread is itself guessed
     from n blocks: t with n - 1 degrees of freedom instead of the normal distribution.
+    """
+    from scipy.special import stdtrit
+
+    student = float(stdtrit(blocks - 1, 1 - level / 2))
+    return NormalDist().cdf(-math.sqrt(blocks / (blocks - 1)) * student)
+
+
+def _level(distance: float, blocks: int) -> float:
+    """The level of the interval that ends where a normal distribution's tail begins at `distance`: `_tail` inverted."""
+    from scipy.special import stdtr
+
+    return 2 * float(stdtr(blocks - 1, -distance / math.sqrt(blocks / (blocks - 1))))
+
+
+def widening(blocks: int) -> float:
+    """How much further than a normal distribution's the ends of a 95 % interval lie that rests on so few blocks.
 
     >>> [round(widening(blocks), 2) for blocks in (5, 10, 30, 1000)]
     [1.58, 1.22, 1.06, 1.0]
     """
-    from scipy.special import stdtrit
-
-    student = float(stdtrit(blocks - 1, 0.975))
-    return math.sqrt(blocks / (blocks - 1)) * student / NormalDist().inv_cdf(0.975)
+    return NormalDist().inv_cdf(_tail(LEVEL, blocks)) / NormalDist().inv_cdf(LEVEL / 2)
 
 
 def _percentiles(values: np.ndarray, blocks: int) -> tuple[float, float]:
-    """The middle 95 % of `values`, or more of them where they come from few `blocks`."""
-    tail = NormalDist().cdf(widening(blocks) * NormalDist().inv_cdf(0.025))
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+    """The middle 95 % of `values`, or more of them where they come from few `blocks`.
+
+    Both ends are values that were drawn, the k-th from either side with k = tail * (values + 1): from four blocks on,
+    zero is outside exactly when `_p_value` is at most 0.05. The ends for two or three lie further out than any draw.
+    """
+    ordered = np.sort(values)
+    place = max(1, math.floor(_tail(LEVEL, blocks) * (len(values) + 1) + ROUNDING))
+    return float(ordered[place - 1]), float(ordered[-place])

@@ -3,13 +3,13 @@
 Test sets are made up whose speakers differ in how well they are understood and in what an adaptation does for them.
 Each is judged by `speech_tl.scoring.significance` twice: with speakers as blocks, as reports have it, and with
 utterances as blocks. The truth is the change over all speakers there could be. An honest 95 % interval holds it in 95 %
-of the test sets; 400 of them tell 95 % from 92 or 98 %. What was found (40 s of one processor):
+of the test sets; 400 of them tell 95 % from 92 or 98 %. What was found (60 s of one processor):
 
     speakers  held, speakers as blocks  held, utterances as blocks  p < .05 where nothing changed
-          10                    93.5 %                      75.2 %                          6.2 %
-          30                    94.8 %                      79.5 %                          5.8 %
-          60                    94.0 %                      76.0 %                          5.8 %
-         120                    96.0 %                      79.2 %                          7.0 %
+          10                    93.5 %                      75.2 %                          5.8 %
+          30                    95.0 %                      79.5 %                          5.0 %
+          60                    94.0 %                      76.2 %                          5.5 %
+         120                    96.0 %                      79.8 %                          6.0 %
 """
 
 from __future__ import annotations

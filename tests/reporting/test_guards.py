@@ -22,7 +22,7 @@ def heard(errors: int) -> str:
 
 def scored(errors: int, speakers: int = 12):
     names = [f"s{n}" for n in range(speakers)]
-    return evaluation([(SAID, heard(errors))] * speakers, speakers=names)
+    return evaluation([(SAID, heard(errors))] * 2 * speakers, speakers=2 * names)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,23 @@ def test_the_warning_is_in_every_form_of_the_report(tmp_path: Path) -> None:
     before, after = scored(5), scored(2)
     guards = {"libri": (scored(1), scored(4)), "held": (scored(1), scored(1))}
     report = build_report("x", before, after, guards=guards)
-    told = "guard libri became worse: WER 10.0 % to 40.0 %, +30.0 points where +2.0 are allowed (worse, beyond chance)"
+    told = "guard libri became worse: WER 10.0 % to 40.0 %, +30.0 points where +2.0 are allowed"
+    told += " (significantly worse (95 % interval excludes zero))"
     assert report["notes"][0] == told and guard_warnings(report["guards"]) == [told]
     write_report(report, tmp_path, before, after)
     assert json.loads((tmp_path / "report.json").read_text())["guards"]["held"]["exceeded"] is False
     for name in ("report.md", "report.html"):
         assert "guard libri became worse" in (tmp_path / name).read_text(), name
+
+
+def test_a_guard_too_small_to_tell_claims_nothing_but_its_limit_warns() -> None:
+    small = {"libri": (scored(1, speakers=4), scored(4, speakers=4))}
+    report = build_report("x", scored(5), scored(2), guards=small)
+    change = report["guards"]["libri"]["wer_change"]
+    assert change["ci95"][0] > 0 and not change["significant"]
+    assert change["too_few"] == "4 speakers, 80 words: too few to tell"
+    (told,) = guard_warnings(report["guards"])
+    assert told.endswith("+30.0 points where +2.0 are allowed (4 speakers, 80 words: too few to tell)")
 
 
 def test_a_guard_without_words_exceeds_nothing() -> None:

@@ -13,7 +13,7 @@ SAID = "a b c d e f g h i j"
 
 def scored(errors: int, **columns: str):
     heard = " ".join(["x"] * errors + SAID.split()[errors:])
-    return evaluation([(SAID, heard)] * 12, speakers=[f"s{n}" for n in range(12)], **columns)
+    return evaluation([(SAID, heard)] * 24, speakers=[f"s{n % 12}" for n in range(24)], **columns)
 
 
 def a_report(**given) -> dict:
@@ -23,7 +23,7 @@ def a_report(**given) -> dict:
 def test_the_first_lines_say_what_changed_and_whether_it_is_real() -> None:
     lines = [line for line in markdown_page(a_report()).splitlines() if line]
     assert lines[0] == "# mandarin"
-    assert lines[1] == "**WER 50.0 % → 20.0 %**: better, beyond chance."
+    assert lines[1] == "**WER 50.0 % → 20.0 %**: significantly better (95 % interval excludes zero)."
     assert "95 % interval −30.0 to −30.0" in lines[2] and "paired bootstrap over 12 speakers" in lines[2]
 
 
@@ -33,7 +33,7 @@ def test_tests_and_raw_figures_are_told_where_they_are_known() -> None:
     target["wer_change"] |= {"won": 0.98, "mapsswe": {"z": 3.2, "p_value": 0.0014, "segments": 30}}
     target["before"]["raw"], target["after"]["raw"] = {"wer": 0.9, "cer": 0.5}, {"wer": 0.3, "cer": 0.2}
     page = markdown_page(report).replace("\u00a0", " ")
-    assert "better in 98 % of the redrawn test sets." in page
+    assert "better in 98 % of the bootstrap resamples." in page
     assert "Matched pairs (MAPSSWE): p = 0.001, 30 segments." in page
     assert "| WER of the text as written | 90.0 % | 30.0 % | −60.0 |" in page
 
@@ -42,7 +42,7 @@ def test_guards_have_their_limit_and_verdict() -> None:
     guards = {"libri": (scored(1), scored(4)), "held": (scored(1), scored(1))}
     page = markdown_page(a_report(guards=guards, guard_limits={"libri": 0.05}))
     assert "| libri | 10.0 % | 40.0 % | +30.0 (+30.0 to +30.0) | +5.0 | `none` | **beyond its limit**" in page
-    assert re.search(r"\| held \| 10.0 % \| 10.0 % \| 0.0 .*\| \+2.0 \| `none` \| no change shown", page)
+    assert re.search(r"\| held \| 10.0 % \| 10.0 % \| 0.0 .*\| \+2.0 \| `none` \| no significant change", page)
     assert page.index("Warning: libri worsened") < page.index("| WER (95 % interval)"), "told before the tables"
 
 

@@ -20,7 +20,7 @@ HOSTILE = "<script>alert(1)</script>|`x`\n---\nlicense: mine"
 def heard(errors: int) -> Any:
     said = "a b c d e f g h i j"
     wrong = " ".join(["x"] * errors + said.split()[errors:])
-    made = evaluation([(said, wrong)] * 12, speakers=[f"s{n}" for n in range(12)])
+    made = evaluation([(said, wrong)] * 24, speakers=[f"s{n % 12}" for n in range(24)])
     made.data = {"source": "/home/ann/private/speechocean762/manifest.csv", "split": "test", "language": "en"}
     return made
 
@@ -67,7 +67,7 @@ def test_the_card_is_complete() -> None:
     card = model_card(a_report())
     for told in (
         "WER 50.0 % → 20.0 %",
-        "better, beyond chance",
+        "significantly better (95 % interval excludes zero)",
         "95 % interval −30.0 to −30.0",
         "`openai/whisper-small` (revision `0a1b`)",
         "guard libri became worse",

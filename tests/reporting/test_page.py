@@ -12,13 +12,14 @@ import jiwer
 import pytest
 
 from speech_tl.errors import BadInput
+from speech_tl.reporting.markdown import markdown_page
 from speech_tl.reporting.page import TRAINING, build_report, evaluation_table, terminal_table, write_report
 from speech_tl.scoring.wer import Evaluation, score
 from tests.scoring.made import Said, evaluation
 
 SCORE = {"wer", "cer", "words", "utterances", "substitutions", "deletions", "insertions", "ci95", "raw"}
 SCORE |= {"cer_ci95", "by_character"}
-CHANGE = {"absolute", "relative", "ci95", "p_value", "method", "won", "mapsswe"}
+CHANGE = {"absolute", "relative", "ci95", "p_value", "method", "significant", "too_few", "won", "mapsswe"}
 
 
 def spoken(error_rate: float, seed: int, speakers: int = 12, said: str = "the cat sat on the mat") -> Evaluation:
@@ -87,7 +88,7 @@ def test_report_is_the_same_when_read_back(run) -> None:
 def test_report_md_says_whether_it_is_real_and_under_which_conditions(run) -> None:
     text = (run[0] / "report.md").read_text()
     for part in (
-        "better, beyond chance",
+        "significantly better (95 % interval excludes zero)",
         "paired bootstrap over 12 speakers",
         "normaliser: `basic` (rules `",
         "beam 1",
@@ -108,13 +109,35 @@ def test_terminal_table_is_compact(run) -> None:
     console = Console(file=io.StringIO(), width=80)
     console.print(terminal_table(run[1]))
     shown = console.file.getvalue()
-    assert "better, beyond chance" in shown and "guard librispeech: WER" in shown
+    assert "significantly better (95 % interval excludes zero)" in shown and "guard librispeech: WER" in shown
     assert len(shown.splitlines()) < 20
+
+
+def test_too_few_to_tell_leads_page_and_terminal(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    before, after = spoken(0.5, 1, speakers=4), spoken(0.2, 2, speakers=4)
+    report = build_report("small", before, after)
+    change = report["target"]["wer_change"]
+    assert change["ci95"][1] < 0 and change["p_value"] < 0.05 and change["significant"] is False
+    few = "4 speakers, 360 words: too few to tell"
+    assert report["target"]["cer_change"]["too_few"] == change["too_few"] == few
+    console = Console(file=io.StringIO(), width=80)
+    console.print(terminal_table(report))
+    assert console.file.getvalue().strip().startswith(few)
+    write_report(report, tmp_path, before, after)
+    lines = [line for line in (tmp_path / "report.md").read_text().splitlines() if line]
+    assert lines[1].startswith(f"**{few}.** WER 5")
+    page = (tmp_path / "report.html").read_text()
+    assert page.index(f"{few}.</p>") < page.index("Measured on")
+    assert "significantly" not in page.partition("<nav")[0]
 
 
 def test_one_voice_and_silence_are_said(tmp_path: Path) -> None:
     one = build_report("my_voice", spoken(0.5, 1, speakers=1), spoken(0.2, 2, speakers=1))
     assert any(note.startswith("This voice only") for note in one["notes"])
+    assert one["target"]["wer_change"]["significant"]
+    assert "excludes zero), for this one voice" in markdown_page(one)
     silence = evaluation([("", "you"), ("", "")])
     report = build_report("silence", silence, silence)
     assert report["target"]["wer_change"]["absolute"] is None
@@ -124,16 +147,16 @@ def test_one_voice_and_silence_are_said(tmp_path: Path) -> None:
 
 def test_error_rates_that_disagree_are_told_on_the_first_screen(tmp_path: Path) -> None:
     """Whoever writes next to nothing has fewer wrong words than who writes many that are nearly right."""
-    said = [("one two three", f"ons twos threes and{n}") for n in range(12)]
-    wordy = evaluation(said, speakers=[f"s{n}" for n in range(12)])
-    silent = evaluation([(text, "") for text, _ in said], speakers=[f"s{n}" for n in range(12)])
+    said = [("one two three", f"ons twos threes and{n}") for n in range(72)]
+    wordy = evaluation(said, speakers=[f"s{n % 12}" for n in range(72)])
+    silent = evaluation([(text, "") for text, _ in said], speakers=[f"s{n % 12}" for n in range(72)])
     report = build_report("x", wordy, silent)
     target = report["target"]
     assert target["wer_change"]["absolute"] < 0 < target["cer_change"]["absolute"]
     assert report["notes"][0].startswith("The two error rates disagree: WER −33.3 but CER +")
-    assert "(0 words were left out before, 36 after)" in report["notes"][0]
+    assert "(0 words were left out before, 216 after)" in report["notes"][0]
     write_report(report, tmp_path, wordy, silent)
-    assert report["notes"][1].startswith("After adapting, nothing at all is written for 12 of 12 utterances")
+    assert report["notes"][1].startswith("After adapting, nothing at all is written for 72 of 72 utterances")
     for name in ("report.md", "report.html"):
         assert "error rates disagree" in (tmp_path / name).read_text(encoding="utf-8")
     assert build_report("x", wordy, wordy)["notes"] == build_report("x", spoken(0.5, 1), spoken(0.2, 2))["notes"] == []

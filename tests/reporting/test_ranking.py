@@ -59,7 +59,7 @@ def test_the_page_names_the_winner_and_breaks_at_no_name(report: dict, tmp_path:
     assert json.loads((folder / "report.json").read_text()) == report
     page = (folder / "report.md").read_text()
     assert page == ranking_page(report)
-    assert "**none is best, beyond chance.**" in page
+    assert "**none is best: significantly better than all 2 others.**" in page
     lines = [line for line in page.splitlines() if line.startswith("| 2 ")]
     assert lines[0].split(" | ")[1] == "two\\|wrong" and lines[0].split(" | ")[-1] == "3 |"
     assert "\\<car\\> (too small to judge)" in page
@@ -68,10 +68,10 @@ def test_the_page_names_the_winner_and_breaks_at_no_name(report: dict, tmp_path:
 def test_the_html_page_holds_every_figure_and_breaks_at_no_name(report: dict) -> None:
     sides = three()
     page = Page(ranking_html(report, sides))
-    assert "2 two|wrong" in page.text and "1 none is best, beyond chance." in page.text
+    assert "2 two|wrong" in page.text and "1 none is best: significantly better than all 2 others." in page.text
     for place in report["ranking"]:
         assert f"{100 * place['wer']:.1f} %" in page.text
-    assert "3 of 3 differences are beyond chance" in page.text and "Holm 1979, 3 pairs" in page.text
+    assert "3 of 3 differences are significant" in page.text and "Holm 1979, 3 pairs" in page.text
     assert "decoding.beam: unknown (1 none, 2 two|wrong), 5 (3 half)" in page.text
     assert "<car> †" in page.text and "car" not in page.tags
     assert page.tags.count("svg") == page.tags.count("figcaption") == 3  # order, pairs, room
@@ -97,23 +97,27 @@ def test_paths_are_called_by_what_tells_them_apart() -> None:
     assert words.telling(["a.csv", "b.csv"]) == ["a.csv", "b.csv"] and words.telling(["x/a", "a"]) == ["x/a", "a"]
 
 
-def test_the_table_says_what_is_not_beyond_chance() -> None:
+def test_the_table_says_what_is_not_significant() -> None:
     from rich.console import Console
 
     found = build_ranking({"one": heard(2), "same": heard(2), "worse": heard(5)})
     console = Console(width=100, record=True)
     console.print(ranking_table(found))
     shown = console.export_text()
-    assert "one comes first, but beats only 1 of the other 2 beyond chance." in shown
+    assert "one comes first, significantly better than only 1 of the other 2." in shown
     assert "20.0 %" in shown and "Holm 1979, 3 pairs" in shown and "paired bootstrap over 12 speakers" in shown
 
 
-def test_few_speakers_are_said_to_describe_only_themselves() -> None:
+def test_too_few_speakers_or_words_claim_nothing() -> None:
     def few(wrong: str) -> Evaluation:
         return score([Said(f"u{n}", "a b", columns={"speaker": f"s{n}"}) for n in range(4)], [wrong] * 4, "none")
 
-    page = ranking_page(build_ranking({"right": few("a b"), "wrong": few("x x")}))
-    assert "right is best, beyond chance (descriptive only: few speakers)." in page
+    sides = {"right": few("a b"), "wrong": few("x x")}
+    found = build_ranking(sides)
+    assert found["ranking"][0]["better_than"] == [] and not found["pairs"][0]["significant"]
+    assert "**4 speakers, 8 words: too few to tell; right comes first.**" in ranking_page(found)
+    page = ranking_html(found, sides)
+    assert page.index("too few to tell; 1 right comes first.</p>") < page.index("Measured on")
 
 
 def test_a_column_that_is_not_there_is_refused() -> None:

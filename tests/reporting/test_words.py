@@ -8,18 +8,31 @@ from speech_tl.reporting import words
 
 
 @pytest.mark.parametrize(
-    ("ci95", "method", "expected"),
+    ("change", "tone", "expected"),
     [
-        ([-0.2, -0.1], "over 41 speakers", "better, beyond chance"),
-        ([0.1, 0.2], "over 41 speakers", "worse, beyond chance"),
-        ([-0.1, 0.1], "over 41 speakers", "no change shown: the difference may be chance"),
-        ([-0.2, -0.1], "3 speakers; descriptive: few", "better, beyond chance (descriptive only: few speakers)"),
-        ([-0.2, -0.1], "9 utterances (one speaker)", "better, beyond chance (for this one voice)"),
-        (None, "one utterance alone", "too little data to tell a change from chance"),
+        ({"ci95": [-0.2, -0.1], "p_value": 0.01}, "better", "significantly better (95 % interval excludes zero)"),
+        ({"ci95": [0.1, 0.2], "p_value": 0.01}, "worse", "significantly worse (95 % interval excludes zero)"),
+        ({"ci95": [-0.1, 0.1], "p_value": 0.4}, "open", "no significant change"),
+        ({"ci95": [-0.2, -0.1], "p_value": 0.06}, "open", "no significant change"),
+        ({"ci95": [-0.2, 0.01], "p_value": 0.04}, "open", "no significant change"),
+        ({"ci95": [-0.2, -0.1], "p_value": 0.01, "significant": False}, "open", "no significant change"),
+        (
+            {"ci95": [-0.2, -0.1], "p_value": 0.01, "method": "over 90 utterances (one speaker)"},
+            "better",
+            "significantly better (95 % interval excludes zero), for this one voice",
+        ),
+        (
+            {"ci95": [-0.2, -0.1], "p_value": 0.01, "too_few": "4 speakers, 120 words: too few to tell"},
+            "open",
+            "4 speakers, 120 words: too few to tell",
+        ),
+        ({"ci95": [-0.2, -0.1], "p_value": 0.01, "method": "descriptive: 3 speakers"}, "open", "too few to tell"),
+        ({"ci95": None, "p_value": None, "method": "one utterance alone"}, "open", "too few to tell"),
     ],
 )
-def test_verdict(ci95: list[float] | None, method: str, expected: str) -> None:
-    assert words.verdict({"ci95": ci95, "method": method}) == expected
+def test_a_verdict_and_its_colour_follow_one_rule(change: dict, tone: str, expected: str) -> None:
+    change = {"method": "over 41 speakers", **change}
+    assert words.tone(change) == tone and words.verdict(change) == expected
 
 
 def test_figures_as_text() -> None:
@@ -34,19 +47,12 @@ def test_figures_as_text() -> None:
 def test_tests_are_said_in_plain_words() -> None:
     change = {"won": 0.9996, "p_value": 0.0002, "mapsswe": {"z": -3.1, "p_value": 0.0019, "segments": 1260}}
     assert words.tests_lines(change) == [
-        "After is better in over 99.9 % of the redrawn test sets.",
+        "After is better in over 99.9 % of the bootstrap resamples.",
         "Bootstrap: p < 0.001.",
         "Matched pairs (MAPSSWE): p = 0.002, 1\u00a0260 segments.",
     ]
     assert words.tests_lines({"p_value": None}) == []
     assert [words.won_share(share) for share in (1.0, 0.0, 0.0004, 0.98)] == ["100 %", "0 %", "under 0.1 %", "98 %"]
-
-
-@pytest.mark.parametrize(
-    ("ci95", "expected"), [([-0.2, -0.1], "better"), ([0.1, 0.2], "worse"), ([-0.1, 0.1], "open"), (None, "open")]
-)
-def test_tone(ci95: list[float] | None, expected: str) -> None:
-    assert words.tone({"ci95": ci95}) == expected
 
 
 def test_guards_are_judged_in_one_sentence() -> None:

@@ -13,6 +13,7 @@ from speech_tl.scoring.significance import (
     judge,
     rate_interval,
     resample,
+    too_few,
     widening,
 )
 from speech_tl.scoring.wer import Evaluation
@@ -82,9 +83,41 @@ def test_one_speaker_falls_back_to_utterances() -> None:
     assert change.method == "paired bootstrap over 50 utterances (one speaker), 10000 resamples, two-sided"
 
 
-def test_few_speakers_are_descriptive() -> None:
-    change = change_interval(corpus([0.4] * 3), corpus([0.2] * 3, seed=1))
-    assert change.method.endswith("; descriptive: fewer than 10 speakers")
+def test_few_speakers_claim_nothing_but_are_measured() -> None:
+    change = change_interval(corpus([0.4] * 5), corpus([0.2] * 5, seed=1))
+    assert change.ci95[1] < 0 and change.p_value < 0.05
+    assert change.too_few == "5 speakers, 800 words: too few to tell" and not change.significant
+    assert change.as_dict()["significant"] is False and change.as_dict()["too_few"] == change.too_few
+
+
+ANNS, BOTH = ["ann"] * 30, ["ann"] * 20 + ["bob"] * 10
+
+
+@pytest.mark.parametrize(
+    ("speakers", "words", "expected"),
+    [
+        ([f"s{n}" for n in range(10)], 200, None),
+        ([f"s{n}" for n in range(10)], 199, "10 speakers, 199 words"),
+        ([f"s{n % 9}" for n in range(90)], 900, "9 speakers, 900 words"),
+        (ANNS, 300, None),  # one voice: the claim is about that voice
+        (ANNS, 120, "1 speaker, 120 words"),
+        (ANNS[:9], 300, "9 utterances, 300 words"),
+        (BOTH, 300, "2 speakers, 300 words"),
+        ([None] * 30, 300, None),
+        ([None] * 9, 300, "9 utterances, 300 words"),
+        (BOTH + [None] * 12, 420, "2 speakers, 420 words"),  # who may be ann and bob
+        (ANNS + [None] * 5, 350, "1 speaker, 350 words"),
+        (ANNS + [None] * 40, 700, None),
+        ([None], 1, "1 utterance, 1 word"),
+    ],
+)
+def test_who_may_claim_anything(speakers: list[str | None], words: int, expected: str | None) -> None:
+    assert too_few(speakers, words) == (expected and f"{expected}: too few to tell")
+
+
+def test_characters_count_where_no_spaces_are_written() -> None:
+    assert too_few([None] * 30, 400, "cer") is None
+    assert too_few([None] * 30, 399, "cer") == "30 utterances, 399 characters: too few to tell"
 
 
 def test_unknown_speakers_are_blocks_of_their_own() -> None:
@@ -153,10 +186,16 @@ def test_both_tests_agree_on_what_is_clear_and_stand_side_by_side() -> None:
 
 
 def test_interval_and_p_value_do_not_contradict_each_other() -> None:
-    for seed in range(1, 40):
-        change = change_interval(corpus([0.3] * 10, 6), corpus([0.22] * 10, 6, seed=seed), resamples=2000)
-        if not 0.03 < change.p_value < 0.08:
-            assert (change.p_value < 0.05) == (change.ci95[1] < 0 or change.ci95[0] > 0)
+    """With five speakers an earlier p-value disagreed with the interval in one of eight test sets."""
+    chance, outside = np.random.default_rng(1), 0
+    for blocks in (5, 7, 10, 25):
+        for _ in range(150):
+            values = chance.normal(chance.uniform(-1.5, 1.5), 1, blocks) + chance.exponential(1, blocks)
+            drawn = judge(resample(values[None, :], seed=0, resamples=2000)[0] / blocks, float(values.mean()), blocks)
+            excludes = drawn.ci95[0] > 0 or drawn.ci95[1] < 0
+            outside += excludes
+            assert excludes == (drawn.p_value <= 0.05), (blocks, drawn)
+    assert 100 < outside < 500
 
 
 def test_few_blocks_widen_the_interval_as_students_t_asks() -> None:

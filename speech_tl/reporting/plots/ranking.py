@@ -37,9 +37,9 @@ def ranked_plot(rows: Sequence[Measure], rate: Rate = "wer") -> Markup:
 
 
 def pairs_plot(rows: Sequence[Measure], rate: Rate = "wer") -> Markup:
-    """By how much the worse of each pair is worse; hollow where that may be chance."""
+    """By how much the worse of each pair is worse; hollow where that is not significant."""
     axis = f"{rate.upper()} of the second less that of the first (points)"
-    return _dots("Differences: ● beyond chance, ○ maybe chance", rows, axis, differences=True)
+    return _dots("Differences: ● significant, ○ not significant", rows, axis, differences=True)
 
 
 def grouped_plot(title: str, groups: Mapping[str, Sequence[Measure]], rate: Rate = "wer") -> Markup:
