@@ -39,7 +39,7 @@ def channel_number(value: object) -> int | None:
     if word in _NAMES:
         return _NAMES[word]
     number = float(word)
-    if number != int(number) or number < 1:
+    if not number.is_integer() or number < 1:
         raise ValueError(f"{word} is no channel's number")
     return int(number)
 
