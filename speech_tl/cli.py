@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from speech_tl.models.options import DecodingOptions
+    from speech_tl.reporting.screen import Screen
+    from speech_tl.transcribing.formats import Transcript
 
 app = typer.Typer(
     name="speech-tl",
@@ -121,14 +123,10 @@ def adapt(
         return
     from speech_tl.adaptation import adapt as run
     from speech_tl.adaptation import run_path
-    from speech_tl.adaptation.helping import help_along, helps
     from speech_tl.reporting.guards import guard_warnings
     from speech_tl.reporting.page import terminal_table
 
     folder = run_path(chosen, out)
-    if helps():
-        help_along(chosen, folder, resume)
-        return
     try:
         result = run(chosen, folder, resume=resume, screen=screen)
     except KeyboardInterrupt as error:
@@ -286,7 +284,12 @@ def transcribe(
     model: Model,
     out: Annotated[Path | None, typer.Option(help="Folder for the transcripts; without it they are printed.")] = None,
     format: Annotated[list[str] | None, typer.Option(help="txt, srt, vtt, tsv or json; may be repeated.")] = None,
-    language: Language = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of the speech, e.g. en; by default it is heard, once a recording.")
+    ] = None,
+    task: Annotated[
+        str, typer.Option(help="transcribe, or translate into English (multilingual Whisper).")
+    ] = "transcribe",
     batch_seconds: BatchSeconds = None,
     engine: Engine = None,
     audio_context: AudioContext = "auto",
@@ -307,9 +310,10 @@ def transcribe(
     formats = known_formats(format or ["txt"])
     find_recordings(paths)
     console = _console()
-    with Screen(console).progress("transcribing") as update:
+    screen = Screen(console)
+    with screen.progress("transcribing") as update:
         result = run(
-            load_model(model, language=language),
+            load_model(model, language=language, task=task),
             paths,
             out=out,
             formats=formats,
@@ -317,6 +321,7 @@ def transcribe(
             max_segment_s=max_segment_s,
             join=set(formats) == {"txt"},
             progress=update,
+            on_transcript=lambda transcript: _tell_language(transcript, screen),
             overwrite=not keep,
         )
     for transcript in result.transcripts if out is None else []:
@@ -573,6 +578,16 @@ def _echo_titles(titles: dict[str, str]) -> None:
     width = max(map(len, titles), default=0)
     for name, title in titles.items():
         typer.echo(f"{name:<{width}}  {title}")
+
+
+def _tell_language(transcript: Transcript, screen: Screen) -> None:
+    """Say which language was heard in a recording, where one had to be."""
+    if transcript.language_probability is not None:
+        from speech_tl.text import language_name
+
+        spoken = f"{transcript.language} ({language_name(transcript.language)})"
+        probability = f"{transcript.language_probability:.2f}"
+        screen.line(f"{transcript.audio}: language {spoken}, p = {probability}; --language says another")
 
 
 def _transcripts_line(out: Path, formats: Sequence[str], written: int, kept: int) -> str:

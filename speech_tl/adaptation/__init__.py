@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.context import settle_context
-from speech_tl.adaptation.helping import learn
+from speech_tl.adaptation.helping import help_along, helps, learn
 from speech_tl.adaptation.interpolating import hours_to_decode, interpolate
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.preparation import Data, prepare
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
 from speech_tl.data.check import write_excluded
+from speech_tl.data.fingerprints import fingerprints
 from speech_tl.data.leaks import leak_notes
 from speech_tl.data.manifest import Excluded
 from speech_tl.recipe import Recipe
@@ -63,13 +65,26 @@ def adapt(
         resume: continue a run that was killed or interrupted, from its last checkpoint.
         screen: where to show progress; None is silent.
 
+    Started by torchrun, the first process tells the story; the others help it to train and end here.
+
     Raises:
         BadInput: anything the recipe, the data or the folder make impossible; nothing is half-written then.
     """
     screen = screen or Screen()
+    if helps():
+        help_along(recipe, run_path(recipe, out), resume)
+        sys.exit(0)
     run = RunFolder(run_path(recipe, out), recipe.to_yaml(), resume)
     model, data = prepare(recipe, screen)
-    run.open(model.parameter_counts(), data.facts, recipe.seed, model.device.type)
+    opened = run.opened(
+        model.parameter_counts(), data.facts, recipe.seed, model.device.type, fingerprints(data.parts())
+    )
+    with opened:
+        return _story(recipe, run, model, data, screen)
+
+
+def _story(recipe: Recipe, run: RunFolder, model: AcousticModel, data: Data, screen: Screen) -> AdaptationResult:
+    """Before, train, after, report; what is in the run's folder already is not done again."""
     write_excluded(run.path / "excluded.jsonl", data.excluded)
 
     bench = Bench(recipe, data, run, screen)
@@ -104,6 +119,7 @@ def adapt(
     )
     write_report(report, run.path, before.test, after.test, run.log(), recipe.report.audio)
     write_model_card(report, run.model_folder)
+    run.tidy(recipe.training.keep_checkpoints)
     return AdaptationResult(report, before.test, after.test, guards, run.path, model)
 
 

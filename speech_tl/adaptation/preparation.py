@@ -82,6 +82,14 @@ class Data:
         guards = [replace(row, split=f"guard {guard.name}") for guard in self.guards for row in guard.excluded]
         return [*self.check.excluded, *self.unheard, *guards]
 
+    def parts(self) -> dict[str, Manifest]:
+        """All speech that the run learns from, selects with or is measured on, by name."""
+        named = {"train": self.train, "dev": self.dev, "test": self.test}
+        named |= {f"guard {guard.name}": guard.utterances for guard in self.guards}
+        named |= {f"guard {guard.name}, dev": guard.dev for guard in self.guards if guard.dev is not None}
+        named |= {f"source of keep.{name}": part for name, part in self.sources.utterances.items()}
+        return named | ({} if self.unlabelled is None else {"unlabelled": self.unlabelled})
+
     def leaks(self, screen: Screen) -> dict[str, Leak | None]:
         """What train and test share, as the report has it. Recordings are decoded for it: not before training starts,
         which would wait for minutes where there are many.

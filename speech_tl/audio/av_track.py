@@ -177,7 +177,6 @@ class AvTrack:
 
     def _frames(self, start_s: float) -> Iterator[tuple[float | None, int, np.ndarray]]:
         """Decoded frames: second on the player's clock, Hz, samples `(samples, channels)`; broken packets are skipped."""
-        import av
 
         resamplers: dict[Any, av.AudioResampler] = {}
         decoded = broken = 0

@@ -169,9 +169,7 @@ def _looked_at(stream: BinaryIO, name: str) -> Contents:
     return contents_of(stream)
 
 
-def _readers(
-    source: str | BinaryIO, name: str, contents: Contents
-) -> Iterator[tuple[str, Callable[[], Track]]]:
+def _readers(source: str | BinaryIO, name: str, contents: Contents) -> Iterator[tuple[str, Callable[[], Track]]]:
     """The readers to try, in order."""
 
     def by_av() -> Track:

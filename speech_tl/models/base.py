@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -200,6 +201,20 @@ class AcousticModel(ABC):
     def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:
         """What of this model could change a transcript beside the options themselves, for the record."""
         return {}
+
+    # ---- the language, of models that must be told one
+
+    def language_scores(self, waveforms: Sequence[np.ndarray]) -> dict[str, float]:
+        """Log probability of each language, summed over windows of sound `(samples,)`; {} where none has to be chosen.
+
+        A model that was told its language, or knows only one, has nothing to hear.
+        """
+        return {}
+
+    @contextlib.contextmanager
+    def speaking(self, language: str | None) -> Iterator[None]:
+        """Within, the model writes `language` (a code of `language_scores`); None leaves it as it is."""
+        yield
 
     # ---- the window, of families that have one
 

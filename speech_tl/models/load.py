@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.errors import BadInput
+from speech_tl.models.adapter import load_adapter
+from speech_tl.models.kinds import (
+    EXTRACTOR_FILES,
+    TOKENIZER_FILES,
+    adapter_base,
+    file_kind,
+    folder_problem,
+    missing_files,
+)
 from speech_tl.models.mms import adapter_code
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import nearest
@@ -47,7 +56,8 @@ def load_model(
     """Load a recogniser.
 
     Args:
-        source: a Hub id ("openai/whisper-small"), a Hugging Face folder, "starter-wav2vec2" or "starter-whisper".
+        source: a Hub id ("openai/whisper-small"), a Hugging Face folder, a peft adapter's folder (loaded on its base
+            and merged), "starter-wav2vec2" or "starter-whisper".
         language: code or name; picks Whisper's language token or an MMS adapter.
         task: Whisper's task, "transcribe" or "translate".
         texts: train texts; a CTC checkpoint gets rows for the characters in them that it lacks. Not for scoring.
@@ -64,8 +74,16 @@ def load_model(
     """
     name = str(source)
     place = locate(name)
+    base = adapter_base(Path(place)) if Path(place).is_dir() else None
+    if base is not None:
+        options = {"language": language, "task": task, "texts": texts, "device": device}
+        return load_adapter(name, Path(place), base, lambda found: load_model(found, **options))
     with quiet_transformers():
         config = _config(name, place, revision)
+        if task not in WHISPER_TASKS:
+            raise BadInput(f"task {task}: expected {' or '.join(WHISPER_TASKS)}")
+        if task == "translate" and (config.model_type != "whisper" or config.vocab_size == ENGLISH_ONLY_VOCABULARY):
+            raise BadInput(f"model {name} cannot translate: only a multilingual Whisper can (leave the task out)")
         if config.model_type == "whisper":
             model = _load_whisper(name, place, config, language, task, from_scratch, revision)
         else:
@@ -95,13 +113,13 @@ def locate(name: str) -> str:
         return str(Path(__file__).parents[1] / "starters" / STARTERS[name])
     path = Path(name).expanduser()
     if path.is_dir():
-        if not (path / "config.json").is_file():
-            inner = path / "model"
-            hint = f"; did you mean {inner}?" if (inner / "config.json").is_file() else ""
-            raise BadInput(f"model folder {name} has no config.json: expected a Hugging Face model folder{hint}")
+        problem = None if adapter_base(path) is not None else folder_problem(path)
+        if problem:
+            raise BadInput(f"model folder {name} {problem}")
         return str(path)
     if path.exists():
-        raise BadInput(f"model {name} is a file: expected a folder, a Hub id or {' or '.join(STARTERS)}")
+        kind = file_kind(path) or f"is a file: expected a folder, a Hub id or {' or '.join(STARTERS)}"
+        raise BadInput(f"model {name} {kind}")
     if name.startswith(("/", ".", "~")) or name.count("/") > 1:
         raise BadInput(f"model folder {name} does not exist: give a folder, a Hub id or {' or '.join(STARTERS)}")
     hint = nearest(name, STARTERS)
@@ -161,17 +179,42 @@ def _load_whisper(
 
     from speech_tl.models.whisper import WhisperModel
 
-    if task not in WHISPER_TASKS:
-        raise BadInput(f"model.task={task}: expected {' or '.join(WHISPER_TASKS)}")
+    _require_files(name, place, [TOKENIZER_FILES, EXTRACTOR_FILES])
     network = _pretrained(WhisperForConditionalGeneration, name, place, revision=revision, dtype="float32")
     if from_scratch:
         settings = network.generation_config
         network = WhisperForConditionalGeneration(config)
         network.generation_config = settings
     tokenizer = _pretrained(WhisperTokenizer, name, place, revision=revision)
+    _require_tokenizer_of(network, tokenizer, name)
     extractor = _pretrained(WhisperFeatureExtractor, name, place, revision=revision)
     _complete_settings(network, tokenizer)
     return WhisperModel(network, tokenizer, extractor, name, language, task)
+
+
+def _require_files(name: str, place: str, wanted: Sequence[Sequence[str]]) -> None:
+    """Refuse a folder without a file of each group: transformers would make up a tokenizer that writes nothing."""
+    missing = missing_files(Path(place), wanted) if Path(place).is_dir() else []
+    if missing:
+        raise BadInput(
+            f"model folder {name} has no {', and no '.join(missing)}, as a Trainer's checkpoint has none: copy the "
+            "tokenizer's and the processor's files (tokenizer.json, tokenizer_config.json, preprocessor_config.json) "
+            "into it from the checkpoint that was fine-tuned, such as openai/whisper-small"
+        )
+
+
+def _require_tokenizer_of(network: WhisperForConditionalGeneration, tokenizer: WhisperTokenizer, name: str) -> None:
+    """Refuse a tokenizer of another model: its numbers would mean other words."""
+    start, end = network.config.decoder_start_token_id, network.config.eos_token_id
+    known = tokenizer.get_vocab()
+    if (known.get("<|startoftranscript|>"), tokenizer.eos_token_id) != (start, end) or max(
+        known.values(), default=0
+    ) >= network.config.vocab_size:
+        raise BadInput(
+            f"model {name} has the tokenizer of another model ({len(known):,} tokens, the model writes "
+            f"{network.config.vocab_size:,}): copy tokenizer.json and tokenizer_config.json from the checkpoint that "
+            "was fine-tuned; English-only and multilingual Whispers differ"
+        )
 
 
 def _complete_settings(network: WhisperForConditionalGeneration, tokenizer: WhisperTokenizer) -> None:
@@ -206,6 +249,7 @@ def _load_ctc(
     from speech_tl.models.ctc import CTCModel, label_text, vocabulary_for
     from speech_tl.models.heads import extend_head
 
+    _require_files(name, place, [EXTRACTOR_FILES])
     extractor = _pretrained(AutoFeatureExtractor, name, place, revision=revision)
     tokenizer, adapter = _ctc_tokenizer(place, revision), None
     if getattr(config, "adapter_attn_dim", None) and language and tokenizer is not None:

@@ -21,7 +21,7 @@ from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
 from speech_tl.models.base import Batch, DecodingOptions, linear_layers
 from speech_tl.models.engine import CTranslate2
-from speech_tl.models.greedy import greedy_tokens, heard_languages, is_plain
+from speech_tl.models.greedy import greedy_tokens, heard_languages, is_plain, language_log_probabilities
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
 from speech_tl.models.whisper_scores import only_at
@@ -260,6 +260,21 @@ class WhisperModel(WhisperText):
             )
         beyond = torch.arange(ids.shape[1], device=ids.device)[None] >= allowed[:, None]
         return ids.masked_fill(beyond, self.end)
+
+    @torch.inference_mode()
+    def language_scores(self, waveforms: Sequence[np.ndarray]) -> dict[str, float]:
+        """See `AcousticModel`; each window of at most 30 s is heard as published, with all 30 s."""
+        if self.language is not None or not self.multilingual:
+            return {}
+        names = {token: name.strip("<|>") for name, token in self.network.generation_config.lang_to_id.items()}
+        total: torch.Tensor | float = 0.0
+        for waveform in waveforms:
+            found = self.features(waveform)
+            mel, silence = torch.from_numpy(found["mel"])[None], torch.tensor([float(found["silence"])])
+            inputs = fitted(mel.float(), silence, self.full_frames).to(self.device)
+            known, scores = language_log_probabilities(self.network, self.network.model.encoder(inputs)[0])
+            total = total + scores[0]
+        return {names[token]: float(score) for token, score in zip(known.tolist(), total.tolist(), strict=True)}
 
     def _context(self, options: DecodingOptions) -> AudioContext:
         """The windows that utterances are decoded with."""

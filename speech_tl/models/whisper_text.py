@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -76,6 +77,20 @@ class WhisperText(AcousticModel):
         self.prompt = self._tokens(
             "<|startoftranscript|>", f"<|{self.language or 'en'}|>", f"<|{self.task}|>", "<|notimestamps|>"
         )
+
+    @contextlib.contextmanager
+    def speaking(self, language: str | None) -> Iterator[None]:
+        """See `AcousticModel`."""
+        if language is None or language == self.language:
+            yield
+            return
+        settings = self.network.generation_config
+        before = self.language, self.prompt, getattr(settings, "language", None)
+        self._set_language(language)
+        try:
+            yield
+        finally:
+            self.language, self.prompt, settings.language = before
 
     def _tokens(self, *names: str) -> list[int]:
         return self.tokenizer.convert_tokens_to_ids(list(names))

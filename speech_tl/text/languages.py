@@ -59,6 +59,20 @@ def macro_language(code: str) -> str:
         return code
 
 
+def language_name(code: str) -> str:
+    """The English name of a language, or `code` where none is known.
+
+    >>> language_name("nl"), language_name("jw")
+    ('Dutch', 'Javanese')
+    """
+    import langcodes
+
+    try:
+        return langcodes.Language.get(code).language_name("en")
+    except ValueError:
+        return code
+
+
 def three_letters(code: str) -> str:
     """The ISO 639-3 code of a language, or `code` where it has none.
 

@@ -9,10 +9,12 @@ import platform
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from speech_tl.data.fingerprints import changed_part
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
@@ -20,6 +22,7 @@ from speech_tl.scoring.files import versions
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import require_writable, write_atomically
 from speech_tl.training.progress import read_log
+from speech_tl.training.run_lock import RunLock
 from speech_tl.training.train import TrainingResult
 
 CHECKPOINTS = 3
@@ -46,9 +49,10 @@ class RunFolder:
         if path.exists() and not path.is_dir():
             raise BadInput(f"output folder {path} is a file: choose another --out")
         require_writable(path)
-        used = path.is_dir() and any(path.iterdir())
-        if used and not resume:
-            raise BadInput(f"output folder {path} is in use: continue it with --resume, or choose another --out")
+        self.lock = RunLock(path)
+        self.lock.refuse_if_held()
+        if not resume:
+            self._require_unused()
         if resume and not saved.is_file():
             raise BadInput(f"nothing to resume in {path}: it has no recipe.yaml (run without --resume)")
         if resume and saved.read_text(encoding="utf-8") != recipe_yaml:
@@ -64,12 +68,70 @@ class RunFolder:
         """Where the adapted model is saved."""
         return self.path / "model"
 
-    def open(self, parameters: tuple[int, int], facts: dict[str, Any], seed: int, device: str) -> None:
-        """Make the folder and note what the run depends on; `parameters` are the trained ones and all.
+    @contextmanager
+    def opened(
+        self,
+        parameters: tuple[int, int],
+        facts: dict[str, Any],
+        seed: int,
+        device: str,
+        data: Mapping[str, Mapping[str, str]],
+    ) -> Iterator[None]:
+        """Make the folder and note what the run depends on; within, no other run may use it.
+
+        Args:
+            parameters: the trained ones and all.
+            facts: of the data, for environment.json.
+            seed: of the run.
+            device: it runs on.
+            data: fingerprints of each part of the data, which must be the same when the run is resumed.
 
         Raises:
-            BadInput: it cannot be written, or the disk has no room for the checkpoints.
+            BadInput: it cannot be written, another run is going on in it, the disk has no room for the checkpoints, or
+                the data are not those that the run was started with.
         """
+        new = not self.path.exists()
+        try:
+            self.lock.take()
+        except OSError as error:
+            raise BadInput(f"output folder {self.path} cannot be written: {error.strerror}") from error
+        try:
+            if self.resumed:
+                self._require_same(data)
+            else:
+                self._require_unused()  # another run may have come and gone while the data were read
+            self._begin(parameters, facts, seed, device, data)
+            yield
+        finally:
+            self.lock.release()
+            if new and self.path.is_dir() and not any(self.path.iterdir()):
+                self.path.rmdir()
+
+    def _require_unused(self) -> None:
+        """Hidden files are no use of a folder: what was being written when a run was killed, or a file manager's."""
+        if self.path.is_dir() and any(not inside.name.startswith(".") for inside in self.path.iterdir()):
+            raise BadInput(f"output folder {self.path} is in use: continue it with --resume, or choose another --out")
+
+    def _require_same(self, data: Mapping[str, Mapping[str, str]]) -> None:
+        """Refuse to go on with other data than the run began with."""
+        noted = self.path / "environment.json"
+        environment = json.loads(noted.read_text(encoding="utf-8")) if noted.is_file() else {}
+        changed = changed_part(environment["data"], data) if "data" in environment else None
+        if changed:
+            raise BadInput(
+                f"{self.path} was started with other data: {changed} changed since; put the data back as they were, or "
+                "choose another --out"
+            )
+
+    def _begin(
+        self,
+        parameters: tuple[int, int],
+        facts: dict[str, Any],
+        seed: int,
+        device: str,
+        data: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        """Look at the disk, then write recipe and environment."""
         existing = next(p for p in [self.path, *self.path.absolute().parents] if p.exists())
         free, needed = shutil.disk_usage(existing).free, disk_bytes(*parameters)
         if free < needed:
@@ -90,6 +152,7 @@ class RunFolder:
             "seed": seed,
             "git_revision": git_revision(),
             "data_fingerprint": facts.get("fingerprint"),
+            "data": data,
         }
         self._write_json("environment.json", environment)
 
@@ -128,6 +191,13 @@ class RunFolder:
         part.path = self.path / name
         (part.path / "training").mkdir(parents=True, exist_ok=True)
         return part
+
+    def tidy(self, keep_checkpoints: bool) -> None:
+        """Give back the disk that only a run under way needs: checkpoints with their optimiser's moments, caches."""
+        if keep_checkpoints:
+            return
+        for place in [*self.path.glob("training/checkpoint-*"), *self.path.glob("rounds/*/training/checkpoint-*")]:
+            shutil.rmtree(place, ignore_errors=True)
 
     def log(self) -> list[dict[str, Any]]:
         """Entries of training/log.jsonl."""

@@ -28,8 +28,9 @@ class Transcript:
     Attributes:
         audio: absolute path of the recording.
         duration_s: its length in seconds.
-        language: language code the model was set to, or None.
+        language: language code the model was set to, or that was heard in it; None where there is none to choose.
         model: where the model came from, as the user wrote it.
+        language_probability: of the language, where it was heard; None where it was given.
         segments: in order, not overlapping; none where the recording is silent.
     """
 
@@ -38,6 +39,7 @@ class Transcript:
     language: str | None
     model: str
     segments: list[TranscribedSegment] = field(default_factory=list)
+    language_probability: float | None = None
 
     @property
     def text(self) -> str:
@@ -113,14 +115,16 @@ def as_tsv(transcript: Transcript) -> str:
 def as_json(transcript: Transcript) -> str:
     """One object: audio, duration, language, model, text, and segments, a list of objects with start, end and text.
 
-    `audio` is the absolute path, times are in seconds (rounded to the millisecond), `language` may be null. Segments in
-    which nothing was recognised are kept with an empty text.
+    `audio` is the absolute path, times are in seconds (rounded to the millisecond). `language` may be null, and
+    so is `language_probability` where the language was given and not heard. Segments in which nothing was recognised
+    are kept with an empty text.
     """
     segments = [{"start": round(s.start_s, 3), "end": round(s.end_s, 3), "text": s.text} for s in transcript.segments]
     content = {
         "audio": transcript.audio,
         "duration": round(transcript.duration_s, 3),
         "language": transcript.language,
+        "language_probability": transcript.language_probability and round(transcript.language_probability, 4),
         "model": transcript.model,
         "text": transcript.text,
         "segments": segments,

@@ -134,9 +134,7 @@ def twice(suffix: str) -> Callable[[Path], list[Path]]:
 
 
 def two_adts(folder: Path) -> list[Path]:
-    return [
-        film(folder / f"{seed}.aac", [(sound(3.0, seed=seed), "aac", 0.0)], container="adts") for seed in (0, 1)
-    ]
+    return [film(folder / f"{seed}.aac", [(sound(3.0, seed=seed), "aac", 0.0)], container="adts") for seed in (0, 1)]
 
 
 def rate_change(folder: Path) -> Path:
@@ -237,8 +235,9 @@ CASES = {
     "ogg vorbis joined with itself": Case(both(twice(".ogg")), parts=twice(".ogg")),
     "ogg opus": Case(saved("a.opus")),
     "ogg opus joined": Case(both(two(".opus")), parts=two(".opus")),
-    "ogg with picture": Case(filmed("a.ogv", "libopus", rate=48000, container="ogg", picture_s=6.0, picture="libtheora"),
-                             codec="libtheora"),
+    "ogg with picture": Case(
+        filmed("a.ogv", "libopus", rate=48000, container="ogg", picture_s=6.0, picture="libtheora"), codec="libtheora"
+    ),
     "mp3 with Xing": Case(saved("a.mp3")),
     "mp3 without Xing": Case(without_xing),
     "mp3 with tags": Case(with_tags),
@@ -248,7 +247,9 @@ CASES = {
     "m4a 8 channels": Case(eight("a.m4a", "aac")),
     "m4a with a lossless codec": Case(filmed("a.m4a", "alac")),
     "m4a damaged": Case(hurt(filmed("a.m4a", "aac")), timed=True),
-    "mp4 fragmented": Case(filmed("a.mp4", "aac", options={"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"})),
+    "mp4 fragmented": Case(
+        filmed("a.mp4", "aac", options={"movflags": "frag_keyframe+empty_moov", "frag_duration": "500000"})
+    ),
     "mp4 with a longer picture": Case(filmed("a.mp4", "aac", picture_s=8.0)),
     "mp4 late sound": Case(filmed("a.mp4", "aac", 1.0, picture_s=6.0), timed=True),
     "3gp": Case(filmed("a.3gp", "aac")),

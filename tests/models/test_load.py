@@ -254,8 +254,8 @@ def test_a_name_that_is_nothing(source: str, message: str) -> None:
 
 
 def test_a_file_is_no_model(tmp_path: Path) -> None:
-    (tmp_path / "m.bin").write_bytes(b"x")
-    refused(tmp_path / "m.bin", "is a file")
+    (tmp_path / "m.txt").write_bytes(b"x")
+    refused(tmp_path / "m.txt", "is a file")
 
 
 def test_a_folder_without_config_points_to_the_model_inside(tmp_path: Path, ctc_folder: Path) -> None:

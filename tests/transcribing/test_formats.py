@@ -87,7 +87,7 @@ def test_tsv_reads_back_as_a_table():
 
 def test_json_holds_everything():
     content = json.loads(render(transcript(), "json"))
-    assert list(content) == ["audio", "duration", "language", "model", "text", "segments"]
+    assert list(content) == ["audio", "duration", "language", "language_probability", "model", "text", "segments"]
     assert (content["audio"], content["duration"], content["language"]) == ("/talks/a.wav", 300.123, "en")
     assert [s["text"] for s in content["segments"]] == NASTY
     assert content["segments"][1] == {"start": 30.0, "end": 60.0, "text": NASTY[1]}
