@@ -77,8 +77,9 @@ class Energies:
         """Index of the channel to take; None for the mean."""
         if not len(self.channels) or not (loudest := float(self.channels.max())):
             return None
-        cancelled = self.mean < loudest * 10 ** (-CANCELLED_DB / 10)
-        return int(self.channels.argmax()) if cancelled else None
+        if self.mean >= loudest * 10 ** (-CANCELLED_DB / 10):
+            return None
+        return int(np.argmax(self.channels > 0.99 * loudest))  # of channels that only rounding tells apart, the first
 
 
 def deciding(blocks: Iterable[np.ndarray], sample_rate: int) -> int | None:

@@ -22,7 +22,7 @@ def stereo(path: Path, left: np.ndarray, right: np.ndarray) -> Path:
     return path
 
 
-@pytest.mark.parametrize("quieter", [1.0, 0.9])
+@pytest.mark.parametrize("quieter", [0.95, 0.85])
 def test_channels_that_cancel_out_are_not_averaged(tmp_path: Path, quieter: float) -> None:
     left = np.concatenate([np.zeros(40 * RATE, np.float32), sound(45.0)])
     path, notes = stereo(tmp_path / "a.wav", -quieter * left, left), []
@@ -73,8 +73,10 @@ def test_a_channel_that_is_not_there_is_named_in_one_line(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("said", "meant"),
-    [(1, 1), ("2", 2), ("1.0", 1), (2.0, 2), ("", None), ("mix", None), (None, None), (float("nan"), None)]
-    + [("left", 1), (" Right ", 2), ("A", 1), ("b", 2)],
+    [
+        *((1, 1), ("2", 2), ("1.0", 1), (2.0, 2), ("left", 1), (" Right ", 2), ("A", 1), ("b", 2)),
+        *(("", None), ("mix", None), (None, None), (float("nan"), None)),
+    ],
 )
 def test_channels_as_people_write_them(said: object, meant: int | None) -> None:
     assert channel_number(said) == meant
