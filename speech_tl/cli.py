@@ -295,6 +295,10 @@ def transcribe(
     audio_context: AudioContext = "auto",
     test_time: TestTime = False,
     max_segment_s: Annotated[float | None, typer.Option(help="Longest piece, in seconds; at most 30.")] = None,
+    channel: Annotated[
+        str,
+        typer.Option(help="A channel (1, 2, left ...), mix of all, or each: a transcript a channel, NAME.ch1.txt ..."),
+    ] = "mix",
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
 ) -> None:
     """Turn audio files into text."""
@@ -302,6 +306,7 @@ def transcribe(
 
     announce_loading()
     from speech_tl.models.load import load_model
+    from speech_tl.transcribing.channels import asked_channel
     from speech_tl.transcribing.formats import known_formats, render
     from speech_tl.transcribing.recordings import find_recordings
     from speech_tl.transcribing.transcribe import transcribe as run
@@ -309,6 +314,7 @@ def transcribe(
     # Paths and formats are looked at first: loading a model only to find a misspelt path would waste its time.
     formats = known_formats(format or ["txt"])
     find_recordings(paths)
+    asked_channel(channel)
     console = _console()
     screen = Screen(console)
     with screen.progress("transcribing") as update:
@@ -320,14 +326,15 @@ def transcribe(
             options=_decoding(batch_seconds, engine, audio_context, test_time),
             max_segment_s=max_segment_s,
             join=set(formats) == {"txt"},
+            channel=channel,
             progress=update,
-            on_transcript=lambda transcript: _tell_language(transcript, screen),
+            on_transcript=lambda transcript: _tell_about(transcript, screen),
             overwrite=not keep,
         )
     for transcript in result.transcripts if out is None else []:
         for name in formats:
             if name == "txt" and len(result.transcripts) > 1:
-                typer.echo(f"{transcript.audio}\t{transcript.text}")
+                typer.echo(f"{transcript.label}\t{transcript.text}")
             else:
                 typer.echo(render(transcript, name), nl=False)
     if out is not None:
@@ -589,8 +596,10 @@ def _echo_titles(titles: dict[str, str]) -> None:
         typer.echo(f"{name:<{width}}  {title}")
 
 
-def _tell_language(transcript: Transcript, screen: Screen) -> None:
-    """Say which language was heard in a recording, where one had to be."""
+def _tell_about(transcript: Transcript, screen: Screen) -> None:
+    """Say which language was heard in a recording, where one had to be, and what was odd about its sound."""
+    for note in transcript.notes:
+        screen.line(f"Note: {note}")
     if transcript.language_probability is not None:
         from speech_tl.text import language_name
 

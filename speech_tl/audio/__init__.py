@@ -30,6 +30,7 @@ __all__ = [
     "glance_s",
     "is_silent",
     "load_audio",
+    "no_such_channel",
     "probe",
     "save_audio",
     "stream_audio",

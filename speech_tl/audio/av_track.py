@@ -13,18 +13,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import soxr
 
 from speech_tl.audio.info import AudioInfo
+from speech_tl.audio.timeline import Clock, Converter, silence
 from speech_tl.errors import AudioError
 
 if TYPE_CHECKING:
     import av
 
-GAP_S = 0.1
-"""Timestamps that are off by less are rounded or jitter, not a gap (FFmpeg's aresample takes the same)."""
-LONGEST_JUMP_S = 10.0
-"""In formats that restart their clock (MPEG-TS), a jump by more is a new clock, as FFmpeg has it."""
 WARM_UP_S = 1.0
 """Decoded before the first sample wanted: the first frames after a seek lack what they borrow from earlier ones."""
 NEAR_S = 20.0
@@ -32,12 +28,11 @@ NEAR_S = 20.0
 SLACK_S = 0.3
 """Containers round their durations to packets."""
 PRIMING_S = 0.1
-SILENCE_BLOCK_S = 10.0
 
 _SEEKABLE = ("mov", "matroska", "webm", "wav", "w64", "aiff", "caf", "au")
 _PROMISING = ("mov", "matroska", "webm", "asf", "flv", "avi")
 _CLOCKED = (*_PROMISING, "mpegts", "mpeg", "ogg", "nut", "mxf", "rm")
-"""Formats that store times; in all others (raw MP3, AAC, AC-3, FLAC ...) FFmpeg only counts them up, by the first rate."""
+"""Formats that store times; in others (raw MP3, AAC, AC-3, FLAC ...) FFmpeg only counts them up, by the first rate."""
 _RESTARTING = ("mpegts", "mpeg", "ogg")
 
 
@@ -143,7 +138,7 @@ class AvTrack:
 
     def _packet_seconds(self) -> float:
         """The length of the sound by its packets."""
-        end_s, clock, clocked = 0.0, _Clock(self._is(_RESTARTING)), self._is(_CLOCKED)
+        end_s, clock, clocked = 0.0, Clock(self._is(_RESTARTING)), self._is(_CLOCKED)
         with self._opened() as (container, stream):
             origin_s = _origin_s(container)
             with contextlib.suppress(*_broken()):
@@ -157,7 +152,7 @@ class AvTrack:
 
     def _timed(self, start_s: float) -> Iterator[tuple[float, np.ndarray]]:
         """Blocks with the second at which each begins; silence where the file has none, all at `sample_rate`."""
-        converter, clock = Converter(self.sample_rate), _Clock(self._is(_RESTARTING), self._container_s)
+        converter, clock = Converter(self.sample_rate), Clock(self._is(_RESTARTING), self._container_s)
         position_s, clocked = 0.0 if start_s <= 0 else None, self._is(_CLOCKED)
         for time_s, rate, samples in self._frames(start_s):
             if position_s is None:
@@ -167,8 +162,8 @@ class AvTrack:
                 converter.begin_at(position_s)
             gap_s = 0.0 if time_s is None or not clocked else clock.gap_s(time_s, position_s)
             if gap_s > 0:
-                for silence in _silence(gap_s, rate, samples.shape[1]):
-                    yield from converter.push(silence, rate)
+                for block in silence(gap_s, rate, samples.shape[1]):
+                    yield from converter.push(block, rate)
                 position_s += gap_s
             yield from converter.push(samples, rate)
             position_s += len(samples) / rate
@@ -176,7 +171,7 @@ class AvTrack:
         self._last_s = position_s or 0.0
 
     def _frames(self, start_s: float) -> Iterator[tuple[float | None, int, np.ndarray]]:
-        """Decoded frames: second on the player's clock, Hz, samples `(samples, channels)`; broken packets are skipped."""
+        """Decoded frames: second by the player's clock, Hz, samples `(samples, channels)`; skips broken packets."""
 
         resamplers: dict[Any, av.AudioResampler] = {}
         decoded = broken = 0
@@ -234,69 +229,6 @@ class _SeekWentTooFar(Exception):
     """The first frame after a seek lies behind what is wanted."""
 
 
-class _Clock:
-    """Tells gaps from clocks that were set anew."""
-
-    def __init__(self, restarts: bool, longest_s: float | None = None) -> None:
-        """`restarts`: the format's clock may be set anew midway; `longest_s`: no time beyond is believed."""
-        self.shift_s = 0.0
-        self.restarts = restarts
-        self.longest_s = longest_s
-
-    def gap_s(self, time_s: float, position_s: float) -> float:
-        """Seconds of silence before a frame stamped `time_s`, where samples reach `position_s`; 0 where none."""
-        off_s = time_s + self.shift_s - position_s
-        if position_s == 0.0 and 0.001 < off_s <= GAP_S:
-            return off_s  # a late start is exact: nothing was rounded yet
-        if abs(off_s) <= GAP_S:
-            return 0.0
-        beyond = self.longest_s is not None and time_s + self.shift_s > self.longest_s + LONGEST_JUMP_S
-        if off_s < 0 or beyond or (self.restarts and off_s > LONGEST_JUMP_S):
-            self.shift_s -= off_s  # joined recordings: what follows goes on from here
-            return 0.0
-        return off_s
-
-
-class Converter:
-    """Blocks of any rate and channels -> the first rate, each with its second; a change starts a new resampler."""
-
-    def __init__(self, sample_rate: int) -> None:
-        self.sample_rate = sample_rate
-        self.stream: soxr.ResampleStream | None = None
-        self.shape = (sample_rate, 0)
-        self.base_s = 0.0  # where the stretch of one rate began
-        self.taken = self.given = 0  # samples of it, in and out
-
-    def begin_at(self, second: float) -> None:
-        self.base_s = second
-
-    def push(self, samples: np.ndarray, rate: int) -> Iterator[tuple[float, np.ndarray]]:
-        if self.shape != (rate, samples.shape[1]):
-            yield from self.flush()
-            self.shape = rate, samples.shape[1]
-            other = rate != self.sample_rate
-            self.stream = soxr.ResampleStream(rate, self.sample_rate, samples.shape[1], "float32") if other else None
-        self.taken += len(samples)
-        yield from self._out(samples if self.stream is None else self.stream.resample_chunk(samples))
-
-    def flush(self) -> Iterator[tuple[float, np.ndarray]]:
-        rate, channels = self.shape
-        if self.stream is not None:
-            rest = self.stream.resample_chunk(np.zeros((0, channels), np.float32), last=True)
-            wanted = max(0, round(self.taken * self.sample_rate / rate) - self.given)
-            yield from self._out(rest[:wanted])
-        self.base_s += self.taken / rate
-        self.taken = self.given = 0
-        self.stream = None
-        self.shape = rate, 0
-
-    def _out(self, block: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
-        if len(block):
-            at_s = self.base_s + self.given / self.sample_rate
-            self.given += len(block)
-            yield at_s, block
-
-
 def _samples(frame: Any, resamplers: dict[Any, Any]) -> np.ndarray:
     """A frame as float32 `(samples, channels)`; interleaved, because planes of eight channels and more crash PyAV."""
     import av
@@ -310,13 +242,6 @@ def _samples(frame: Any, resamplers: dict[Any, Any]) -> np.ndarray:
     pieces = [piece.to_ndarray() for piece in resamplers[key].resample(frame)]
     joined = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
     return joined.reshape(-1, frame.layout.nb_channels)
-
-
-def _silence(seconds: float, rate: int, channels: int) -> Iterator[np.ndarray]:
-    left, most = round(seconds * rate), round(SILENCE_BLOCK_S * rate)
-    while left > 0:
-        yield np.zeros((min(left, most), channels), np.float32)
-        left -= most
 
 
 def _origin_s(container: Any) -> float | None:

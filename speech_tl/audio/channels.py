@@ -39,7 +39,7 @@ def channel_number(value: object) -> int | None:
     if word in _NAMES:
         return _NAMES[word]
     number = float(word)
-    if number != int(number) or number < 1:
+    if not number.is_integer() or number < 1:
         raise ValueError(f"{word} is no channel's number")
     return int(number)
 
@@ -77,8 +77,9 @@ class Energies:
         """Index of the channel to take; None for the mean."""
         if not len(self.channels) or not (loudest := float(self.channels.max())):
             return None
-        cancelled = self.mean < loudest * 10 ** (-CANCELLED_DB / 10)
-        return int(self.channels.argmax()) if cancelled else None
+        if self.mean >= loudest * 10 ** (-CANCELLED_DB / 10):
+            return None
+        return int(np.argmax(self.channels > 0.99 * loudest))  # of channels that only rounding tells apart, the first
 
 
 def deciding(blocks: Iterable[np.ndarray], sample_rate: int) -> int | None:

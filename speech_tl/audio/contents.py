@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import BinaryIO
 
 from speech_tl.audio.flac import ends_at as flac_ends_at
@@ -174,7 +175,7 @@ def _flac(stream: BinaryIO, head: bytes, size: int) -> Contents:
     else:
         places = [_flac_position(stream, place, size) for place in _places(size)]
         ended = places[-1] == samples
-        in_order = all(a is not None and b is not None and a < b for a, b in zip(places, places[1:], strict=False))
+        in_order = all(a is not None and b is not None and a < b for a, b in pairwise(places))
         starts = [0] if ended and in_order else _starts(stream, FLAC_STARTS, size)
     if len(starts) > 1:
         return Contents(parts=_parts(starts, size))
@@ -200,7 +201,7 @@ def _ogg(stream: BinaryIO, head: bytes, size: int) -> Contents:
         starts = _starts(stream, (OGG_START,), size)
     else:
         pages = [_ogg_page(stream, place, head[14:18]) for place in _places(size)]
-        in_order = all(a is not None and b is not None and a < b for a, b in zip(pages, pages[1:], strict=False))
+        in_order = all(a is not None and b is not None and a < b for a, b in pairwise(pages))
         starts = [0] if in_order else _starts(stream, (OGG_START,), size)
     if len(starts) > 1:
         return Contents(parts=_parts(starts, size), cut=cut)

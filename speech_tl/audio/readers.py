@@ -12,10 +12,11 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 import soundfile
 
-from speech_tl.audio.av_track import AvTrack, Converter
+from speech_tl.audio.av_track import AvTrack
 from speech_tl.audio.contents import Contents, contents_of
 from speech_tl.audio.info import AudioInfo
 from speech_tl.audio.soundfile_track import PartOfFile, SoundfileTrack
+from speech_tl.audio.timeline import Converter
 from speech_tl.errors import AudioError
 
 AudioSource = str | os.PathLike | bytes | BinaryIO
@@ -44,19 +45,25 @@ class Track(Protocol):
     cut: bool
 
     @property
-    def exact(self) -> bool: ...
+    def exact(self) -> bool:
+        """See above."""
 
     @property
-    def promised_s(self) -> float | None: ...
+    def promised_s(self) -> float | None:
+        """See above."""
 
     @property
-    def info(self) -> AudioInfo: ...
+    def info(self) -> AudioInfo:
+        """See above."""
 
-    def blocks(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]: ...
+    def blocks(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
+        """Blocks `(samples, channels)` of the seconds `start_s` to `end_s` (None: the end)."""
 
-    def missing(self, position_s: float) -> bool: ...
+    def missing(self, position_s: float) -> bool:
+        """Whether sound that was promised is gone, after all was decoded up to `position_s`."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of the file."""
 
 
 class JoinedTrack:
@@ -114,9 +121,9 @@ class JoinedTrack:
 
     @contextlib.contextmanager
     def _part(self, number: int) -> Iterator[Track]:
-        with contextlib.closing(PartOfFile(self._source, *self._parts[number])) as stream:
-            with _opened(stream, self.name) as track:
-                yield track
+        part = PartOfFile(self._source, *self._parts[number])
+        with contextlib.closing(part), _opened(part, self.name) as track:
+            yield track
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ class SoundfileTrack:
         self._file = file = soundfile.SoundFile(source)
         self.exact = file.format != "MP3"  # an MP3 header without gapless tags counts whole frames
         self._sought = file.seekable() and file.subtype.startswith(_SOUGHT)
-        self._read_to = 0
+        self._begun = False
         self.sample_rate, self.channels = file.samplerate, file.channels
         self.promised_s = file.frames / file.samplerate
         self.info = AudioInfo(self.promised_s, file.samplerate, file.channels, f"{file.format}/{file.subtype}")
@@ -59,7 +59,6 @@ class SoundfileTrack:
             position += len(block)
             if len(wanted):
                 yield wanted
-        self._read_to = position
         if self._may_hand_over(last - position):
             yield from self._hand_over(max(position, first) / rate, end_s)
 
@@ -76,8 +75,10 @@ class SoundfileTrack:
 
     def _to(self, position: int) -> int:
         """Go there; returns the samples to drop: an MP3 decoder is wrong until it has frames that later ones need."""
-        if not position and not self._read_to:
+        if not position and not self._begun:
+            self._begun = True
             return 0
+        self._begun = True
         warm_up = 0 if self.exact else min(position, self.sample_rate)
         self._file.seek(position - warm_up)
         return warm_up

@@ -40,6 +40,9 @@ __all__ = [
 BLOCK_ROWS = 256
 """Rows that are read together where many are wanted."""
 
+NO_CHANNEL = 0
+"""`Utterance.channel` where a manifest's value is no channel: the row cannot be used, the others can."""
+
 _OWN_FIELDS = frozenset(("id", "audio", "text", *SECONDS_COLUMNS))
 
 
@@ -48,12 +51,15 @@ class Utterance:
     """One row of a manifest.
 
     Attributes:
-        id: the manifest's own, else the audio path as written, with "#start" where the row has a start.
+        id: the manifest's own, else the audio path as written, with "#start" where the row has a start and "#ch2" where
+            it has a channel.
         audio: absolute path (for embedded audio: its name inside the table).
         text: what is said; None where the manifest has no text.
         start_s: where it begins in the file, in seconds.
         end_s: where it ends; None for the end of the file.
         duration_s: length in seconds, as the manifest says; None when it does not.
+        channel: 1, 2, ...: the channel of the file that it is on; None for all of them, `NO_CHANNEL` where the manifest
+            says something else (which stays in `columns`, as all its values do).
         columns: all other columns (speaker, accent, language, gender, split, ...).
         audio_bytes: the whole encoded file, where the table embeds it.
     """
@@ -66,6 +72,7 @@ class Utterance:
     duration_s: float | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     audio_bytes: bytes | None = field(default=None, repr=False)
+    channel: int | None = None
 
     @property
     def speaker(self) -> str | None:
@@ -80,11 +87,22 @@ class Utterance:
         """
         from speech_tl.audio import load_audio
 
+        self.require_channel()
         source = self.audio if self.audio_bytes is None else self.audio_bytes
         try:
-            return load_audio(source, sample_rate, self.start_s, self.end_s, name=self.audio)
+            return load_audio(source, sample_rate, self.start_s, self.end_s, channel=self.channel, name=self.audio)
         except AudioError as error:
             raise explained(error, self.audio) from error
+
+    def require_channel(self) -> None:
+        """Refuse a channel that is no number.
+
+        Raises:
+            AudioError: of kind "channel".
+        """
+        if self.channel == NO_CHANNEL:
+            said = f"channel is {self.columns.get('channel')!r}"
+            raise AudioError(f"{self.audio}: {said}; expected 1, 2, ..., left, right, or nothing for all", "channel")
 
 
 class Manifest(Sequence[Utterance]):
@@ -185,8 +203,8 @@ class Manifest(Sequence[Utterance]):
             BadInput: there is no such column (lists those there are).
         """
         if name == "id" and name not in self._table.columns:
-            starts = self.column("start") if "start" in self._table.columns else [None] * len(self)
-            return [_identity(audio, start_s) for audio, start_s in zip(self.column("audio"), starts, strict=True)]
+            rows = zip(self.column("audio"), self.texts("start"), self.texts("channel"), strict=True)
+            return [_identity(audio, start_s, _channel(said)) for audio, start_s, said in rows]
         return self._taken(self._column(name)).to_pylist()
 
     def texts(self, name: str) -> list[str | None]:
@@ -284,9 +302,9 @@ class Manifest(Sequence[Utterance]):
     def _made(self, row: int, cells: Mapping[str, Any]) -> Utterance:
         """The utterance of a row of the table; embedded audio is read only now."""
         embedded = None if self._table.audio_bytes is None else self._table.audio_bytes[row]
-        audio, start_s = cells["audio"] or "", cells.get("start")
+        audio, start_s, channel = cells["audio"] or "", cells.get("start"), _channel(cells.get("channel"))
         return Utterance(
-            id=cells.get("id") or _identity(audio, start_s),
+            id=cells.get("id") or _identity(audio, start_s, channel),
             audio=audio if embedded is not None else audio_path(self._folder, audio),
             text=cells.get("text"),
             start_s=start_s or 0.0,
@@ -294,6 +312,7 @@ class Manifest(Sequence[Utterance]):
             duration_s=_duration_s(cells),
             columns={name: value for name, value in cells.items() if name not in _OWN_FIELDS},
             audio_bytes=embedded,
+            channel=channel,
         )
 
     def _column(self, name: str) -> pa.ChunkedArray:
@@ -326,8 +345,21 @@ def explained(error: AudioError, path: str) -> AudioError:
     return AudioError(f"{error}; {hint}", error.kind) if hint else error
 
 
-def _identity(audio: str, start_s: float | None) -> str:
-    return audio if start_s is None else f"{audio}#{start_s:.10g}"
+def _identity(audio: str, start_s: float | None, channel: int | None) -> str:
+    place = audio if start_s is None else f"{audio}#{start_s:.10g}"
+    return place if channel is None else f"{place}#ch{channel}"
+
+
+def _channel(said: Any) -> int | None:
+    """The channel that a cell means; `NO_CHANNEL` where it means none."""
+    if said is None or said == "":
+        return None
+    from speech_tl.audio import channel_number
+
+    try:
+        return channel_number(said)
+    except ValueError:
+        return NO_CHANNEL
 
 
 def _duration_s(cells: Mapping[str, Any]) -> float | None:

@@ -14,6 +14,9 @@ from speech_tl.errors import BadInput
 
 FIRST = 3  # rows named in a message
 
+Place = tuple[str, str, float]
+"""(table, file, second) at which an utterance begins."""
+
 Rows = Mapping[str, Manifest]
 """Test sets by what they are called."""
 
@@ -112,8 +115,22 @@ def checked_source(
 
 def shared_rows(ours: Manifest, theirs: Manifest) -> list[str]:
     """Ids in `ours` of the utterances that are also in `theirs`: the same piece of the same file."""
-    places = {place_of(theirs, row) for row in range(len(theirs))}
-    return [ours[row].id for row in range(len(ours)) if place_of(ours, row) in places]
+    return [ours[row].id for row in shared_indices(ours, theirs)]
+
+
+def shared_indices(ours: Manifest, theirs: Manifest) -> list[int]:
+    """Indices in `ours` of the utterances that are also in `theirs`; a row of all channels holds each of them."""
+    places: dict[Place, set[int | None]] = {}
+    for row in range(len(theirs)):
+        place, channel = place_of(theirs, row)
+        places.setdefault(place, set()).add(channel)
+    found = []
+    for row in range(len(ours)):
+        place, channel = place_of(ours, row)
+        channels = places.get(place, set())
+        if channels and (channel is None or None in channels or channel in channels):
+            found.append(row)
+    return found
 
 
 def first_of(names: Sequence[str]) -> str:
@@ -141,7 +158,7 @@ def refuse_test_rows(said: str, option: str, manifest: Manifest, tests: Rows) ->
             )
 
 
-def place_of(manifest: Manifest, row: int) -> tuple[str, str, float]:
-    """Where an utterance's audio lies; inside a table its name alone would say little."""
+def place_of(manifest: Manifest, row: int) -> tuple[Place, int | None]:
+    """Where an utterance's audio lies, and its channel; inside a table its name alone would say little."""
     utterance = manifest[row]
-    return manifest.source if manifest.embedded else "", utterance.audio, utterance.start_s
+    return (manifest.source if manifest.embedded else "", utterance.audio, utterance.start_s), utterance.channel

@@ -11,7 +11,7 @@ import numpy as np
 from speech_tl.data.check import Progress, check_manifest
 from speech_tl.data.embedded import JoinedAudio
 from speech_tl.data.manifest import DataOptions, Excluded, Manifest, open_data
-from speech_tl.data.source import chosen_rows, place_of, refuse_test_rows
+from speech_tl.data.source import chosen_rows, refuse_test_rows, shared_indices
 from speech_tl.data.table import Table
 from speech_tl.errors import BadInput
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 OPTION = "unlabelled"
 
-HEARD = ("id", "text", "start", "end", "duration", "speaker")
+HEARD = ("id", "text", "start", "end", "duration", "speaker", "channel")
 """What training looks at in a row, beside the audio."""
 
 SECONDS = ("start", "end", "duration")
@@ -69,8 +69,8 @@ def checked_unlabelled(
         BadInput: a row is in a test set, or none is left.
     """
     refuse_test_rows(OPTION, OPTION, manifest, tests)
-    known = {place_of(labelled, row) for row in range(len(labelled))}
-    manifest = manifest.select([row for row in range(len(manifest)) if place_of(manifest, row) not in known])
+    known = set(shared_indices(manifest, labelled))
+    manifest = manifest.select([row for row in range(len(manifest)) if row not in known])
     if not len(manifest):
         raise BadInput(
             f"{OPTION}: every row is learnt from with its transcript already; draw fewer with data.train_minutes, or "

@@ -14,6 +14,7 @@ import numpy as np
 from speech_tl.audio import probe, stream_audio
 from speech_tl.errors import AudioError
 from speech_tl.transcribing.ahead import ahead
+from speech_tl.transcribing.channels import asked_channel, on_channels
 from speech_tl.transcribing.formats import (
     TranscribedSegment,
     Transcript,
@@ -46,6 +47,7 @@ def transcribe(
     options: DecodingOptions | None = None,
     max_segment_s: float | None = None,
     join: bool = False,
+    channel: str | int | None = None,
     progress: Progress | None = None,
     on_transcript: Callable[[Transcript], None] | None = None,
     overwrite: bool = True,
@@ -64,6 +66,8 @@ def transcribe(
         max_segment_s: no segment is longer, 1 to 30 seconds; None is 25.
         join: what pauses part is recognised together where the model takes as long for a short piece as for a long one
             (a Whisper that hears 30 s at a time): several times faster, with segments too long for subtitles.
+        channel: 1, 2, ... (or left, right): this channel alone; "each": every channel by itself, with transcripts named
+            NAME.ch1, NAME.ch2, ...; None or "mix": all together.
         progress: told seconds of audio done and in all, after every few batches.
         on_transcript: given each transcript as soon as it is complete (and written), in order.
         overwrite: True replaces earlier transcripts in `out`; False leaves recordings alone that have all their files
@@ -85,7 +89,7 @@ def transcribe(
     max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
     refuse_impossible(max_segment_s)
     desk = Desk(Path(out) if out is not None else None, known_formats(formats), on_transcript)
-    recordings = desk.accept(find_recordings(paths), overwrite)
+    recordings = desk.accept(on_channels(find_recordings(paths), asked_channel(channel)), overwrite)
     if recordings:
         run = _Run(_loaded(model), options, max_segment_s, join, desk, progress)
         run.transcribe(recordings)
@@ -120,6 +124,7 @@ class _Job:
     waiting: int = 0
     read: bool = False
     problem: AudioError | None = None
+    notes: list[str] = field(default_factory=list)
 
     def is_complete(self) -> bool:
         return self.problem is not None or (self.read and not self.waiting)
@@ -172,7 +177,10 @@ class _Run:
         """The segments of all recordings in order, and None behind each recording's last; runs in a thread ahead."""
         for recording in recordings:
             job = _Job(recording)
-            blocks = self._counted(job, stream_audio(recording.path, self.model.sample_rate))
+            sound = stream_audio(
+                recording.path, self.model.sample_rate, channel=recording.channel, on_note=job.notes.append
+            )
+            blocks = self._counted(job, sound)
             try:
                 cut = pieces(blocks, self.model.sample_rate, max_segment_s=self.max_segment_s, join=self.join)
                 yield from ((job, segment) for segment in cut)
@@ -238,7 +246,7 @@ class _Run:
                 continue
             language = job.language if job.language_is_known else self.model.language
             told = audio, job.duration_s, language, self.model.source, job.segments, job.language_probability
-            transcript = Transcript(*told)
+            transcript = Transcript(*told, job.recording.channel, job.notes)
             self.desk.hand_in(job.recording, transcript)
         self._tell()
 
