@@ -131,7 +131,8 @@ def test_figures_come_from_utterances_jsonl_alone(run) -> None:
 def test_first_screen_says_all_that_matters(run) -> None:
     folder, report, page = run
     first = page.text.split("Result Price")[0]
-    for part in ("Significantly better (95 % interval excludes zero).", "95 % interval of the change", "resamples", "2 h 30 min of speech",
+    for part in ("Significantly better (95 % interval excludes zero).", "95 % interval of the change", "resamples",
+                 "2 h 30 min of speech",
                  "1 h 06 min of training", "worsened beyond its limit"):  # fmt: skip
         assert part in first, part
     html = (folder / "report.html").read_text()
