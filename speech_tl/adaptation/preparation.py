@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,7 @@ class Data:
         in_noise: what it is heard through a second time; None where once is enough.
         notes: sentences for the report.
         facts: for the report: source, fingerprint, counts.
+        tables: everything that is learnt from, selected or reported on, before any row was set aside, by its name.
     """
 
     train: Manifest
@@ -75,6 +76,7 @@ class Data:
     in_noise: Chain | None = None
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, Manifest] = field(default_factory=dict)
 
     @property
     def excluded(self) -> list[Excluded]:
@@ -156,7 +158,18 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         notes=_notes(split.note, model, sources, guards),
         facts=_facts(recipe, split.manifest, check, parts, language, unlabelled)
         | ({"sources": sources.facts()} if sources.utterances else {}),
+        tables=_tables(split.manifest, rows, read, guards),
     )
+
+
+def _tables(
+    target: Manifest, unlabelled: Manifest | None, sources: Mapping[str, Manifest], guards: Sequence[Guard]
+) -> dict[str, Manifest]:
+    """What a run reads, by the name that a message gives it."""
+    tables = {name: target.split(name) for name in ("train", "dev", "test")}
+    tables |= {} if unlabelled is None else {"unlabelled": unlabelled}
+    tables |= {f"keep={way}": source for way, source in sources.items()}
+    return tables | {name: rows for guard in guards for name, rows in guard.tables.items()}
 
 
 def _require_one_rate(recipe: Recipe, model: AcousticModel) -> None:

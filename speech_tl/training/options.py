@@ -50,6 +50,7 @@ class TrainingOptions(BaseModel):
         patience: looks without a better dev figure before stopping; None never stops early.
         workers: processes that load audio; None picks by machine.
         bad_losses: so many non-finite losses in a row stop the run.
+        keep_checkpoints: leave the best and the last checkpoint, with the optimiser's state, when training has ended.
         auxiliary_ctc: weight of a second CTC loss while pre-training, on Whisper's encoder or in the middle of a CTC
             encoder; 0 is off.
         shortcuts: compute the same in faster ways than the published code; false takes that code, to compare.
@@ -77,6 +78,7 @@ class TrainingOptions(BaseModel):
     patience: int | None = Field(None, ge=1)
     workers: int | None = Field(None, ge=0)
     bad_losses: int = Field(20, ge=1)
+    keep_checkpoints: bool = False
     auxiliary_ctc: float = Field(0.0, ge=0)
     shortcuts: bool = True
 
