@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speech_tl.errors import BadInput, Interrupted, PartlyDone, disk_trouble
+from speech_tl.errors import BadInput, Interrupted, PartlyDone, Terminated, disk_trouble
+from speech_tl.termination import Termination
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +47,7 @@ TestTime = Annotated[
     typer.Option("--test-time", help="Adapt a CTC model to each utterance before it is transcribed, and back; slow."),
 ]
 
-DONE, IN_PART, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, IN_PART, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 
 @app.command()
@@ -440,14 +441,16 @@ def run_recipe(script: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and leave with its exit code: 0 done, 1 done in part, 2 bad input, 130 interrupted."""
+    """Run a command and leave with its exit code: 0 done, 1 done in part, 2 bad input, 130 interrupted, 143 SIGTERM."""
     sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
 def _run(arguments: list[str]) -> int:
     """The exit code of a command; a user's mistake is one line, never a traceback."""
+    termination = Termination()
     try:
-        code = app(arguments, prog_name="speech-tl", standalone_mode=False)
+        with termination:
+            code = app(arguments, prog_name="speech-tl", standalone_mode=False)
     except typer.TyperException as error:
         return _say(f"{error.format_message()} (see speech-tl --help)", BAD_INPUT)
     except BadInput as error:
@@ -457,6 +460,8 @@ def _run(arguments: list[str]) -> int:
             typer.echo(f"  {failure}", err=True)
         return _say(str(error), IN_PART)
     except Interrupted as error:
+        if termination.asked or isinstance(error.__cause__, Terminated):
+            return _say(f"terminated; {error}", TERMINATED)
         return _say(f"interrupted; {error}", INTERRUPTED)
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -465,6 +470,8 @@ def _run(arguments: list[str]) -> int:
             return _say(reason, BAD_INPUT)
         raise
     if code == INTERRUPTED:  # Typer itself turns Ctrl-C inside a command into this code
+        if termination.asked:
+            return _say("terminated", TERMINATED)
         return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else DONE
 

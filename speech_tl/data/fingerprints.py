@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest
 
-BLOCK_BYTES = 1 << 16
-"""Of a file, the first and the last so many bytes are read: a header, and two seconds of speech at each end."""
+BLOCK_BYTES = 1 << 14
+"""Of a file, the first and the last so many bytes are read: a header, and half a second of speech at each end."""
 
 READERS = 8
 """Files read at once: what waits for a disk or a network waits together."""

@@ -72,7 +72,7 @@ class TrainingFacts:
         return {name: round(getattr(self, name), 3) for name in self.COUNTS}
 
     def restore(self, entries: list[dict[str, Any]]) -> None:
-        """Continue from the last counts in the log, whose last entry need not be of training, and the problems of all."""
+        """Continue from the log's last counts, which its last entry need not have, and the problems of all."""
         counts = {name: entry[name] for entry in entries for name in self.COUNTS if name in entry}
         for name in self.COUNTS:
             setattr(self, name, counts.get(name, 0))
