@@ -12,7 +12,8 @@ import typer
 from typer.core import TyperCommand
 
 from speech_tl import __version__
-from speech_tl.errors import BadInput, Interrupted, PartlyDone, disk_trouble
+from speech_tl.errors import BadInput, Interrupted, PartlyDone, Terminated, disk_trouble
+from speech_tl.termination import Termination
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,7 +60,7 @@ TestTime = Annotated[
     typer.Option("--test-time", help="Adapt a CTC model to each utterance before it is transcribed, and back; slow."),
 ]
 
-DONE, IN_PART, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, IN_PART, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 VERSION = "--version"
 OWN_VOICE = "speaker/my_voice"
@@ -209,11 +210,11 @@ def evaluate(
     """Score a model on a test set, or text that another recogniser wrote."""
     from speech_tl.reporting.screen import Screen, announce_loading
 
+    _require_one_source(model, hypotheses, data, batch_seconds, engine, test_time)
     announce_loading()
     from speech_tl.reporting.page import evaluation_table
     from speech_tl.reporting.silence import silence_lines
 
-    _require_one_source(model, hypotheses, data, batch_seconds, engine, test_time)
     console = _console()
     chosen = {"split": split, "by": by or [], "normaliser": normaliser, "language": language, "silence": silence}
     if hypotheses is not None:
@@ -542,7 +543,7 @@ def run_recipe(script: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and leave with its exit code: 0 done, 1 done in part, 2 bad input, 130 interrupted."""
+    """Run a command and leave with its exit code: 0 done, 1 done in part, 2 bad input, 130 interrupted, 143 SIGTERM."""
     sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
@@ -551,8 +552,10 @@ def _run(arguments: list[str]) -> int:
     if VERSION in arguments:
         typer.echo(f"speech-tl {__version__}")
         return DONE
+    termination = Termination()
     try:
-        code = app(arguments, prog_name="speech-tl", standalone_mode=False)
+        with termination:
+            code = app(arguments, prog_name="speech-tl", standalone_mode=False)
     except typer.TyperException as error:
         return _say(f"{error.format_message()} (see speech-tl --help)", BAD_INPUT)
     except BadInput as error:
@@ -562,6 +565,8 @@ def _run(arguments: list[str]) -> int:
             typer.echo(f"  {failure}", err=True)
         return _say(str(error), IN_PART)
     except Interrupted as error:
+        if termination.asked or isinstance(error.__cause__, Terminated):
+            return _say(f"terminated; {error}", TERMINATED)
         return _say(f"interrupted; {error}", INTERRUPTED)
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -570,6 +575,8 @@ def _run(arguments: list[str]) -> int:
             return _say(reason, BAD_INPUT)
         raise
     if code == INTERRUPTED:  # Typer itself turns Ctrl-C inside a command into this code
+        if termination.asked:
+            return _say("terminated", TERMINATED)
         return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else DONE
 

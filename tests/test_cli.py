@@ -201,6 +201,21 @@ def test_ctrl_c_and_kill_leave_a_run_that_resume_finishes(recipe, tmp_path):
     assert steps == sorted(steps) and steps[0] == 0 and steps[-1] == 150
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
+def test_sigterm_is_heard_like_ctrl_c(recipe, tmp_path):
+    """As a scheduler sends it, to the first process alone."""
+    out = tmp_path / "run"
+    wanted = ["adapt", str(recipe), "training.max_steps=5000", "training.eval_steps=1000", "training.workers=1"]
+    stopped = start([*wanted, "--out", str(out)])
+    wait_for(lambda: has_logged(out, 25), stopped)
+    stopped.terminate()
+    shown = stopped.communicate(timeout=120)[1].splitlines()
+    assert stopped.returncode == 143
+    assert shown[-1] == "speech-tl: terminated; go on with the same command and --resume"
+    assert not [line for line in shown if "Traceback" in line]
+    assert 25 <= newest_checkpoint(out) < 1000 and not (out / ".lock").exists()
+
+
 def test_a_run_stopped_before_training_is_resumed_too(recipe, tmp_path, monkeypatch, capsys):
     from speech_tl import adaptation
     from speech_tl.adaptation import helping

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import json
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.context import settle_context
-from speech_tl.adaptation.helping import help_along, helps, learn
+from speech_tl.adaptation.helping import help_along, helps, learn, wait_for_report
 from speech_tl.adaptation.interpolating import hours_to_decode, interpolate
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
@@ -16,22 +17,25 @@ from speech_tl.adaptation.preparation import Data, prepare
 from speech_tl.adaptation.restored_texts import seconds_to_restore, with_restored_texts
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
 from speech_tl.data.check import write_excluded
-from speech_tl.data.fingerprints import fingerprints
 from speech_tl.data.leaks import leak_notes
 from speech_tl.data.manifest import Excluded
+from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.ladder import climbed
 from speech_tl.reporting.model_card import write_model_card
 from speech_tl.reporting.page import build_report, write_report
 from speech_tl.reporting.plan import plan_text, with_recipe
-from speech_tl.reporting.screen import Screen
+from speech_tl.reporting.screen import Screen, Update
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.training.estimate import Estimate, estimate
-from speech_tl.training.run_folder import RunFolder, disk_bytes
+from speech_tl.training.run_folder import Disk, RunFolder
 from speech_tl.training.train import TrainingResult
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
+
+MANY_ROWS = 5000
+"""From here on it takes a second to look at the files of a run's data."""
 
 
 @dataclass
@@ -59,32 +63,34 @@ def adapt(
 ) -> AdaptationResult:
     """Run a recipe: before, train, after, report.
 
+    In a script that torchrun starts, the first process does that; the others help it to train, wait, and return the
+    same.
+
     Args:
         recipe: what to do.
         out: the run's folder; None is runs/NAME.
         resume: continue a run that was killed or interrupted, from its last checkpoint.
         screen: where to show progress; None is silent.
 
-    Started by torchrun, the first process tells the story; the others help it to train and end here.
-
     Raises:
-        BadInput: anything the recipe, the data or the folder make impossible; nothing is half-written then.
+        BadInput: anything the recipe, the data or the folder make impossible, another run that works in the folder
+            among them; nothing is half-written then.
     """
-    screen = screen or Screen()
+    folder, screen = run_path(recipe, out), screen or Screen()
     if helps():
-        help_along(recipe, run_path(recipe, out), resume)
-        sys.exit(0)
-    run = RunFolder(run_path(recipe, out), recipe.to_yaml(), resume)
+        help_along(recipe, folder, resume)
+        wait_for_report(folder)
+        return read_result(recipe, folder)
+    run = RunFolder(folder, recipe.to_yaml(), resume, recipe.training.keep_checkpoints)
+    with run.held(screen.line):
+        return _adapted(recipe, run, screen)
+
+
+def _adapted(recipe: Recipe, run: RunFolder, screen: Screen) -> AdaptationResult:
+    """The run itself, in a folder that nobody else writes into."""
     model, data = prepare(recipe, screen)
-    opened = run.opened(
-        model.parameter_counts(), data.facts, recipe.seed, model.device.type, fingerprints(data.parts())
-    )
-    with opened:
-        return _story(recipe, run, model, data, screen)
-
-
-def _story(recipe: Recipe, run: RunFolder, model: AcousticModel, data: Data, screen: Screen) -> AdaptationResult:
-    """Before, train, after, report; what is in the run's folder already is not done again."""
+    with _comparing(data, screen) as update:
+        run.open(_disk(recipe, model), data.facts, data.tables, recipe.seed, model.device.type, update)
     write_excluded(run.path / "excluded.jsonl", data.excluded)
     data = with_restored_texts(model, data, recipe, run.path / "training", screen)
 
@@ -120,7 +126,6 @@ def _story(recipe: Recipe, run: RunFolder, model: AcousticModel, data: Data, scr
     )
     write_report(report, run.path, before.test, after.test, run.log(), recipe.report.audio)
     write_model_card(report, run.model_folder)
-    run.tidy(recipe.training.keep_checkpoints)
     return AdaptationResult(report, before.test, after.test, guards, run.path, model)
 
 
@@ -152,11 +157,27 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
         "device": model.device.type,
         "normaliser": f"{data.normaliser.name} ({data.normaliser.reason})",
     }
-    disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
+    disk, guards = _disk(recipe, model), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
     facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe), "restoring_s": restoring_s}
     told = plan_text(facts, data.excluded, notes, described, guess, disk, guards, ladder)
     return with_recipe(recipe.to_yaml(), told) if verbose else told
+
+
+def read_result(recipe: Recipe, folder: Path) -> AdaptationResult:
+    """What a run gave, read from its folder."""
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    before, after = (Evaluation.read(folder / side) for side in ("before", "after"))
+    guards = {
+        name: (
+            Evaluation.read(folder / "guards" / name / "before"),
+            Evaluation.read(folder / "guards" / name / "after"),
+        )
+        for name in report["guards"]
+    }
+    language = before.data.get("language")
+    model = load_model(folder / "model", language=language, task=recipe.model.task)
+    return AdaptationResult(report, before, after, guards, folder, model)
 
 
 def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate, list[str]]:
@@ -182,6 +203,19 @@ def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate
 def run_path(recipe: Recipe, out: str | Path | None) -> Path:
     """The folder of a run: as wanted, else runs/NAME."""
     return Path(out) if out else Path("runs") / recipe.name
+
+
+def _disk(recipe: Recipe, model: AcousticModel) -> Disk:
+    """What a run takes of the disk."""
+    models = 1 if recipe.unlabelled is None else 2 + recipe.unlabelled.rounds
+    return Disk.of(*model.parameter_counts(), models=models, keep_checkpoints=recipe.training.keep_checkpoints)
+
+
+def _comparing(data: Data, screen: Screen) -> AbstractContextManager[Update]:
+    """What is shown while the data is compared with that of a run that is resumed: nothing, where it takes no time."""
+    if sum(map(len, data.tables.values())) > MANY_ROWS:
+        return screen.progress("taking the data's fingerprint")
+    return nullcontext(lambda done, total, note="": None)
 
 
 def _rounds(recipe: Recipe, data: Data, run: RunFolder, screen: Screen) -> Rounds | None:

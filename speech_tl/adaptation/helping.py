@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import torch
@@ -16,7 +17,11 @@ from speech_tl.reporting.screen import Screen
 from speech_tl.text import leading_rate
 from speech_tl.training.keeping import Tell
 from speech_tl.training.progress import StepProgress
+from speech_tl.training.run_lock import LOCK
 from speech_tl.training.train import TrainingResult, train
+
+WAIT_S = 1.0
+"""Between looks for the report."""
 
 
 def processes() -> int:
@@ -45,6 +50,12 @@ def help_along(recipe: Recipe, folder: Path, resume: bool) -> None:
     model, data = prepare(recipe, Screen())
     data = once_noted(data, recipe, model, folder / "training")
     learn(model, data, recipe, folder / "training", resume)
+
+
+def wait_for_report(folder: Path) -> None:
+    """Until the first process has left the run's folder; its failure ends the others too, as torchrun does."""
+    while (folder / LOCK).exists() or not (folder / "report.json").is_file():
+        time.sleep(WAIT_S)
 
 
 def learn(

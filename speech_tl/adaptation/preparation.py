@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ class Data:
         in_noise: what it is heard through a second time; None where once is enough.
         notes: sentences for the report.
         facts: for the report: source, fingerprint, counts.
+        tables: everything that is learnt from, selected or reported on, before any row was set aside, by its name.
     """
 
     train: Manifest
@@ -78,20 +79,13 @@ class Data:
     in_noise: Chain | None = None
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, Manifest] = field(default_factory=dict)
 
     @property
     def excluded(self) -> list[Excluded]:
         """All rows set aside before training, the guards' too, which have "guard NAME" for a split."""
         guards = [replace(row, split=f"guard {guard.name}") for guard in self.guards for row in guard.excluded]
         return [*self.check.excluded, *self.unheard, *guards]
-
-    def parts(self) -> dict[str, Manifest]:
-        """All speech that the run learns from, selects with or is measured on, by name."""
-        named = {"train": self.train, "dev": self.dev, "test": self.test}
-        named |= {f"guard {guard.name}": guard.utterances for guard in self.guards}
-        named |= {f"guard {guard.name}, dev": guard.dev for guard in self.guards if guard.dev is not None}
-        named |= {f"source of keep.{name}": part for name, part in self.sources.utterances.items()}
-        return named | ({} if self.unlabelled is None else {"unlabelled": self.unlabelled})
 
     def leaks(self, screen: Screen) -> dict[str, Leak | None]:
         """What train and test share, as the report has it. Recordings are decoded for it: not before training starts,
@@ -175,6 +169,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         facts=_facts(recipe, split.manifest, check, parts, language, unlabelled)
         | {"text_style": style.facts(options.text_style)}
         | ({"sources": sources.facts()} if sources.utterances else {}),
+        tables=_tables(split.manifest, rows, read, guards),
     )
 
 
@@ -195,6 +190,16 @@ def normaliser_of(recipe: Recipe, manifest: Manifest) -> Normaliser:
     language = recipe.model.language or recipe.data.language or the_language(manifest)
     asked = not (language or any(manifest.texts("language")))
     return normaliser_for(recipe.scoring.normaliser, language, only_language(recipe.model) if asked else None)
+
+
+def _tables(
+    target: Manifest, unlabelled: Manifest | None, sources: Mapping[str, Manifest], guards: Sequence[Guard]
+) -> dict[str, Manifest]:
+    """What a run reads, by the name that a message gives it."""
+    tables = {name: target.split(name) for name in ("train", "dev", "test")}
+    tables |= {} if unlabelled is None else {"unlabelled": unlabelled}
+    tables |= {f"keep={way}": source for way, source in sources.items()}
+    return tables | {name: rows for guard in guards for name, rows in guard.tables.items()}
 
 
 def _require_one_rate(recipe: Recipe, model: AcousticModel) -> None:

@@ -118,10 +118,7 @@ class Rounds:
         inside = self._inside(number)
         given = f"{len(data.train)} utterances" if number else f"{len(data.train)} labelled utterances"
         self.screen.line(f"round {number}: learning from {given}")
-        found = inside.training(model, lambda: (model, self.train(model, data, inside)))
-        for checkpoint in inside.path.glob("training/checkpoint-*"):
-            shutil.rmtree(checkpoint)
-        return found
+        return inside.training(model, lambda: (model, self.train(model, data, inside)))
 
     def _published(self) -> AcousticModel:
         """The checkpoint, untouched."""

@@ -1,62 +1,127 @@
-"""What a run learnt from, in a few digits: the rows of a part of the data, and the recordings they name."""
+"""What a run's data was, so that a resumed run can tell whether it still is: the tables, and the audio itself."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from speech_tl.data.manifest import Manifest
+if TYPE_CHECKING:
+    from speech_tl.data.manifest import Manifest
 
-ENDS_BYTES = 65_536
-"""Of each file the first and the last so many bytes are hashed, and its size: copies are alike, edits are not."""
+BLOCK_BYTES = 1 << 14
+"""Of a file, the first and the last so many bytes are read: a header, and half a second of speech at each end."""
+
+READERS = 8
+"""Files read at once: what waits for a disk or a network waits together."""
+
+Fingerprint = dict[str, Any]
+"""`rows` and `files` (counts), and hexadecimal digests: `table` of the rows, `audio` of the files' sizes and contents,
+`times` of their sizes and times of change."""
+
+Progress = Callable[[int, int], None]
 
 
-def fingerprints(parts: Mapping[str, Manifest]) -> dict[str, dict[str, str]]:
-    """For each part (train, dev, test, a guard) a digest of its `table` and one of its `audio`.
+def fingerprints(
+    parts: Mapping[str, Manifest],
+    known: Mapping[str, Fingerprint] | None = None,
+    progress: Progress = lambda done, total: None,
+) -> dict[str, Fingerprint]:
+    """The fingerprint of every part of a run's data.
 
-    A digest of audio is of each file's size and of both its ends: a hundred thousand files are hashed in seconds, and a
-    file that was only copied or touched counts as the same. Embedded audio counts by its rows alone.
+    A file that was only copied or touched keeps its fingerprint. Files whose sizes and times are all as they were are
+    not opened again.
+
+    Args:
+        parts: rows by what they are called: train, dev, test, guard NAME, ...
+        known: what an earlier part of the run found.
+        progress: called with (rows done, rows in all).
     """
-    known: dict[str, str] = {}
-    return {name: {"table": part.fingerprint(), "audio": _audio(part, known)} for name, part in parts.items()}
+    found, done, total = {}, 0, sum(map(len, parts.values()))
+    for name, rows in parts.items():
+        found[name] = _fingerprint(rows, (known or {}).get(name), partial(_further, progress, done, total))
+        done += len(rows)
+    return found
 
 
-def changed_part(before: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> str | None:
-    """The first part of the data that is another than before, in words; None where all are the same.
+def changes(before: Mapping[str, Fingerprint], now: Mapping[str, Fingerprint]) -> list[str]:
+    """What differs, a phrase for each part; parts that only one side has are not compared.
 
-    >>> changed_part({"train": {"table": "a", "audio": "b"}}, {"train": {"table": "a", "audio": "c"}})
-    'the audio of train'
+    >>> changes({"dev": {"rows": 3, "table": "a", "audio": "x"}}, {"dev": {"rows": 3, "table": "a", "audio": "y"}})
+    ['the audio of dev']
     """
-    for name in [*before, *(name for name in now if name not in before)]:
-        if name not in now or name not in before:
-            return f"the part {name}"
-        for kind in ("table", "audio"):
-            if before[name].get(kind) != now[name].get(kind):
-                return f"the {'rows' if kind == 'table' else 'audio'} of {name}"
-    return None
+    found = []
+    for name in (name for name in before if name in now):
+        old, new = before[name], now[name]
+        rows = f" ({old['rows']} rows, now {new['rows']})" if old["rows"] != new["rows"] else ""
+        what = ["table"] * (old["table"] != new["table"])
+        if old["audio"] != new["audio"] and (not what or old.get("files") == new.get("files")):
+            what.append("audio")
+        if what:
+            found.append(f"the {' and the '.join(what)} of {name}{rows}")
+    return found
 
 
-def _audio(part: Manifest, known: dict[str, str]) -> str:
-    """One digest of all recordings of a part; `known` spares a file that several rows or parts name."""
-    digest = hashlib.sha256()
-    if not part.embedded:
-        for utterance in part:
-            if utterance.audio not in known:
-                known[utterance.audio] = _file(utterance.audio)
-            digest.update(known[utterance.audio].encode())
-    return digest.hexdigest()[:16]
+def _further(progress: Progress, before: int, total: int, done: int) -> None:
+    progress(before + done, total)
 
 
-def _file(path: str | Path) -> str:
+def _fingerprint(rows: Manifest, known: Fingerprint | None, progress: Callable[[int], None]) -> Fingerprint:
+    """Of one part; `progress` is called with the number of files done."""
+    embedded, files = [], {}
+    for utterance in rows:
+        if utterance.audio_bytes is not None:
+            embedded.append(_ends(len(utterance.audio_bytes), utterance.audio_bytes))
+        else:
+            files[utterance.audio] = None
+    times = _joined([*map(_time, files), *embedded])
+    told = {"rows": len(rows), "files": len(files) + len(embedded), "table": rows.fingerprint(), "times": times}
+    if known is not None and known.get("times") == times and known.get("table") == told["table"]:
+        return told | {"audio": known["audio"]}
+    with ThreadPoolExecutor(READERS) as pool:
+        contents = []
+        for done, content in enumerate(pool.map(_content, files), 1):
+            contents.append(content)
+            progress(done)
+    return told | {"audio": _joined([*contents, *embedded])}
+
+
+def _time(path: str) -> str:
+    """Size and times of a file. The time of its entry changes even where a copy keeps the time of its content."""
     try:
-        with open(path, "rb") as stream:
-            size = os.fstat(stream.fileno()).st_size
-            digest = hashlib.blake2b(stream.read(ENDS_BYTES), digest_size=12)
-            if size > ENDS_BYTES:
-                stream.seek(max(ENDS_BYTES, size - ENDS_BYTES))
-                digest.update(stream.read(ENDS_BYTES))
+        found = os.stat(path)
     except OSError:
-        return "gone"
-    return f"{size}:{digest.hexdigest()}"
+        return "missing"
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
+
+
+def _content(path: str) -> str:
+    """Size, first and last block of a file; what cannot be read has a word of its own."""
+    try:
+        with Path(path).open("rb", buffering=0) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            data = stream.read(BLOCK_BYTES)
+            if size > BLOCK_BYTES:
+                stream.seek(max(BLOCK_BYTES, size - BLOCK_BYTES))
+                data += stream.read(BLOCK_BYTES)
+    except OSError:
+        return "missing"
+    return _ends(size, data)
+
+
+def _ends(size: int, data: bytes) -> str:
+    """Digest of a file of `size` bytes by its first and its last block; `data` may be these alone or the whole."""
+    whole = memoryview(data)
+    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    digest.update(whole[:BLOCK_BYTES])
+    digest.update(whole[max(BLOCK_BYTES, len(whole) - BLOCK_BYTES) :])
+    return digest.hexdigest()
+
+
+def _joined(digests: Iterable[str]) -> str:
+    """One digest of many, whatever their order."""
+    return hashlib.blake2b("\n".join(sorted(digests)).encode(), digest_size=16).hexdigest()

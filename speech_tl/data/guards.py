@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +58,7 @@ class Guard:
         excluded: rows set aside.
         set_to: language that a model which writes several is set to while it decodes this; None is the target's.
         dev: usable rows of its dev part, none of them among `utterances`; None where it has none or nobody asked.
+        tables: what it was read from, before any row was set aside, by what messages call it.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Guard:
     excluded: list[Excluded] = field(default_factory=list)
     set_to: str | None = None
     dev: Manifest | None = None
+    tables: Mapping[str, Manifest] = field(default_factory=dict)
 
 
 def read_guard(name: str, options: GuardOptions, seed: int) -> Manifest:
@@ -140,6 +143,7 @@ def checked_guard(
     Raises:
         BadInput: no row can be used, or its texts hold no word; names the guard.
     """
+    tables = {f"guard {name}": manifest} | ({} if dev is None else {f"the dev part of guard {name}": dev})
     usable, excluded = _usable(f"guard {name}", manifest, data, normaliser, progress)
     if dev is not None:
         dev, _ = _usable(f"guard {name}, dev part", dev, data, normaliser, progress)
@@ -154,7 +158,7 @@ def checked_guard(
     }
     if dev is not None:
         facts["dev_utterances"] = len(dev)
-    return Guard(name, usable, language, normaliser, options.limit, facts, excluded, dev=dev)
+    return Guard(name, usable, language, normaliser, options.limit, facts, excluded, dev=dev, tables=tables)
 
 
 def _usable(

@@ -12,6 +12,7 @@ from speech_tl.reporting.words import count
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Excluded
     from speech_tl.training.estimate import Estimate
+    from speech_tl.training.run_folder import Disk
 
 EXAMPLES = 3
 
@@ -22,7 +23,7 @@ def plan_text(
     notes: Sequence[str],
     model: Mapping[str, Any],
     guess: Estimate,
-    disk_bytes: int,
+    disk: Disk,
     guards: Mapping[str, Mapping[str, Any]] | None = None,
     ladder: tuple[str, float] | None = None,
 ) -> str:
@@ -35,7 +36,7 @@ def plan_text(
         notes: sentences about the data.
         model: `describe()` of the model, with "trainable", "device" and "normaliser" (of the WERs).
         guess: what was measured.
-        disk_bytes: what checkpoints will take.
+        disk: what the run takes while it trains, and afterwards.
         guards: facts of each guard's data by name: source, utterances, hours.
         ladder: the noise ladder in words, and the hours that one model decodes for it.
     """
@@ -66,7 +67,7 @@ def plan_text(
         + (f", capitals and marks {clock(restoring_s)}" if restoring_s else "")
         + (f", shares of the new weights {clock(between_s)}" if between_s else ""),
         f"memory    about {guess.peak_memory_bytes / 1e9:.1f} GB",
-        f"disk      about {disk_bytes / 1e6:,.0f} MB while training",
+        f"disk      needs {disk.training / 1e6:,.0f} MB while training, {disk.afterwards / 1e6:,.0f} MB afterwards",
         f"scored    with the normaliser {model['normaliser']}",
         *(f"note      {note}" for note in notes),
         "Nothing was written.",

@@ -49,9 +49,8 @@ class TrainingOptions(BaseModel):
         dev_limit: at most so many dev utterances are decoded each time, always the same ones; None is all.
         patience: looks without a better dev figure before stopping; None never stops early.
         workers: processes that load audio; None picks by machine.
-        keep_checkpoints: leave the checkpoints in the run's folder when it has ended; without, only the adapted model
-            stays.
         bad_losses: so many non-finite losses in a row stop the run.
+        keep_checkpoints: leave the best and the last checkpoint, with the optimiser's state, when training has ended.
         auxiliary_ctc: weight of a second CTC loss while pre-training, on Whisper's encoder or in the middle of a CTC
             encoder; 0 is off.
         shortcuts: compute the same in faster ways than the published code; false takes that code, to compare.
@@ -78,8 +77,8 @@ class TrainingOptions(BaseModel):
     dev_limit: int | None = Field(200, ge=1)
     patience: int | None = Field(None, ge=1)
     workers: int | None = Field(None, ge=0)
-    keep_checkpoints: bool = False
     bad_losses: int = Field(20, ge=1)
+    keep_checkpoints: bool = False
     auxiliary_ctc: float = Field(0.0, ge=0)
     shortcuts: bool = True
 

@@ -72,9 +72,10 @@ class TrainingFacts:
         return {name: round(getattr(self, name), 3) for name in self.COUNTS}
 
     def restore(self, entries: list[dict[str, Any]]) -> None:
-        """Continue from the counts of the last log entry and the problems of all."""
+        """Continue from the log's last counts, which its last entry need not have, and the problems of all."""
+        counts = {name: entry[name] for entry in entries for name in self.COUNTS if name in entry}
         for name in self.COUNTS:
-            setattr(self, name, entries[-1].get(name, 0))
+            setattr(self, name, counts.get(name, 0))
         for entry in entries:
             self.problems |= {int(index): problem for index, problem in entry.get("problems", {}).items()}
 

@@ -24,6 +24,7 @@ from speech_tl.scoring.wer import score
 from speech_tl.text import Normaliser, Rate
 from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import epoch_seconds, training_dataset
+from speech_tl.training.checkpoints import Checkpoints, newest_whole
 from speech_tl.training.interruption import Interruption
 from speech_tl.training.keeping import Tell
 from speech_tl.training.masking import set_masks
@@ -117,22 +118,23 @@ def train(
     retention.begin(model, strategy, folder, options=options, decoding=decoding, seed=seed, tell=tell)
     transformers.set_seed(seed)
     set_masks(model, augmenter.options.spec_augment, strategy)
-    facts, interruption = TrainingFacts(rate), Interruption()
+    facts, interruption, checkpoints = TrainingFacts(rate), Interruption(), Checkpoints(folder, rate, tell)
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed, augmenter)
-    callbacks = [interruption, *_callbacks(options, folder, facts, progress, bool(dev)), *_schedule(strategy, model)]
+    callbacks = [checkpoints, interruption, *_callbacks(options, folder, facts, progress, bool(dev))]
+    callbacks += _schedule(strategy, model)
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(mixed, model, options, chain, seed)
     learning = retention.learning(options)
     trainer = _trainer(model, dataset, scorer, learning, folder, seed, facts, callbacks, strategy)
     trainer.retention = retention
-    checkpoint = _last_checkpoint(folder) if resume else None
+    checkpoint = newest_whole(folder, tell) if resume else None
     trainer.args.eval_on_start = bool(dev) and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
         trainer.keep(folder / "cache", cache_gb, strategy, tell)
         trainer.train(resume_from_checkpoint=checkpoint)
     trainer.kept.remove()
-    state, notes = trainer.state, _notes(folder, trainer, facts)
+    state, notes = trainer.state, [*checkpoints.notes, *_notes(folder, trainer, facts)]
     if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
         notes.append(note)
     figures = _figures(trainer, model, facts, folder) | {"batch_seconds": options.batch_seconds}
@@ -273,7 +275,10 @@ def _decay(options: TrainingOptions, steps: int) -> dict[str, Any]:
 
 
 def _looks(eval_steps: int, selects: bool) -> dict[str, Any]:
-    """When to log, to look at dev and to save; the weights that dev chooses are taken at the end."""
+    """When to log, to look at dev and to save; the weights that dev chooses are taken at the end.
+
+    Which checkpoints stay is up to `Checkpoints`: the Trainer would give one up before the next is known to be whole.
+    """
     return {
         "logging_steps": max(1, min(25, eval_steps)),
         "logging_nan_inf_filter": False,
@@ -281,7 +286,6 @@ def _looks(eval_steps: int, selects: bool) -> dict[str, Any]:
         "eval_steps": eval_steps,
         "save_strategy": "steps",
         "save_steps": eval_steps,
-        "save_total_limit": 2,
         "restore_callback_states_from_checkpoint": True,
         "load_best_model_at_end": selects,
         "metric_for_best_model": CHOICE if selects else None,
@@ -313,12 +317,6 @@ def _callbacks(
 def _schedule(strategy: BaseStrategy | None, model: AcousticModel) -> list[TrainerCallback]:
     """What tells the strategy of every step."""
     return [StrategySchedule(strategy, model)] if strategy else []
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end: the Trainer writes its state last."""
-    whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
-    return str(max(whole, key=lambda c: int(c.name.split("-")[1]))) if whole else None
 
 
 def _figures(trainer: AdaptationTrainer, model: AcousticModel, facts: TrainingFacts, folder: Path) -> dict[str, Any]:

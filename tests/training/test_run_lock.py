@@ -1,4 +1,4 @@
-"""One live run a folder: a second one is refused, a dead one blocks nobody; a resumed run gets the same data."""
+"""One live run a folder: a second one is refused, a dead one's lock is taken over, nothing is left behind."""
 
 from __future__ import annotations
 
@@ -6,116 +6,165 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from speech_tl.cli import _run
 from speech_tl.errors import BadInput
-from speech_tl.training.run_lock import LOCK, RunLock
-from tests.small import made_corpus, recipe_yaml, rows_of, written
-from tests.tiny import tiny_ctc
+from speech_tl.training import run_lock
+from speech_tl.training.run_lock import LOCK, locked
+from tests.small import ROOT
 
-ROOT = Path(__file__).parents[2]
-HOLD = "import sys, time; from pathlib import Path; from speech_tl.training.run_lock import RunLock\n" \
-    "lock = RunLock(Path(sys.argv[1])); lock.take(); print('held', flush=True); time.sleep(60)"  # fmt: skip
+HOLD = """
+import sys, time
+from pathlib import Path
+from speech_tl.training.run_lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(600)
+"""
 
 
-def holding(folder: Path) -> subprocess.Popen:
-    """Another process that has the folder's lock."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout.readline() == "held\n"
+def holder(folder: Path) -> subprocess.Popen:
+    """Another process that has the lock."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
     return process
 
 
-def test_a_live_run_is_refused_by_name_and_a_killed_one_blocks_nobody(tmp_path: Path) -> None:
-    process = holding(tmp_path / "run")
-    with pytest.raises(BadInput, match=rf"a run is going on in .*run \(process {process.pid} on .*another --out$"):
-        RunLock(tmp_path / "run").take()
-    with pytest.raises(BadInput, match="going on"):
-        RunLock(tmp_path / "run").refuse_if_held()
+@pytest.fixture
+def another(tmp_path: Path) -> Iterator[subprocess.Popen]:
+    """A process that works in "run"."""
+    process = holder(tmp_path / "run")
+    yield process
     process.kill()
     process.wait()
-    assert (tmp_path / "run" / LOCK).is_file()
-    RunLock(tmp_path / "run").refuse_if_held()
-    lock = RunLock(tmp_path / "run")
-    lock.take()
-    lock.release()
-    assert list((tmp_path / "run").iterdir()) == []
-
-
-def test_another_machines_word_is_taken(tmp_path: Path) -> None:
-    (tmp_path / LOCK).write_text(json.dumps({"process": 7, "host": "elsewhere", "since": "2026-01-01 00:00:00"}))
-    with pytest.raises(BadInput, match=r"process 7 on elsewhere.*delete .*\.lock"):
-        RunLock(tmp_path).take()
-    (tmp_path / LOCK).unlink()
-    RunLock(tmp_path).take()
-
-
-@pytest.mark.parametrize("spoilt", ["", "[]", "{", "null"])
-def test_a_spoilt_lock_of_nobody_is_taken(tmp_path: Path, spoilt: str) -> None:
-    (tmp_path / LOCK).write_text(spoilt)
-    lock = RunLock(tmp_path)
-    lock.take()
-    assert json.loads((tmp_path / LOCK).read_text())["process"] == os.getpid()
-    lock.release()
 
 
 @pytest.fixture
-def wanted(tmp_path: Path) -> list[str]:
-    """A small run of a table that may be changed."""
-    rows = rows_of(made_corpus(tmp_path / "corpus"))
-    data = written(tmp_path / "data.csv", rows)
-    recipe = recipe_yaml(tmp_path / "recipe.yaml", tiny_ctc(tmp_path / "model"), data)
-    return ["adapt", str(recipe), "--out", str(tmp_path / "run")]
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short waits."""
+    monkeypatch.setattr(run_lock, "BEAT_S", 0.1)
+    monkeypatch.setattr(run_lock, "WATCH_S", 0.5)
 
 
-def test_two_runs_in_one_folder_and_a_resume_beside_a_live_run_are_refused(
-    wanted: list[str], tmp_path: Path, capsys: pytest.CaptureFixture
-) -> None:
-    process = holding(tmp_path / "run")
+def test_a_live_process_is_named_and_a_killed_one_does_not_block(another: subprocess.Popen, tmp_path: Path) -> None:
+    with (
+        pytest.raises(BadInput, match=rf"run is in use by a run that is going on \(process {another.pid} on .*--out"),
+        locked(tmp_path / "run"),
+    ):
+        pass
+    another.kill()
+    another.wait()
+    assert (tmp_path / "run" / LOCK).is_file(), "a kill leaves the file, not the lock"
+    with locked(tmp_path / "run"):
+        assert json.loads((tmp_path / "run" / LOCK).read_text())["process"] == os.getpid()
+
+
+def test_this_process_is_refused_too_and_its_lock_outlives_the_refusal(tmp_path: Path) -> None:
+    with locked(tmp_path / "run"):
+        with pytest.raises(BadInput, match="this very process"), locked(tmp_path / "run" / ".." / "run"):
+            pass
+        with pytest.raises(AssertionError):  # the other process is refused as well, so it never says "held"
+            holder(tmp_path / "run")
+    with locked(tmp_path / "run"):
+        pass
+
+
+def test_a_forked_worker_that_outlives_its_run_does_not_block(tmp_path: Path) -> None:
+    script = HOLD.replace("    time", "    print(__import__('os').fork(), flush=True)\n    time")
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "run")], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    lines = [process.stdout.readline().strip() for _ in range(3)]
+    worker = max(int(line) for line in lines if line.isdigit())
     try:
-        assert _run(wanted) == 2
-        assert "a run is going on" in capsys.readouterr().err.splitlines()[-1]
-        (tmp_path / "run" / "recipe.yaml").write_text("name: begun\n")
-        assert _run([*wanted, "--resume"]) == 2
-        assert "a run is going on" in capsys.readouterr().err.splitlines()[-1]
+        process.kill()
+        process.wait()
+        os.kill(worker, 0)
+        with locked(tmp_path / "run"):
+            pass
+    finally:
+        os.kill(worker, 9)
+
+
+def test_folders_are_made_and_empty_ones_are_removed(tmp_path: Path) -> None:
+    with locked(tmp_path / "a" / "b"):
+        assert (tmp_path / "a" / "b" / LOCK).is_file()
+    assert list(tmp_path.iterdir()) == []
+    with locked(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b" / "result").touch()
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["result"]
+
+
+@pytest.mark.parametrize("locks", ["with locks", "without locks"])
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_lock_of_another_machine_is_watched(
+    locks: str, alive: bool, tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a copy of the folder, or where two machines share a disk that does not pass locks on."""
+    if locks == "without locks":
+        monkeypatch.setattr(run_lock, "fcntl", None)
+    file = tmp_path / LOCK
+    file.write_text(json.dumps({"host": "elsewhere", "process": 12, "since": "yesterday", "token": "x"}))
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.wait(0.1):
+            os.utime(file)
+
+    if alive:
+        threading.Thread(target=beat, daemon=True).start()
+    told: list[str] = []
+    try:
+        if alive:
+            with pytest.raises(BadInput, match="process 12 on elsewhere, since yesterday"), locked(tmp_path):
+                pass
+        else:
+            with locked(tmp_path, told.append):
+                pass
+            assert "elsewhere" in told[0] and not file.exists()
+    finally:
+        ended.set()
+
+
+def test_a_live_run_renews_its_lock(tmp_path: Path, quick: None) -> None:
+    with locked(tmp_path):
+        first = (tmp_path / LOCK).stat().st_mtime_ns
+        time.sleep(0.4)
+        assert (tmp_path / LOCK).stat().st_mtime_ns > first
+
+
+def test_without_any_locks_a_live_process_is_known_by_its_beats(
+    tmp_path: Path, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Modules that only Unix has are hidden, and this is no Windows either."""
+    monkeypatch.setattr(run_lock, "fcntl", None)
+    script = f"from speech_tl.training import run_lock\nrun_lock.fcntl = None\nrun_lock.BEAT_S = 0.1\n{HOLD}"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "run")], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "held\n"
+    try:
+        with pytest.raises(BadInput, match=f"process {process.pid}"), locked(tmp_path / "run"):
+            pass
     finally:
         process.kill()
         process.wait()
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [LOCK, "recipe.yaml"]
+    with locked(tmp_path / "run"):
+        pass
 
 
-@pytest.mark.parametrize("part", ["train", "dev", "test"])
-@pytest.mark.parametrize("what", ["rows", "audio"])
-def test_a_run_is_not_resumed_with_other_data(
-    wanted: list[str], tmp_path: Path, capsys: pytest.CaptureFixture, part: str, what: str
-) -> None:
-    assert _run(wanted) == 0
-    left = {path.name for path in (tmp_path / "run" / "training").iterdir()}
-    assert LOCK not in {path.name for path in (tmp_path / "run").iterdir()} and "result.json" in left
-    assert not any(name.startswith("checkpoint") for name in left)
-    rows = rows_of(tmp_path / "data.csv")
-    row = next(row for row in rows if row["split"] == part)
-    if what == "rows":
-        row["text"] += " again"
-        written(tmp_path / "data.csv", rows)
-    else:
-        audio = Path(row["audio"])
-        audio = audio if audio.is_absolute() else tmp_path / audio
-        samples = bytearray(audio.read_bytes())
-        samples[-1] ^= 1
-        audio.write_bytes(samples)
-    capsys.readouterr()
-    assert _run([*wanted, "--resume"]) == 2
-    assert f"other data: the {what} of {part} changed" in capsys.readouterr().err.splitlines()[-1]
-
-
-def test_checkpoints_stay_where_they_are_wanted(wanted: list[str], tmp_path: Path) -> None:
-    assert _run([*wanted, "training.keep_checkpoints=true"]) == 0
-    assert list((tmp_path / "run" / "training").glob("checkpoint-*"))
+def test_a_lock_knows_when_its_folder_is_gone(tmp_path: Path) -> None:
+    with locked(tmp_path / "run") as lock:
+        assert lock.there()
+        (tmp_path / "run").rename(tmp_path / "moved")
+        assert not lock.there()
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / LOCK).write_text("somebody else's")
+        assert not lock.there()
+    assert (tmp_path / "run" / LOCK).read_text() == "somebody else's"
