@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -313,6 +314,19 @@ class AcousticModel(ABC):
         What they compute is the same; decoding keeps its own.
         """
         return None
+
+    @contextmanager
+    def attention(self, name: str | None) -> Iterator[None]:
+        """Within, the network attends with the code of that name; None leaves it as it is."""
+        usual = self.network.config._attn_implementation
+        if name in (None, usual):
+            yield
+            return
+        self.network.set_attn_implementation(name)
+        try:
+            yield
+        finally:
+            self.network.set_attn_implementation(usual)
 
     @abstractmethod
     def attach_auxiliary_ctc(self, weight: float) -> None:
