@@ -338,6 +338,19 @@ class AcousticModel(ABC):
         """
         return None
 
+    @contextlib.contextmanager
+    def attention(self, name: str | None) -> Iterator[None]:
+        """Within, the network attends with the code of that name; None leaves it as it is."""
+        usual = self.network.config._attn_implementation
+        if name in (None, usual):
+            yield
+            return
+        self.network.set_attn_implementation(name)
+        try:
+            yield
+        finally:
+            self.network.set_attn_implementation(usual)
+
     @abstractmethod
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Add a CTC loss inside the network, for pre-training from nothing."""

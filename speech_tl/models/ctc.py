@@ -19,6 +19,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from speech_tl.errors import BadInput
 from speech_tl.models import mms
+from speech_tl.models.attention import BY_LENGTH
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
 from speech_tl.models.filterbank import fix_filterbank, trainable_convolutions
 from speech_tl.models.fixed import FixedStage, all_fixed
@@ -240,8 +241,12 @@ class CTCModel(AcousticModel):
         return (losses / label_lengths.clamp(min=1)).sum()
 
     def training_attention(self) -> str | None:
-        """On a CPU the plain code: its backward pass is faster than that of the fused one with a mask."""
-        return "eager" if self.device.type == "cpu" else None
+        """On a CPU the plain code: its backward pass is faster than that of the fused one with a mask. Long utterances
+        get the fused one all the same, where the architecture has it.
+        """
+        if self.device.type != "cpu":
+            return None
+        return BY_LENGTH if self.network.config._attn_implementation == "sdpa" else "eager"
 
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Also read the same head's CTC loss off the middle layer (Lee & Watanabe 2021, arXiv 2102.03216)."""

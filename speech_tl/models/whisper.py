@@ -17,6 +17,7 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutput
 
 from speech_tl.errors import BadInput
+from speech_tl.models.attention import BY_LENGTH
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
 from speech_tl.models.base import Batch, DecodingOptions, linear_layers
@@ -324,8 +325,8 @@ class WhisperModel(WhisperText):
         config.mask_feature_prob, config.mask_feature_length = feature_share, feature_width
 
     def training_attention(self) -> str | None:
-        """On a CPU and short contexts the plain code is faster; over 30 s windows it would take much memory."""
-        return "eager" if self.device.type == "cpu" and self.trained_context.trims else None
+        """On a CPU the plain code is faster on short windows; on 30 s ones it would take much memory."""
+        return BY_LENGTH if self.device.type == "cpu" and self.trained_context.trims else None
 
     def set_audio_context(self, option: str | float, full_share: float) -> None:
         """Trim the windows of training, as `model.audio_context` says; decoding has 30 s until that proved harmless."""

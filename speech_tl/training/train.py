@@ -172,21 +172,17 @@ def _trainer(
 @contextmanager
 def _learning(model: AcousticModel, options: TrainingOptions) -> Iterator[None]:
     """What only training has: an auxiliary loss, and the attention code that trains fastest; both are taken back."""
-    network, wanted = model.network, model.training_attention()
-    usual, shortcuts = network.config._attn_implementation, model.shortcuts
+    shortcuts = model.shortcuts
     model.shortcuts = shortcuts and options.shortcuts
-    if wanted:
-        network.set_attn_implementation(wanted)
     if options.auxiliary_ctc:
         model.attach_auxiliary_ctc(options.auxiliary_ctc)
     try:
-        yield
+        with model.attention(model.training_attention()):
+            yield
     finally:
         model.detach_auxiliary_ctc()
         model.shortcuts = shortcuts
-        if wanted:
-            network.set_attn_implementation(usual)
-        network.eval()
+        model.network.eval()
 
 
 def _dev_scorer(
@@ -209,9 +205,12 @@ def _dev_scorer(
     if augmenter.options.on_dev:
         chain = augmenter.chain("dev", dev, sample_rate=model.sample_rate, seed=seed, speed=False)
 
+    usual = model.network.config._attn_implementation
+
     def dev_score() -> dict[str, float]:
         """WER and CER of the chosen utterances with the weights of this moment."""
-        heard = decode(model, utterances, decoding, augment=chain, seed=seed)
+        with model.attention(usual):  # what trains fastest takes long, and much memory, to decode 30 s windows
+            heard = decode(model, utterances, decoding, augment=chain, seed=seed)
         texts = [hypothesis.text for hypothesis in heard]
         figures = score(utterances, texts, normaliser).score
         if figures.wer is None or figures.cer is None:
