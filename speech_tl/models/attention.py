@@ -1,4 +1,4 @@
-"""The attention code of training on a CPU: the plain one for short inputs, the fused one where plain fills the memory."""
+"""The attention code of training on a CPU: plain for short inputs, fused where plain would fill the memory."""
 
 from __future__ import annotations
 
