@@ -63,7 +63,7 @@ def plan_text(
         f"learning rate up to {guess.learning_rate:g}",
         f"steps     {count(guess.steps)} ({guess.epochs:g} epochs), dev decoded every {count(guess.eval_steps)}",
         f"time      about {clock(total_s)}: before and after {clock(tests_s)}, "
-        f"training {clock(guess.training_s)}, {guess.looks} looks at dev {clock(guess.looks_s)}"
+        f"training {clock(guess.training_s)}, {guess.looks} validation passes {clock(guess.looks_s)}"
         + (f", capitals and marks {clock(restoring_s)}" if restoring_s else "")
         + (f", shares of the new weights {clock(between_s)}" if between_s else ""),
         f"memory    about {guess.peak_memory_bytes / 1e9:.1f} GB",

@@ -39,7 +39,7 @@ class Estimate:
         eval_steps: steps between looks at the dev WER.
         looks: how often dev is decoded, the one before the first step among them.
         training_s: the steps.
-        looks_s: all looks at dev.
+        looks_s: all validation passes.
         test_s: decoding the test split once; a run does it twice.
         peak_memory_bytes: of the GPU where there is one, else of this process.
         precision: what training multiplies in.

@@ -137,7 +137,7 @@ class LogFile(TrainerCallback):
 
 
 class TimeLimit(TrainerCallback):
-    """Ends training, after a last look at dev, when its own steps have taken `minutes`."""
+    """Ends training, after a last validation, when its own steps have taken `minutes`."""
 
     def __init__(self, minutes: float, facts: TrainingFacts) -> None:
         """The clock is the one of `facts`, so dev decoding does not count and a resumed run goes on counting."""

@@ -274,7 +274,7 @@ def _decay(options: TrainingOptions, steps: int) -> dict[str, Any]:
 
 
 def _looks(eval_steps: int, selects: bool) -> dict[str, Any]:
-    """When to log, to look at dev and to save; the weights that dev chooses are taken at the end.
+    """When to log, to validate and to save; the weights that dev chooses are taken at the end.
 
     Which checkpoints stay is up to `Checkpoints`: the Trainer would give one up before the next is known to be whole.
     """
