@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,4 +22,17 @@ def corpora() -> Path:
     folder = Path(os.environ.get("SPEECH_TL_CORPORA", Path(__file__).resolve().parents[2] / "shared" / "corpora"))
     if not folder.is_dir():
         pytest.skip(f"no real corpora at {folder} (set SPEECH_TL_CORPORA to a folder that holds them)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def published_whisper() -> Callable[[str], Path]:
+    """The Hugging Face folder of published Whisper weights by name ("whisper-tiny.en"); skips where it is not there."""
+    models = Path(os.environ.get("SPEECH_TL_MODELS", Path.home() / ".cache" / "speech_tl_models"))
+
+    def folder(name: str) -> Path:
+        if not (models / name / "config.json").is_file():
+            pytest.skip(f"no {name} in {models} (set SPEECH_TL_MODELS to a folder that holds it)")
+        return models / name
+
     return folder

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from speech_tl.text.files import read_text, replacing, require_writable, write_atomically
-from speech_tl.text.languages import RATES, Rate, default_normaliser, leading_rate
+from speech_tl.text.languages import (
+    RATES,
+    Rate,
+    default_normaliser,
+    is_language,
+    language_code,
+    language_name,
+    leading_rate,
+)
 from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser
 from speech_tl.text.spelling import nearest
 from speech_tl.text.vocabulary import ctc_characters, fit_case
@@ -17,6 +25,9 @@ __all__ = [
     "default_normaliser",
     "fit_case",
     "get_normaliser",
+    "is_language",
+    "language_code",
+    "language_name",
     "leading_rate",
     "nearest",
     "read_text",
