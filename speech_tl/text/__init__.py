@@ -11,6 +11,7 @@ from speech_tl.text.languages import (
     language_code,
     language_name,
     leading_rate,
+    nearest_language,
 )
 from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser
 from speech_tl.text.spelling import nearest
@@ -30,6 +31,7 @@ __all__ = [
     "language_name",
     "leading_rate",
     "nearest",
+    "nearest_language",
     "read_text",
     "replacing",
     "require_writable",

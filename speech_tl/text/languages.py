@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import Literal, get_args
+
+from speech_tl.text.spelling import nearest
 
 Rate = Literal["wer", "cer"]
 """An error rate: of words or of characters."""
@@ -15,6 +18,9 @@ UNSPACED = frozenset(("zh", "yue", "wuu", "nan", "hak", "gan", "ja", "th", "lo",
 
 SAME = {"fil": "tl", "zlm": "ms"}
 """Codes that are one language to recognisers and not to ISO 639: Filipino is the Philippines' standard Tagalog."""
+
+SHORTEST_NAME = 4
+"""Letters of a word that may be a name spelt wrong; a shorter one is a code, and those are all alike."""
 
 UNDETERMINED = ("und", "mis", "zxx")
 """ISO 639's codes for "not known", "has no code" and "no language"."""
@@ -57,6 +63,17 @@ def language_name(code: str) -> str:
     import langcodes
 
     return langcodes.Language.get(language_code(code)).language_name() if is_language(code) else code
+
+
+def nearest_language(wanted: str, codes: Iterable[str]) -> str | None:
+    """For "did you mean": the name of that language of `codes` which is spelt most like `wanted`.
+
+    None for what is a language itself, because another one is no spelling of it, and for what is as short as a code.
+    """
+    if is_language(wanted) or len(wanted) < SHORTEST_NAME:
+        return None
+    names = {language_name(code) for code in codes}
+    return nearest(wanted.strip().title(), names, cutoff=0.7)
 
 
 def default_normaliser(language: str | None) -> str:
