@@ -363,6 +363,10 @@ class AcousticModel(ABC):
     def save(self, folder: str | Path) -> None:
         """Write a plain Hugging Face folder (safetensors, processor) that `from_pretrained` loads."""
 
+    @abstractmethod
+    def save_processor(self, folder: str | Path) -> None:
+        """Write what `save` writes beside config and weights: what text and sound are to the network."""
+
     @property
     def device(self) -> torch.device:
         """Where the weights are."""

@@ -397,13 +397,17 @@ class CTCModel(AcousticModel):
 
         With a head of our own the folder says so, and `speech_tl.load_model` alone loads it.
         """
-        from transformers import Wav2Vec2FeatureExtractor
-
         if self.own_head:
             save_own(self.network, Path(folder))
         else:
             with quiet_transformers():
                 self.network.save_pretrained(folder)
+        self.save_processor(folder)
+
+    def save_processor(self, folder: str | Path) -> None:
+        """Write vocabulary and feature extractor."""
+        from transformers import Wav2Vec2FeatureExtractor
+
         self.tokenizer.save_pretrained(folder)
         Wav2Vec2FeatureExtractor(
             sampling_rate=self.sample_rate,

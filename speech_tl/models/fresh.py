@@ -73,8 +73,8 @@ def new_wav2vec2(
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
     from speech_tl.models.ctc import CTCModel, vocabulary_for
+    from speech_tl.models.ctc_loading import grown_tokenizer
     from speech_tl.models.filterbank import start_as_log_mel
-    from speech_tl.models.load import grown_tokenizer
 
     tokenizer = grown_tokenizer(None, vocabulary_for(texts, {}, language))
     config = Wav2Vec2Config(

@@ -57,7 +57,7 @@ class WhisperModel(WhisperText):
         extractor: WhisperFeatureExtractor,
         source: str,
         language: str | None,
-        task: str = "transcribe",
+        task: str | None = None,
     ) -> None:
         """Wrap a loaded network and set its language and task for labels and for generation."""
         super().__init__(network, tokenizer, source, language, task, extractor.sampling_rate)
@@ -359,5 +359,10 @@ class WhisperModel(WhisperText):
         setattr(self.network.config, SAVED_CONTEXT, self.decoding_context.saved())
         with quiet_transformers():
             self.network.save_pretrained(folder)
+        self.save_processor(folder)
+
+    def save_processor(self, folder: str | Path) -> None:
+        """Write tokenizer, feature extractor and generation settings, language and task among them."""
+        self.network.generation_config.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         self.extractor.save_pretrained(folder)

@@ -12,9 +12,8 @@ from speech_tl.text.languages import (
     language_code,
     language_name,
     leading_rate,
-    macro_language,
+    nearest_language,
     same_language,
-    three_letters,
 )
 from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser, joint_hash, normaliser_for
 from speech_tl.text.rules import tags_of, without_tags
@@ -36,8 +35,8 @@ __all__ = [
     "language_code",
     "language_name",
     "leading_rate",
-    "macro_language",
     "nearest",
+    "nearest_language",
     "normaliser_for",
     "read_text",
     "replacing",
@@ -45,7 +44,6 @@ __all__ = [
     "same_language",
     "spelt_words",
     "tags_of",
-    "three_letters",
     "without_tags",
     "write_atomically",
 ]

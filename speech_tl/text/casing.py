@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
-from speech_tl.text.languages import language_code, macro_language
+from speech_tl.text.languages import language_code
 
 Casing = Literal["", "dotless i"]
 """Which rules: those of most languages, or those with i and ı."""
@@ -34,7 +34,7 @@ def casing_of(language: str | None) -> Casing:
     >>> casing_of("tr-TR"), casing_of("de")
     ('dotless i', '')
     """
-    return "dotless i" if macro_language(language_code(language)) in DOTLESS_I else ""
+    return "dotless i" if language_code(language) in DOTLESS_I else ""
 
 
 def lower(text: str, casing: Casing = "") -> str:

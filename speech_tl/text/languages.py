@@ -1,105 +1,84 @@
-"""Languages: one code for each of their many names, and what a language asks of scoring."""
+"""Languages by code or name, and what one asks of scoring: its default normaliser, words or characters as the unit."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from typing import Literal, get_args
+
+from speech_tl.text.spelling import nearest
 
 Rate = Literal["wer", "cer"]
 """An error rate: of words or of characters."""
 
 RATES: tuple[Rate, ...] = get_args(Rate)
 
-UNSPACED = frozenset(("zh", "cmn", "yue", "wuu", "nan", "hak", "gan", "ja", "th", "lo", "km", "dz", "my", "bo"))
-"""Languages written without spaces between words, by code."""
+UNSPACED = frozenset(("zh", "yue", "wuu", "nan", "hak", "gan", "ja", "th", "lo", "km", "dz", "my", "bo"))
+"""Codes of languages written without spaces between words."""
 
-_CODE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*", re.IGNORECASE)
+SAME = {"fil": "tl", "zlm": "ms"}
+"""Codes that are one language to recognisers and not to ISO 639: Filipino is the Philippines' standard Tagalog."""
+
+SHORTEST_NAME = 4
+"""Letters of a word that may be a name spelt wrong; a shorter one is a code, and those are all alike."""
+
+UNDETERMINED = ("und", "mis", "zxx")
+"""ISO 639's codes for "not known", "has no code" and "no language"."""
 
 
-@lru_cache(maxsize=4096)
+@cache
 def language_code(language: str | None) -> str:
-    """The shortest ISO 639 code of a language given as code, tag or name; "" for none.
+    """The code of a language that is given by any code or name: two letters (ISO 639-1) where it has them, else three.
 
-    Two letters where there are two ("deu", "ger", "German", "Deutsch", "de-AT", "<|de|>" are "de"), else three. A name
-    that nobody knows comes back in lower case.
+    Args:
+        language: a code of ISO 639-1, -2 (either) or -3, with or without script, region and variants ("pt_BR",
+            "zh-Hant-TW"), or a name in English or in another language ("German", "Deutsch"), in any case.
 
-    >>> [language_code(name) for name in ("tur", "GERMAN", "pt_BR", "<|nl|>", "nno", "yue", None)]
-    ['tr', 'de', 'pt', 'nl', 'nn', 'yue', '']
+    Returns:
+        The code of the language itself; of a macrolanguage where that is what people mean ("cmn" and "zh" are both
+        "zh", "yue" is Cantonese). Without its region: "en" for "en-GB". Empty where nothing is said; what is neither
+        code nor name comes back in lower case, up to its first hyphen.
 
-    Source: ISO 639 and BCP 47 by the package langcodes.
+    Source: BCP 47 and CLDR's aliases and names, through langcodes (https://github.com/georgkrause/langcodes).
+
+    >>> [language_code(name) for name in ("tur", "Turkish", "tr-TR", "GERMAN", "nob", "iw", "yue", "Gobbledygook")]
+    ['tr', 'tr', 'tr', 'de', 'nb', 'he', 'yue', 'gobbledygook']
     """
-    import langcodes
-
-    tag = (language or "").strip().strip("<|>").strip().replace("_", "-")
-    if _CODE.fullmatch(tag):
-        try:
-            return langcodes.Language.get(tag).language or ""
-        except ValueError:
-            return tag.lower().split("-")[0]
-    try:
-        return langcodes.find(tag).language or ""
-    except LookupError:
-        return tag.lower()
+    wanted = _plain(language)
+    code = _known(wanted) or wanted.partition("-")[0]
+    return "" if code in UNDETERMINED else code
 
 
-@lru_cache(maxsize=4096)
-def macro_language(code: str) -> str:
-    """The code of the language group that speakers and corpora often name instead ("cmn" is "zh"), or the same code.
-
-    >>> [macro_language(code) for code in ("cmn", "swh", "arb", "de")]
-    ['zh', 'sw', 'ar', 'de']
-    """
-    import langcodes
-
-    try:
-        return langcodes.Language.get(langcodes.standardize_tag(code, macro=True)).language or code
-    except ValueError:
-        return code
+def is_language(language: str) -> bool:
+    """Whether this is a code or a name of some language."""
+    return (_known(_plain(language)) or UNDETERMINED[0]) not in UNDETERMINED
 
 
 def language_name(code: str) -> str:
-    """The English name of a language, or `code` where none is known.
+    """English name of a language; the code itself where it is none.
 
-    >>> language_name("nl"), language_name("jw")
-    ('Dutch', 'Javanese')
+    >>> language_name("nl"), language_name("deu"), language_name("xx")
+    ('Dutch', 'German', 'xx')
     """
     import langcodes
 
-    try:
-        return langcodes.Language.get(code).language_name("en")
-    except ValueError:
-        return code
+    return langcodes.Language.get(language_code(code)).language_name() if is_language(code) else code
 
 
-def three_letters(code: str) -> str:
-    """The ISO 639-3 code of a language, or `code` where it has none.
+def nearest_language(wanted: str, codes: Iterable[str]) -> str | None:
+    """For "did you mean": the name of that language of `codes` which is spelt most like `wanted`.
 
-    >>> three_letters("de"), three_letters("yue")
-    ('deu', 'yue')
+    None for what is a language itself, because another one is no spelling of it, and for what is as short as a code.
     """
-    import langcodes
-
-    try:
-        return langcodes.Language.get(code).to_alpha3()
-    except (LookupError, ValueError):
-        return code
-
-
-def is_language(code: str) -> bool:
-    """Whether ISO 639 has a language of this code."""
-    import langcodes
-
-    try:
-        return langcodes.tag_is_valid(code)
-    except ValueError:
-        return False
+    if is_language(wanted) or len(wanted) < SHORTEST_NAME:
+        return None
+    names = {language_name(code) for code in codes}
+    return nearest(wanted.strip().title(), names, cutoff=0.7)
 
 
 def same_language(one: str | None, other: str | None) -> bool:
     """Whether two names mean one language; an unknown one is only itself."""
-    return macro_language(language_code(one)) == macro_language(language_code(other))
+    return language_code(one) == language_code(other)
 
 
 def agreed(languages: Iterable[str | None]) -> str | None:
@@ -117,10 +96,10 @@ def default_normaliser(language: str | None) -> str:
 
     "english" for English, "unspaced" for languages written without spaces, else "basic".
     """
-    spoken = language_code(language)
-    if spoken == "en":
+    code = language_code(language)
+    if code == "en":
         return "english"
-    return "unspaced" if spoken in UNSPACED else "basic"
+    return "unspaced" if code in UNSPACED else "basic"
 
 
 def leading_rate(language: str | None, normaliser: str = "") -> Rate:
@@ -131,6 +110,47 @@ def leading_rate(language: str | None, normaliser: str = "") -> Rate:
     >>> leading_rate("th"), leading_rate("en-GB"), leading_rate(None)
     ('cer', 'wer', 'wer')
     """
-    spoken = language_code(language)
-    unspaced = spoken in UNSPACED if spoken else normaliser == "unspaced"
+    code = language_code(language)
+    unspaced = code in UNSPACED if code else normaliser == "unspaced"
     return "cer" if unspaced else "wer"
+
+
+def _plain(language: str | None) -> str:
+    """In lower case with hyphens; without a locale's encoding ("de_DE.UTF-8") and the marks of a token ("<|de|>")."""
+    return " ".join((language or "").lower().replace("_", "-").partition(".")[0].strip(" -<|>").split())
+
+
+def _known(wanted: str) -> str | None:
+    """The language that the whole, or what stands before the first hyphen, is a code or a name of."""
+    for part in dict.fromkeys((wanted, wanted.partition("-")[0])):
+        if code := _of_tag(part) or _of_name(part):
+            return code
+    return None
+
+
+def _of_tag(tag: str) -> str | None:
+    """The language of a BCP 47 tag; None where it is none, or one of no known language."""
+    import langcodes
+
+    try:
+        language = langcodes.Language.get(langcodes.standardize_tag(tag, macro=True))
+    except ValueError:
+        return None
+    return _usual(language.language) if language.language and langcodes.tag_is_valid(language.language) else None
+
+
+def _of_name(name: str) -> str | None:
+    """The language that has this name in some language."""
+    import langcodes
+
+    try:
+        found = langcodes.find(name)
+    except LookupError:
+        return None
+    return _usual(langcodes.standardize_tag(found.language or "", macro=True)) if found.language else None
+
+
+def _usual(code: str) -> str:
+    """The code that recognisers know the language by."""
+    code = code.partition("-")[0]
+    return SAME.get(code, code)
