@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,10 @@ from speech_tl.training.train import TrainingResult
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
+
+
+REPORT_S = 5.0
+"""About what scores, plots and pages take."""
 
 
 @dataclass
@@ -116,12 +121,15 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     Raises:
         BadInput: as `adapt`.
     """
-    screen = screen or Screen()
+    screen, started = screen or Screen(), time.perf_counter()
     model, data = prepare(recipe, screen)
+    reading_s = time.perf_counter() - started
     trainable, total = model.parameter_counts()
-    screen.line("three steps and one decoding batch, to measure ...")
+    screen.line("a few steps and decoding batches, to measure ...")
     guess, told = foreseen(recipe, model, data)
+    measured = time.perf_counter()
     notes = [*leak_notes(data.leaks(screen)), *data.notes, *told]
+    report_s = time.perf_counter() - measured + REPORT_S
     described = model.describe() | {
         "source": recipe.model.source,
         "trainable": trainable,
@@ -132,7 +140,19 @@ def plan(recipe: Recipe, screen: Screen | None = None) -> str:
     disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
     facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe)}
-    return plan_text(recipe.to_yaml(), facts, data.excluded, notes, described, guess, disk, guards, ladder)
+    return plan_text(
+        recipe.to_yaml(),
+        facts,
+        data.excluded,
+        notes,
+        described,
+        guess,
+        disk,
+        guards,
+        ladder,
+        reading_s=reading_s,
+        report_s=report_s,
+    )
 
 
 def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate, list[str]]:
@@ -182,8 +202,9 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
     between, told = interpolate(model, data, recipe, screen)
     trained.figures.update(merging | between)
     trained.notes.extend([*notes, *told])
+    limit = trained.figures.get("validation", {}).get("utterances")
     found = settle_context(
-        model, data.dev, recipe.model.audio_context, recipe.decoding, normaliser, recipe.seed, screen
+        model, data.dev, recipe.model.audio_context, recipe.decoding, normaliser, recipe.seed, screen, limit
     )
     if found is not None:
         trained.figures["audio_context"] = found

@@ -23,7 +23,7 @@ def merge_and_check(
 
     Args:
         model: as training left it; merged in place.
-        data: its dev utterances are transcribed, at most `training.dev_limit` of them.
+        data: its dev utterances are transcribed, at most `training.dev_at_most` of them.
         recipe: the strategy, and how to decode.
         folder: for the unmerged adapter, where the strategy has one.
         screen: where to show progress.
@@ -37,7 +37,7 @@ def merge_and_check(
     if not strategy.folds:
         strategy.finish(model)
         return {}, []
-    dev = data.dev.sample(recipe.training.dev_limit, recipe.seed)
+    dev = data.dev.sample(recipe.training.dev_at_most, recipe.seed)
     normaliser = get_normaliser(data.normaliser)
     texts, wers = [], []
     for stage in ("before merging", "after merging"):

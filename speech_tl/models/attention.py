@@ -1,4 +1,4 @@
-"""The attention code of training on a CPU: the plain one for short inputs, the fused one where plain fills the memory."""
+"""Attention code for training on a CPU: plain for short inputs, fused for long ones, where plain fills the memory."""
 
 from __future__ import annotations
 
