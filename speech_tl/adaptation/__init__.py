@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
 
 MANY_ROWS = 5000
 """From here on it takes a second to look at the files of a run's data."""
+
+
+REPORT_S = 5.0
+"""About what scores, plots and pages take."""
 
 
 @dataclass
@@ -143,13 +148,16 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
     Raises:
         BadInput: as `adapt`.
     """
-    screen = screen or Screen()
+    screen, started = screen or Screen(), time.perf_counter()
     model, data = prepare(recipe, screen)
+    reading_s = time.perf_counter() - started
     trainable, total = model.parameter_counts()
-    screen.line("three steps and one decoding batch, to measure ...")
+    screen.line("a few steps and decoding batches, to measure ...")
     restoring_s = seconds_to_restore(model, data, recipe)  # before the steps change the model
     guess, told = foreseen(recipe, model, data)
+    measured = time.perf_counter()
     notes = [*leak_notes(data.leaks(screen)), *data.notes, *told]
+    report_s = time.perf_counter() - measured + REPORT_S
     described = model.describe() | {
         "source": recipe.model.source,
         "trainable": trainable,
@@ -160,7 +168,18 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
     disk, guards = _disk(recipe, model), {guard.name: guard.facts for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
     facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe), "restoring_s": restoring_s}
-    told = plan_text(facts, data.excluded, notes, described, guess, disk, guards, ladder)
+    told = plan_text(
+        facts,
+        data.excluded,
+        notes,
+        described,
+        guess,
+        disk,
+        guards,
+        ladder,
+        reading_s=reading_s,
+        report_s=report_s,
+    )
     return with_recipe(recipe.to_yaml(), told) if verbose else told
 
 
@@ -239,8 +258,9 @@ def _train(model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, scr
     between, told = interpolate(model, data, recipe, screen)
     trained.figures.update(merging | between)
     trained.notes.extend([*notes, *told])
+    limit = trained.figures.get("validation", {}).get("utterances")
     found = settle_context(
-        model, data.dev, recipe.model.audio_context, recipe.decoding, data.normaliser, recipe.seed, screen
+        model, data.dev, recipe.model.audio_context, recipe.decoding, data.normaliser, recipe.seed, screen, limit
     )
     if found is not None:
         trained.figures["audio_context"] = found

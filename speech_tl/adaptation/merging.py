@@ -22,7 +22,7 @@ def merge_and_check(
 
     Args:
         model: as training left it; merged in place.
-        data: its dev utterances are transcribed, at most `training.dev_limit` of them.
+        data: its dev utterances are transcribed, at most `training.dev_at_most` of them.
         recipe: the strategy, and how to decode.
         folder: for the unmerged adapter, where the strategy has one.
         screen: where to show progress.
@@ -36,7 +36,7 @@ def merge_and_check(
     if not strategy.folds:
         strategy.finish(model)
         return {}, []
-    dev = data.dev.sample(recipe.training.dev_limit, recipe.seed)
+    dev = data.dev.sample(recipe.training.dev_at_most, recipe.seed)
     texts, wers = [], []
     for stage in ("before merging", "after merging"):
         with screen.progress(f"{stage}: decoding {len(dev)} utterances of dev") as update:

@@ -1,4 +1,4 @@
-"""The attention code of training on a CPU: plain for short inputs, fused where plain would fill the memory."""
+"""Attention code for training on a CPU: plain for short inputs, fused for long ones, where plain fills the memory."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from speech_tl.data.batching import BatchFacts
+from speech_tl.decoding.memory import FreedMemory
 from speech_tl.text import Rate, write_atomically
 
 StepProgress = Callable[[int, int, dict[str, float]], None]
@@ -134,6 +135,26 @@ class LogFile(TrainerCallback):
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Stop the clock."""
         self.facts.pause()
+
+
+class BoundMemory(TrainerCallback):
+    """Gives freed memory back between steps where gaps between blocks of ever new shapes have added up."""
+
+    def __init__(self, device_type: str) -> None:
+        """On a CPU only; see `FreedMemory`."""
+        self.device_type, self.freed = device_type, None
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Begin with what the process has before its first step."""
+        self.freed = FreedMemory(self.device_type)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Look at what has added up."""
+        self.freed.bound()
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Decoding has given its own back."""
+        self.freed = FreedMemory(self.device_type)
 
 
 class TimeLimit(TrainerCallback):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ from speech_tl.training.options import (
     resolved_precision,
 )
 from speech_tl.training.progress import (
+    BoundMemory,
     LogFile,
     StepProgress,
     TimeLimit,
@@ -44,6 +46,7 @@ from speech_tl.training.retention import Retention
 from speech_tl.training.schedule import StrategySchedule
 from speech_tl.training.selection import CHOICE, look_at, never_better
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
+from speech_tl.training.validation import Validation, validation
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
@@ -115,6 +118,7 @@ def train(
     retention = retention or Retention()
     mixed = retention.mixed(utterances)
     options = _with_batch_seconds(options, model, mixed, folder, tell)
+    options, planned = with_validation(options, model, mixed, dev, retention, decoding)
     retention.begin(model, strategy, folder, options=options, decoding=decoding, seed=seed, tell=tell)
     transformers.set_seed(seed)
     set_masks(model, augmenter.options.spec_augment, strategy)
@@ -122,6 +126,7 @@ def train(
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed, augmenter)
     callbacks = [checkpoints, interruption, *_callbacks(options, folder, facts, progress, bool(dev))]
     callbacks += _schedule(strategy, model)
+    callbacks.append(BoundMemory(model.device.type))
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(mixed, model, options, chain, seed)
@@ -138,6 +143,8 @@ def train(
     if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
         notes.append(note)
     figures = _figures(trainer, model, facts, folder) | {"batch_seconds": options.batch_seconds}
+    if planned.utterances:
+        figures["validation"] = dataclasses.asdict(planned)
     return TrainingResult(figures | retention.figures(facts), facts.problems, notes)
 
 
@@ -150,6 +157,23 @@ def _with_batch_seconds(
     found = batch_seconds(model, utterances, options, folder, int(os.environ.get("WORLD_SIZE", "1")))
     tell(f"batches of {found:g} s on each {model.device.type} (training.batch_seconds)")
     return options.model_copy(update={"batch_seconds": found})
+
+
+def with_validation(
+    options: TrainingOptions,
+    model: AcousticModel,
+    utterances: Manifest | Mixture,
+    dev: Sequence[Utterance],
+    retention: Retention,
+    decoding: DecodingOptions,
+) -> tuple[TrainingOptions, Validation]:
+    """The options with numbers for `eval_steps` and `dev_limit`, and the validation passes that they make."""
+    dev_s = [utterance.duration_s or 0.0 for utterance in dev]
+    learning = retention.learning(options)
+    steps = options.max_steps or steps_of_epochs(epoch_seconds(utterances), learning)
+    found = validation(model, utterances.durations_s().tolist(), dev_s, steps, learning, decoding)
+    limit = found.utterances or None
+    return options.model_copy(update={"eval_steps": found.eval_steps, "dev_limit": limit}), found
 
 
 def _trainer(
