@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from speech_tl.text import leading_rate
 from speech_tl.training.keeping import Tell
 from speech_tl.training.progress import StepProgress
 from speech_tl.training.run_lock import LOCK
-from speech_tl.training.train import TrainingResult, train
+from speech_tl.training.train import LONGEST_WAIT_S, TrainingResult, train
 
 WAIT_S = 1.0
 """Between looks for the report."""
@@ -74,6 +75,7 @@ def learn(
     """
     if processes() > 1 and data.unlabelled is not None:
         raise BadInput("speech without transcripts is learnt from by one process: leave torchrun out")
+    _join()
     trained = train(
         model,
         data.train,
@@ -96,8 +98,27 @@ def learn(
     return trained
 
 
+_parted: list[str] = []
+"""The back ends over which the processes were connected so far, one for each training."""
+
+
+def _join() -> None:
+    """Connect the processes once more, where a script trains for a second time.
+
+    The Trainer makes the first connections; it would find the addresses of the closed ones the next time, which are
+    still in the store that torchrun shares. Hence a part of the store for each training.
+    """
+    if not _parted:
+        return
+    store, rank, size = next(torch.distributed.rendezvous("env://"))
+    store = torch.distributed.PrefixStore(f"training {len(_parted)}", store)
+    wait = timedelta(seconds=LONGEST_WAIT_S)
+    torch.distributed.init_process_group(_parted[-1], store=store, rank=rank, world_size=size, timeout=wait)
+
+
 def _part() -> None:
     """Wait for each other and close the connections: whoever is left talking would be aborted."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
+        _parted.append(torch.distributed.get_backend())
         torch.distributed.destroy_process_group()
