@@ -25,7 +25,7 @@ NOT_GROUPS = ("id", "audio", "text", "duration")
 
 
 def evaluate(
-    model: AcousticModel | str,
+    model: AcousticModel | str | Path,
     data: Manifest | str | Path,
     *,
     split: str | None = "test",
@@ -67,7 +67,7 @@ def evaluate(
     language = language or the_language(manifest)
     if normaliser is not None:
         get_normaliser(normaliser, language)  # refused before any loading
-    if isinstance(model, str):
+    if isinstance(model, str | Path):
         model = load_model(model, language=language)
     rules = normaliser_for(normaliser, language, checkpoints_language(model, manifest))
     facts = {"source": manifest.source, "split": split, "language": rules.language}

@@ -46,12 +46,10 @@ class Bench:
     def before(self, model: AcousticModel) -> Measured:
         """By the checkpoint as published, without the characters that were added to `model`.
 
-        A model that could not write before is measured as it is. Whatever windows it gets afterwards, here it gets all
-        30 s: a handicapped before would sell itself as a gain.
+        A model that could not write before is measured as it is.
         """
         anew = starts_anew(self.recipe, model)
-        whole = self.recipe.decoding.model_copy(update={"audio_context": "full"})
-        return self._measured("before", lambda set_to: model if anew else self._published(set_to), whole, {})
+        return self._measured("before", lambda set_to: model if anew else self._published(set_to), self._whole(), {})
 
     def after(self, model: AcousticModel, before: Measured) -> Measured:
         """By the adapted model; its summaries say what it was adapted from."""
@@ -62,7 +60,11 @@ class Bench:
                 return model
             return load_model(self.run.model_folder, language=set_to, task=self.recipe.model.task)
 
-        return self._measured("after", load, self.recipe.decoding, {"revision": None, "adapted_from": source})
+        return self._measured("after", load, self._whole(), {"revision": None, "adapted_from": source})
+
+    def _whole(self) -> DecodingOptions:
+        """How both sides are decoded: Whisper with its 30 s, whatever windows the adapted model may be used with."""
+        return self.recipe.decoding.model_copy(update={"audio_context": "full"})
 
     def _published(self, set_to: str | None) -> AcousticModel:
         options = self.recipe.model
