@@ -79,9 +79,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory, corpora: Path, published_whis
     return Recipe(
         name="bare",
         model=ModelOptions(source=str(published_whisper("whisper-tiny.en"))),
-        data=DataOptions(
-            root=str(data), language="en", train_limit=5, dev_limit=1, test_limit=1, allow_speaker_overlap=True
-        ),
+        data=DataOptions(root=str(data), language="en", train_limit=5, dev_limit=1, test_limit=1, text_style="auto"),
         training=TrainingOptions(max_steps=1, batch_seconds=14, dev_limit=1),
     )
 
