@@ -43,7 +43,8 @@ def everyday_sentences(seed: int, bucket: str) -> Iterator[str]:
         seed: the same seed gives the same sentences in the same order.
         bucket: a key of `BUCKETS`; sentences of two buckets never meet.
     """
-    return everyday.everyday_sentences(f"{seed} {bucket}", lambda sentence: bucket_of(sentence) == bucket)
+    written = everyday.everyday_sentences(f"{seed} {bucket}", lambda one: bucket_of(spell(one)) == bucket)
+    return map(spell, written)
 
 
 def bucket_of(sentence: str) -> str:

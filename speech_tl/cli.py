@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand
 
-from speech_tl.errors import BadInput, Interrupted, PartlyDone, disk_trouble
+from speech_tl import __version__
+from speech_tl.errors import BadInput, Interrupted, PartlyDone, Terminated, disk_trouble
+from speech_tl.termination import Termination
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from speech_tl.models.options import DecodingOptions
+    from speech_tl.reporting.screen import Screen
+    from speech_tl.transcribing.formats import Transcript
 
 app = typer.Typer(
     name="speech-tl",
     help="Adapt a pre-trained speech recogniser and see whether it got better.",
-    no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+class Verb(TyperCommand):
+    """A command whose line in the list of commands is the whole first line of its docstring."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The first line, however long: the list wraps it."""
+        return (self.help or "").partition("\n")[0]
+
 
 Out = Annotated[Path | None, typer.Option(help="Folder to write into.")]
 By = Annotated[list[str] | None, typer.Option(help="Manifest column to report by group; may be repeated.")]
@@ -46,47 +60,81 @@ TestTime = Annotated[
     typer.Option("--test-time", help="Adapt a CTC model to each utterance before it is transcribed, and back; slow."),
 ]
 
-DONE, IN_PART, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+DONE, IN_PART, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+VERSION = "--version"
+OWN_VOICE = "speaker/my_voice"
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
+def speech_tl(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option(VERSION, help="Show the version and exit.")] = False,
+) -> None:
+    """Adapt a pre-trained speech recogniser and see whether it got better."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def _recipe_names() -> list[str]:
+    """For the shell's completion."""
+    from speech_tl.recipe import shipped_recipes
+
+    return list(shipped_recipes())
+
+
+def _study_names() -> list[str]:
+    """For the shell's completion."""
+    from speech_tl.recipe import shipped_studies
+
+    return list(shipped_studies())
+
+
+@app.command(cls=Verb)
 def adapt(
-    recipe: Annotated[str, typer.Argument(help="Recipe script, name from `speech-tl recipes`, or recipe.yaml.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="Recipe script, name from `speech-tl recipes`, or recipe.yaml.", autocompletion=_recipe_names
+        ),
+    ],
     overrides: Annotated[list[str] | None, typer.Argument(help="key=value for any field of the recipe.")] = None,
     out: Annotated[Path | None, typer.Option(help="The run's folder; by default runs/NAME.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would happen; write nothing.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="With --dry-run: the whole recipe too, as YAML that can be saved.")
+    ] = False,
 ) -> None:
     """Measure a model, adapt it, measure it again, and report."""
+    from speech_tl.reporting.screen import Screen, announce_loading
+
+    announce_loading()
     from speech_tl.recipe import read_recipe
 
+    if verbose and not dry_run:
+        raise BadInput("--verbose goes with --dry-run; a run leaves its whole recipe in recipe.yaml")
     chosen = read_recipe(recipe).with_overrides(overrides or [])
     console = _console()
-    from speech_tl.reporting.screen import Screen
-
     screen = Screen(console)
     if dry_run:
         from speech_tl.adaptation import plan
 
-        typer.echo(plan(chosen, screen))
+        typer.echo(plan(chosen, screen, verbose=verbose))
         return
     from speech_tl.adaptation import adapt as run
     from speech_tl.adaptation import run_path
-    from speech_tl.adaptation.helping import help_along, helps
     from speech_tl.reporting.guards import guard_warnings
     from speech_tl.reporting.page import terminal_table
 
     folder = run_path(chosen, out)
-    if helps():
-        help_along(chosen, folder, resume)
-        return
     try:
         result = run(chosen, folder, resume=resume, screen=screen)
     except KeyboardInterrupt as error:
         begun = (folder / "recipe.yaml").is_file()
         raise Interrupted("go on with the same command and --resume" if begun else "nothing was written") from error
     console.print(terminal_table(result.report))
-    for line in _what_next(result.folder):
+    for line in _what_next(result.folder, recipe):
         screen.line(line)
     worse = guard_warnings(result.report["guards"])
     if worse and chosen.report.strict_guards:
@@ -95,9 +143,12 @@ def adapt(
         screen.line(f"Warning: {line}")
 
 
-@app.command()
+@app.command(cls=Verb)
 def study(
-    study: Annotated[str, typer.Argument(help="Study script, or a shipped one: strategies, learning_curve.")],
+    study: Annotated[
+        str,
+        typer.Argument(help="Study script, or a shipped one; without it they are listed.", autocompletion=_study_names),
+    ] = "list",
     overrides: Annotated[
         list[str] | None, typer.Argument(help="minutes=[5,30], seeds=[1], only=[full,lora], or a field of the recipe.")
     ] = None,
@@ -105,7 +156,14 @@ def study(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and about how long they take.")] = False,
 ) -> None:
     """Run a recipe in several ways, on several amounts of speech, into one table; the same command goes on."""
-    from speech_tl.reporting.screen import Screen
+    from speech_tl.reporting.screen import Screen, announce_loading
+
+    if study == "list":
+        from speech_tl.recipe import script_titles, shipped_studies
+
+        _echo_titles(script_titles(shipped_studies()))
+        return
+    announce_loading()
     from speech_tl.study import read_study, run_study
 
     chosen, screen = read_study(study).with_overrides(overrides or []), Screen(_console())
@@ -130,7 +188,7 @@ def run_study_script(script: str) -> None:
     main(["study", script, *sys.argv[1:]])
 
 
-@app.command()
+@app.command(cls=Verb)
 def evaluate(
     model: Annotated[str | None, typer.Option(help=MODEL)] = None,
     data: Annotated[str | None, typer.Option(help="Manifest, or a folder that holds one; also .stm or .trn.")] = None,
@@ -150,10 +208,13 @@ def evaluate(
     out: Out = None,
 ) -> None:
     """Score a model on a test set, or text that another recogniser wrote."""
+    from speech_tl.reporting.screen import Screen, announce_loading
+
+    _require_one_source(model, hypotheses, data, batch_seconds, engine, test_time)
+    announce_loading()
     from speech_tl.reporting.page import evaluation_table
     from speech_tl.reporting.silence import silence_lines
 
-    _require_one_source(model, hypotheses, data, batch_seconds, engine, test_time)
     console = _console()
     chosen = {"split": split, "by": by or [], "normaliser": normaliser, "language": language, "silence": silence}
     if hypotheses is not None:
@@ -162,20 +223,23 @@ def evaluate(
         evaluation = evaluate_hypotheses(hypotheses, data, out=out, **chosen)
     else:
         from speech_tl.evaluation import evaluate as run
-        from speech_tl.reporting.screen import Screen
 
         with Screen(console).progress(f"decoding {data}") as update:
             decoding = _decoding(batch_seconds, engine, audio_context, test_time)
             evaluation = run(model, data, decoding=decoding, out=out, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
+    for note in evaluation.data.get("notes", []):
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     for line in silence_lines(evaluation.data["silence"]) if silence else []:
         console.print(line, markup=False, highlight=False)
+    if out is not None:
+        Screen(console).line(f"Wrote {out / 'summary.json'} and {out / 'utterances.jsonl'}")
     left_out = evaluation.data.get("left_out", [])
     if left_out:
         raise PartlyDone(f"{len(left_out)} utterances could not be decoded and are in no figure", left_out)
 
 
-@app.command()
+@app.command(cls=Verb)
 def compare(
     evaluations: Annotated[
         list[Path], typer.Argument(help="Two or more: an evaluation's folder, a run's before/ or after/, a text file.")
@@ -191,6 +255,9 @@ def compare(
     out: Out = None,
 ) -> None:
     """Compare two evaluations of the same test set, or rank several of them."""
+    from speech_tl.reporting.screen import Screen, announce_loading
+
+    announce_loading()
     from speech_tl.comparison import compare as run
     from speech_tl.comparison import rank
     from speech_tl.reporting.page import terminal_table
@@ -208,25 +275,39 @@ def compare(
         console.print(ranking_table(report))
     for line in report["conditions"]:
         console.print(f"differs: {line}", markup=False, highlight=False)
+    if out is not None:
+        Screen(console).line(f"Report: {out / 'report.html'} (also report.md, report.json)")
 
 
-@app.command()
+@app.command(cls=Verb)
 def transcribe(
     paths: Annotated[list[str], typer.Argument(help="Audio files, folders, or globs.")],
     model: Model,
     out: Annotated[Path | None, typer.Option(help="Folder for the transcripts; without it they are printed.")] = None,
     format: Annotated[list[str] | None, typer.Option(help="txt, srt, vtt, tsv or json; may be repeated.")] = None,
-    language: Language = None,
+    language: Annotated[
+        str | None, typer.Option(help="Language of the speech, e.g. en; by default it is heard, once a recording.")
+    ] = None,
+    task: Annotated[
+        str, typer.Option(help="transcribe, or translate into English (multilingual Whisper).")
+    ] = "transcribe",
     batch_seconds: BatchSeconds = None,
     engine: Engine = None,
     audio_context: AudioContext = "auto",
     test_time: TestTime = False,
     max_segment_s: Annotated[float | None, typer.Option(help="Longest piece, in seconds; at most 30.")] = None,
+    channel: Annotated[
+        str,
+        typer.Option(help="A channel (1, 2, left ...), mix of all, or each: a transcript a channel, NAME.ch1.txt ..."),
+    ] = "mix",
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
 ) -> None:
     """Turn audio files into text."""
+    from speech_tl.reporting.screen import Screen, announce_loading
+
+    announce_loading()
     from speech_tl.models.load import load_model
-    from speech_tl.reporting.screen import Screen
+    from speech_tl.transcribing.channels import asked_channel
     from speech_tl.transcribing.formats import known_formats, render
     from speech_tl.transcribing.recordings import find_recordings
     from speech_tl.transcribing.transcribe import transcribe as run
@@ -234,32 +315,38 @@ def transcribe(
     # Paths and formats are looked at first: loading a model only to find a misspelt path would waste its time.
     formats = known_formats(format or ["txt"])
     find_recordings(paths)
+    asked_channel(channel)
     console = _console()
-    with Screen(console).progress("transcribing") as update:
+    screen = Screen(console)
+    with screen.progress("transcribing") as update:
         result = run(
-            load_model(model, language=language),
+            load_model(model, language=language, task=task),
             paths,
             out=out,
             formats=formats,
             options=_decoding(batch_seconds, engine, audio_context, test_time),
             max_segment_s=max_segment_s,
             join=set(formats) == {"txt"},
+            channel=channel,
             progress=update,
+            on_transcript=lambda transcript: _tell_about(transcript, screen),
             overwrite=not keep,
         )
     for transcript in result.transcripts if out is None else []:
         for name in formats:
             if name == "txt" and len(result.transcripts) > 1:
-                typer.echo(f"{transcript.audio}\t{transcript.text}")
+                typer.echo(f"{transcript.label}\t{transcript.text}")
             else:
                 typer.echo(render(transcript, name), nl=False)
+    if out is not None:
+        Screen(console).line(_transcripts_line(out, formats, len(result.transcripts), len(result.skipped)))
     if result.failures:
         total = len(result.transcripts) + len(result.failures)
         lines = [failure.problem for failure in result.failures]
         raise PartlyDone(f"{len(result.failures)} of {total} recordings could not be transcribed", lines)
 
 
-@app.command()
+@app.command(cls=Verb)
 def segment(
     audio: Annotated[Path, typer.Argument(help="A long recording, or a folder of them.")],
     text: Annotated[Path, typer.Argument(help="What is said in it (UTF-8), or a folder of texts named alike.")],
@@ -272,8 +359,10 @@ def segment(
     min_confidence: Annotated[float | None, typer.Option(help="Leave out what is below, 0 to 1.")] = None,
 ) -> None:
     """Cut a long recording with its text into utterances: a manifest with start, end and confidence."""
+    from speech_tl.reporting.screen import Screen, announce_loading
+
+    announce_loading()
     from speech_tl.models.load import load_model
-    from speech_tl.reporting.screen import Screen
     from speech_tl.text import require_writable
     from speech_tl.transcribing.segmenting import refuse_options, segment_to_manifest
 
@@ -298,35 +387,47 @@ def segment(
         raise PartlyDone(f"{len(failures)} recordings could not be segmented", failures)
 
 
-@app.command()
+@app.command(cls=Verb)
 def check(
     manifest: Annotated[str, typer.Argument(help="Manifest, or a folder that holds one.")],
     model: Annotated[str | None, typer.Option(help="Also check texts against this model.")] = None,
     write_clean: Annotated[Path | None, typer.Option(help="Write the usable rows to this file.")] = None,
 ) -> None:
-    """Look for problems in a data set before training on it (exit code 1 when there are any)."""
+    """Look for problems in a data set before training on it; exit code 1 when rows cannot be used, 0 for notes."""
+    from speech_tl.reporting.screen import Screen, announce_loading
+
+    announce_loading()
     from speech_tl.data.check import check_manifest, print_check
     from speech_tl.data.check import write_clean as write
     from speech_tl.data.manifest import Manifest
-    from speech_tl.reporting.screen import Screen
 
     console = _console()
     table = Manifest.read(manifest)
-    writer = None
+    writer, rules = None, None
     if model is not None:
+        from speech_tl.evaluation import checkpoints_language, the_language
         from speech_tl.models.load import load_model
+        from speech_tl.text import normaliser_for
 
-        writer = load_model(model)
+        language = the_language(table)
+        writer = load_model(model, language=language)
+        rules = writer.scored_by = normaliser_for(None, language, checkpoints_language(writer, table))
     with Screen(console).progress(f"checking {manifest}") as update:
-        result = check_manifest(table, model=writer, progress=update)
+        result = check_manifest(table, model=writer, normaliser=rules, progress=update)
     print_check(result, console)
+    if writer is not None and len(result.clean_indices):
+        from speech_tl.adaptation.text_style import check_style
+
+        if warning := check_style(writer, result.usable(table)):
+            console.print(f"text style: {warning}", markup=False, highlight=False, soft_wrap=True)
     if write_clean is not None:
         console.print(f"Clean manifest: {write(table, result, write_clean)}", markup=False, highlight=False)
-    if result.problems:
-        raise typer.Exit(IN_PART)
+    unusable = result.rows - len(result.clean_indices)
+    if unusable:
+        raise PartlyDone(f"{unusable} of {result.rows} rows cannot be used")
 
 
-@app.command()
+@app.command(cls=Verb)
 def hear(
     manifest: Annotated[str, typer.Argument(help="Manifest, or a folder that holds one.")],
     augment: Annotated[
@@ -352,7 +453,7 @@ def hear(
     typer.echo(f"All on one page: {out / 'index.html'}")
 
 
-@app.command()
+@app.command(cls=Verb)
 def record(
     out: Annotated[Path, typer.Option(help="Folder for clips/ and manifest.csv; the same one goes on.")],
     sentences: Annotated[
@@ -388,30 +489,28 @@ def record(
         screen.line(line)
 
 
-@app.command()
+@app.command(cls=Verb)
 def recipes(
     action: Annotated[str, typer.Argument(help="list, show or copy.")] = "list",
     name: Annotated[str | None, typer.Argument(help="A recipe's name, for show and copy.")] = None,
 ) -> None:
     """List the shipped recipes; `show NAME` prints one, `copy NAME` puts it into this folder to edit."""
-    from speech_tl.recipe import copy_recipe, recipe_titles, shipped_recipe
+    from speech_tl.recipe import copy_recipe, script_titles, shipped_recipe, shipped_recipes
 
     if action == "list":
-        titles = recipe_titles()
-        width = max(map(len, titles), default=0)
-        for recipe, title in titles.items():
-            typer.echo(f"{recipe:<{width}}  {title}")
+        _echo_titles(script_titles(shipped_recipes()))
     elif action in ("show", "copy") and name is None:
         raise BadInput(f"speech-tl recipes {action} needs a name (`speech-tl recipes` lists them)")
     elif action == "show":
         typer.echo(shipped_recipe(name).read_text(encoding="utf-8"))
     elif action == "copy":
-        typer.echo(f"Copied to {copy_recipe(name)}: edit it and run `speech-tl adapt {Path(name).name}.py`")
+        command = shlex.join(["speech-tl", "adapt", f"{Path(name).name}.py"])
+        typer.echo(f"Copied to {copy_recipe(name)}: edit it and run `{command}`")
     else:
         raise BadInput(f"unknown action {action}: expected list, show or copy")
 
 
-@app.command()
+@app.command(cls=Verb)
 def corpora(
     name: Annotated[str | None, typer.Argument(help="One of them, for licence, citation, splits and sources.")] = None,
 ) -> None:
@@ -423,13 +522,17 @@ def corpora(
     typer.echo(listing(get_terminal_size((120, 24)).columns) if name is None else page(corpus_named(name)), nl=False)
 
 
-@app.command()
+@app.command(cls=Verb)
 def doctor() -> None:
     """Show what this machine can do, and what to do about what is missing (exit code 1 when something must be)."""
-    from speech_tl.reporting.doctor import examine, print_findings
+    from rich.console import Console
 
+    from speech_tl.reporting.doctor import examine, print_findings
+    from speech_tl.reporting.screen import announce_loading
+
+    announce_loading()
     findings = examine()
-    print_findings(findings, _console())
+    print_findings(findings, Console())
     if any(finding.status == "bad" for finding in findings):
         raise typer.Exit(IN_PART)
 
@@ -440,14 +543,19 @@ def run_recipe(script: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and leave with its exit code: 0 done, 1 done in part, 2 bad input, 130 interrupted."""
+    """Run a command and leave with its exit code: 0 done, 1 done in part, 2 bad input, 130 interrupted, 143 SIGTERM."""
     sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
 def _run(arguments: list[str]) -> int:
     """The exit code of a command; a user's mistake is one line, never a traceback."""
+    if VERSION in arguments:
+        typer.echo(f"speech-tl {__version__}")
+        return DONE
+    termination = Termination()
     try:
-        code = app(arguments, prog_name="speech-tl", standalone_mode=False)
+        with termination:
+            code = app(arguments, prog_name="speech-tl", standalone_mode=False)
     except typer.TyperException as error:
         return _say(f"{error.format_message()} (see speech-tl --help)", BAD_INPUT)
     except BadInput as error:
@@ -457,6 +565,8 @@ def _run(arguments: list[str]) -> int:
             typer.echo(f"  {failure}", err=True)
         return _say(str(error), IN_PART)
     except Interrupted as error:
+        if termination.asked or isinstance(error.__cause__, Terminated):
+            return _say(f"terminated; {error}", TERMINATED)
         return _say(f"interrupted; {error}", INTERRUPTED)
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -465,21 +575,50 @@ def _run(arguments: list[str]) -> int:
             return _say(reason, BAD_INPUT)
         raise
     if code == INTERRUPTED:  # Typer itself turns Ctrl-C inside a command into this code
+        if termination.asked:
+            return _say("terminated", TERMINATED)
         return _say("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else DONE
 
 
-def _what_next(run: Path) -> list[str]:
-    """Where a finished run's report and model are, and what to do with them."""
-    return [
+def _what_next(run: Path, recipe: str) -> list[str]:
+    """Where a finished run's report and model are, and what to do with them, as commands that can be pasted."""
+    model = str(run / "model")
+    lines = [
         f"Report: {run / 'report.html'}",
-        f"Model:  {run / 'model'}",
+        f"Model:  {model}",
         "Next:",
-        f"  speech-tl transcribe --model {run / 'model'} FILE",
-        f"  speech-tl evaluate --model {run / 'model'} --data MANIFEST",
-        "  speech-tl adapt speaker/my_voice data.root=MY.csv   (your own recordings)",
-        "  speech-tl recipes                                   (what else is ready)",
+        f"  {shlex.join(['speech-tl', 'transcribe', '--model', model])} FILE",
+        f"  {shlex.join(['speech-tl', 'evaluate', '--model', model])} --data MANIFEST",
     ]
+    if Path(recipe).stem != OWN_VOICE.rpartition("/")[2]:
+        lines.append(f"  speech-tl adapt {OWN_VOICE} data.root=MY.csv   (your own recordings)")
+    return [*lines, "  speech-tl recipes                                   (what else is ready)"]
+
+
+def _echo_titles(titles: dict[str, str]) -> None:
+    """Names and what they are, in two columns."""
+    width = max(map(len, titles), default=0)
+    for name, title in titles.items():
+        typer.echo(f"{name:<{width}}  {title}")
+
+
+def _tell_about(transcript: Transcript, screen: Screen) -> None:
+    """Say which language was heard in a recording, where one had to be, and what was odd about its sound."""
+    for note in transcript.notes:
+        screen.line(f"Note: {note}")
+    if transcript.language_probability is not None:
+        from speech_tl.text import language_name
+
+        spoken = f"{transcript.language} ({language_name(transcript.language)})"
+        probability = f"{transcript.language_probability:.2f}"
+        screen.line(f"{transcript.audio}: language {spoken}, p = {probability}; --language says another")
+
+
+def _transcripts_line(out: Path, formats: Sequence[str], written: int, kept: int) -> str:
+    """What `transcribe` left in its folder."""
+    line = f"Wrote {written} transcript{'' if written == 1 else 's'} ({', '.join(formats)}) into {out}"
+    return line + (f"; {kept} were there already" if kept else "")
 
 
 def _say(line: str, code: int) -> int:

@@ -17,7 +17,7 @@ class AudioError(BadInput):
     """One audio file cannot be used.
 
     Attributes:
-        kind: one of "missing", "folder", "empty", "unreadable", "truncated", "nan", "silent".
+        kind: one of "missing", "folder", "empty", "unreadable", "truncated", "nan", "silent", "channel".
     """
 
     def __init__(self, message: str, kind: str) -> None:
@@ -31,7 +31,11 @@ class AudioError(BadInput):
 
 
 class Interrupted(Exception):
-    """The user stopped the work; the message says how to go on (exit code 130)."""
+    """The user stopped the work; the message says how to go on (exit code 130, or 143 where the cause is a SIGTERM)."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM stopped the work (exit code 143)."""
 
 
 class PartlyDone(Exception):

@@ -12,10 +12,10 @@ from speech_tl.decoding import Progress, conditions, decode
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
-from speech_tl.scoring.selection import require_known, rows_to_score, with_texts
+from speech_tl.scoring.selection import chosen_to_score, require_known
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import default_normaliser, get_normaliser, require_writable
+from speech_tl.text import Normaliser, agreed, get_normaliser, normaliser_for, require_writable
 
 if TYPE_CHECKING:
     from speech_tl.data.batching import Augmentation
@@ -47,7 +47,8 @@ def evaluate(
         by: columns that the caller will group by; one that the manifest lacks is refused before any decoding.
         normaliser: `none`, `basic`, `english`, `unspaced` or a function as "module:function"; None takes the default
             of the language.
-        language: code or name; None takes the manifest's `language` when all rows agree.
+        language: code or name; None takes the manifest's `language` when all rows agree, else the checkpoint's where
+            it has one. It decides on the default normaliser and on how case is folded.
         decoding: batch sizes, beam, precision.
         silence: score the clips without speech only: those whose text is empty, or all where there is no `text`;
             `data["silence"]` of the result then holds what `silence_figures` counts.
@@ -60,14 +61,19 @@ def evaluate(
     """
     if out is not None:
         require_writable(out)
-    manifest = _to_score(data if isinstance(data, Manifest) else Manifest.read(data), split, silence)
+    manifest = data if isinstance(data, Manifest) else Manifest.read(data)
+    manifest, rows, notes = chosen_to_score(manifest, split, silence)
+    manifest = manifest.select(rows)
     require_columns(manifest, by, "--by")
     language = language or the_language(manifest)
-    rules = get_normaliser(normaliser).name if normaliser else None
+    if normaliser is not None:
+        get_normaliser(normaliser, language)  # refused before any loading
     if isinstance(model, str | Path):
         model = load_model(model, language=language)
-    facts = {"source": manifest.source, "split": split, "language": language, "fingerprint": manifest.fingerprint()}
-    rules = rules or default_normaliser(language or model.language)
+    rules = normaliser_for(normaliser, language, checkpoints_language(model, manifest))
+    facts = {"source": manifest.source, "split": split, "language": rules.language}
+    facts["fingerprint"] = manifest.fingerprint()
+    facts |= {"notes": notes} if notes else {}
     evaluation = evaluate_utterances(model, manifest, rules, decoding or DecodingOptions(), facts, progress)
     if silence:
         evaluation.data["silence"] = silence_figures(evaluation.utterances)
@@ -76,17 +82,10 @@ def evaluate(
     return evaluation
 
 
-def _to_score(manifest: Manifest, split: str | None, silence: bool) -> Manifest:
-    """The rows of the split, or its clips without speech."""
-    manifest = with_texts(manifest, silence)
-    rows = rows_to_score(manifest.texts("split"), manifest.texts("text"), split, silence, manifest.source)
-    return manifest.select(rows)
-
-
 def evaluate_utterances(
     model: AcousticModel,
     utterances: Sequence,
-    normaliser: str,
+    normaliser: str | Normaliser,
     decoding: DecodingOptions,
     data: dict[str, Any],
     progress: Progress | None = None,
@@ -98,7 +97,6 @@ def evaluate_utterances(
 
     `augment` is what they are heard through, with all its chance from `seed`.
     """
-    rules = get_normaliser(normaliser)
     started = time.perf_counter()
     hypotheses = decode(model, utterances, decoding, progress, augment=augment, seed=seed)
     seconds = time.perf_counter() - started
@@ -108,7 +106,7 @@ def evaluate_utterances(
     return score(
         utterances,
         [h.text for h in hypotheses],
-        rules,
+        normaliser,
         model=model.describe(),
         decoding=conditions(model, decoding),
         data=data,
@@ -126,8 +124,12 @@ def require_columns(manifest: Manifest, columns: Sequence[str], option: str) -> 
 
 
 def the_language(manifest: Manifest) -> str | None:
-    """The manifest's language when every row that says one says the same."""
+    """The manifest's language when every row that says one says the same, under whatever name."""
     if "language" not in manifest.columns:
         return None
-    found = {language for language in manifest.column("language") if language}
-    return found.pop() if len(found) == 1 else None
+    return agreed(manifest.column("language"))
+
+
+def checkpoints_language(model: AcousticModel, manifest: Manifest) -> str | None:
+    """What a model is set to, which stands for the language of speech that no row of the manifest says."""
+    return None if any(manifest.texts("language")) else model.language

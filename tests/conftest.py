@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,3 +32,16 @@ def dev_chooses() -> Iterator[None]:
 
     with any_dev_chooses():
         yield
+
+
+@pytest.fixture(scope="session")
+def published_whisper() -> Callable[[str], Path]:
+    """Where OpenAI's published Whisper weights are, as Hugging Face folders: "whisper-tiny.en" -> its folder."""
+    place = Path(os.environ.get("SPEECH_TL_MODELS", Path.home() / ".cache" / "speech_tl_models"))
+
+    def folder(name: str) -> Path:
+        if not (place / name / "config.json").is_file():
+            pytest.skip(f"no {name} in {place} (set SPEECH_TL_MODELS to a folder that holds it)")
+        return place / name
+
+    return folder

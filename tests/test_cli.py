@@ -135,9 +135,10 @@ def test_a_dry_run_tells_what_a_run_does_and_writes_nothing(recipe, manifest, ru
     rows = [*rows_of(manifest), rows_of(manifest)[-1] | {"audio": str(broken)}]
     data = written(tmp_path / "data.csv", rows)
     here = sorted(tmp_path.rglob("*"))
-    code, out, _ = speech_tl(
-        "adapt", recipe, "--dry-run", "training.max_steps=null", "training.epochs=6", f"data={data}"
-    )
+    wanted = ("training.max_steps=null", "training.epochs=6", f"data={data}")
+    code, summary, _ = speech_tl("adapt", recipe, "--dry-run", *wanted)
+    assert code == 0 and summary.startswith("data ") and "learning_rate:" not in summary
+    code, out, _ = speech_tl("adapt", recipe, "--dry-run", "--verbose", *wanted)
     assert code == 0
     assert yaml.safe_load(out) == recipe_from_yaml(recipe).with_overrides(
         ["training.max_steps=null", "training.epochs=6", f"data={data}"]
@@ -152,6 +153,16 @@ def test_a_dry_run_tells_what_a_run_does_and_writes_nothing(recipe, manifest, ru
     )
     steps = json.loads((tmp_path / "real" / "report.json").read_text())["training"]["steps"]
     assert code == 0 and f"steps     {steps} (6 epochs)" in out
+
+
+def test_how_a_table_was_understood_is_told_before_a_run(recipe, manifest, speech_tl, tmp_path):
+    rows = rows_of(manifest)
+    data = written(tmp_path / "data.csv", [*rows, rows[-1] | {"split": "spare"}])
+    data.write_text(data.read_text().replace(",", ";").replace("audio", "path", 1))
+    code, out, _ = speech_tl("adapt", recipe, "--dry-run", f"data={data}")
+    assert code == 0
+    for said in ("separated by semicolons", "'path' is read as audio", "1 row is in neither train, dev nor test"):
+        assert said in out
 
 
 # ---- stopped on the way
@@ -188,6 +199,21 @@ def test_ctrl_c_and_kill_leave_a_run_that_resume_finishes(recipe, tmp_path):
     assert report["training"]["steps"] == 150
     steps = [json.loads(line)["step"] for line in (out / "training" / "log.jsonl").read_text().splitlines()]
     assert steps == sorted(steps) and steps[0] == 0 and steps[-1] == 150
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
+def test_sigterm_is_heard_like_ctrl_c(recipe, tmp_path):
+    """As a scheduler sends it, to the first process alone."""
+    out = tmp_path / "run"
+    wanted = ["adapt", str(recipe), "training.max_steps=5000", "training.eval_steps=1000", "training.workers=1"]
+    stopped = start([*wanted, "--out", str(out)])
+    wait_for(lambda: has_logged(out, 25), stopped)
+    stopped.terminate()
+    shown = stopped.communicate(timeout=120)[1].splitlines()
+    assert stopped.returncode == 143
+    assert shown[-1] == "speech-tl: terminated; go on with the same command and --resume"
+    assert not [line for line in shown if "Traceback" in line]
+    assert 25 <= newest_checkpoint(out) < 1000 and not (out / ".lock").exists()
 
 
 def test_a_run_stopped_before_training_is_resumed_too(recipe, tmp_path, monkeypatch, capsys):

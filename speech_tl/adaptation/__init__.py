@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import json
+import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.context import settle_context
-from speech_tl.adaptation.helping import learn
+from speech_tl.adaptation.helping import help_along, helps, learn, wait_for_report
 from speech_tl.adaptation.interpolating import hours_to_decode, interpolate, small_part
 from speech_tl.adaptation.keeping import interpolates
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
 from speech_tl.adaptation.preparation import Data, prepare, small_test_set
+from speech_tl.adaptation.restored_texts import seconds_to_restore, with_restored_texts
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
 from speech_tl.data.check import write_excluded
 from speech_tl.data.guards import Guard
 from speech_tl.data.leaks import leak_notes
 from speech_tl.data.manifest import Excluded
+from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.ladder import climbed
 from speech_tl.reporting.model_card import write_model_card
 from speech_tl.reporting.page import build_report, write_report
-from speech_tl.reporting.plan import plan_text
-from speech_tl.reporting.screen import Screen
+from speech_tl.reporting.plan import plan_text, with_recipe
+from speech_tl.reporting.screen import Screen, Update
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import get_normaliser, leading_rate
+from speech_tl.text import leading_rate
 from speech_tl.training.estimate import Estimate, estimate
-from speech_tl.training.run_folder import RunFolder, disk_bytes
+from speech_tl.training.run_folder import Disk, RunFolder
 from speech_tl.training.selection import too_small
 from speech_tl.training.train import TrainingResult, validated
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
+
+MANY_ROWS = 5000
+"""From here on it takes a second to look at the files of a run's data."""
+
+
+REPORT_S = 5.0
+"""About what scores, plots and pages take."""
 
 
 @dataclass
@@ -61,6 +73,9 @@ def adapt(
 ) -> AdaptationResult:
     """Run a recipe: before, train, after, report.
 
+    In a script that torchrun starts, the first process does that; the others help it to train, wait, and return the
+    same.
+
     Args:
         recipe: what to do.
         out: the run's folder; None is runs/NAME.
@@ -68,15 +83,29 @@ def adapt(
         screen: where to show progress; None is silent.
 
     Raises:
-        BadInput: anything the recipe, the data or the folder make impossible; nothing is half-written then.
+        BadInput: anything the recipe, the data or the folder make impossible, another run that works in the folder
+            among them; nothing is half-written then.
     """
-    screen = screen or Screen()
-    run, phases = RunFolder(run_path(recipe, out), recipe.to_yaml(), resume), Phases()
+    phases, folder, screen = Phases(), run_path(recipe, out), screen or Screen()
+    if helps():
+        help_along(recipe, folder, resume)
+        wait_for_report(folder)
+        return read_result(recipe, folder)
+    run = RunFolder(folder, recipe.to_yaml(), resume, recipe.training.keep_checkpoints)
+    with run.held(screen.line):
+        return _adapted(recipe, run, screen, phases)
+
+
+def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> AdaptationResult:
+    """The run itself, in a folder that nobody else writes into."""
     with phases.of("preparation"):
         model, data = prepare(recipe, screen)
-    run.open(model.parameter_counts(), data.facts, recipe.seed, model.device.type)
+        with _comparing(data, screen) as update:
+            run.open(_disk(recipe, model), data.facts, data.tables, recipe.seed, model.device.type, update)
     phases.open(run.path / "training" / "phases.json")
     write_excluded(run.path / "excluded.jsonl", data.excluded)
+    with phases.of("text_restoration"):
+        data = with_restored_texts(model, data, recipe, run.path / "training", screen)
 
     bench = Bench(recipe, data, run, screen)
     rounds = _rounds(recipe, data, run, screen, phases)
@@ -117,33 +146,75 @@ def adapt(
     return AdaptationResult(report, before.test, after.test, guards, run.path, model)
 
 
-def plan(recipe: Recipe, screen: Screen | None = None) -> str:
+def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False) -> str:
     """What `adapt` would do with a recipe, and about how long it would take: reads, measures, and writes nothing.
 
+    Args:
+        recipe: what would be done.
+        screen: where to show progress; None is silent.
+        verbose: put the resolved recipe before the plan, as YAML; the plan is then in YAML comments.
+
     Returns:
-        The resolved recipe as YAML, followed by data, model, steps, time and memory as comments.
+        Data, model, steps, time and memory, a line a fact.
 
     Raises:
         BadInput: as `adapt`.
     """
-    screen = screen or Screen()
+    screen, started = screen or Screen(), time.perf_counter()
     model, data = prepare(recipe, screen)
+    reading_s = time.perf_counter() - started
     trainable, total = model.parameter_counts()
-    screen.line("three steps and one decoding batch, to measure ...")
+    screen.line("a few steps and decoding batches, to measure ...")
+    restoring_s = seconds_to_restore(model, data, recipe)  # before the steps change the model
     guess, told = foreseen(recipe, model, data)
-    notes = [*leak_notes(data.leaks(screen)), *data.notes, *told, *_not_chosen(recipe, model, data)]
+    measured = time.perf_counter()
+    notes = [
+        *leak_notes(data.leaks(screen)),
+        *data.notes,
+        *told,
+        *_not_chosen(recipe, model, data, guess.dev_utterances),
+    ]
+    report_s = time.perf_counter() - measured + REPORT_S
     described = model.describe() | {
         "source": recipe.model.source,
         "trainable": trainable,
         "parameters": total,
         "device": model.device.type,
-        "normaliser": data.normaliser,
+        "normaliser": f"{data.normaliser.name} ({data.normaliser.reason})",
     }
-    disk, guards = disk_bytes(trainable, total), {guard.name: guard.facts | _size(guard) for guard in data.guards}
+    disk, guards = _disk(recipe, model), {guard.name: guard.facts | _size(guard) for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
-    facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe)}
-    facts |= {"too_few": small_test_set(data.test, data.language, data.normaliser)}
-    return plan_text(recipe.to_yaml(), facts, data.excluded, notes, described, guess, disk, guards, ladder)
+    facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe), "restoring_s": restoring_s}
+    facts |= {"too_few": small_test_set(data.test, data.normaliser)}
+    told = plan_text(
+        facts,
+        data.excluded,
+        notes,
+        described,
+        guess,
+        disk,
+        guards,
+        ladder,
+        reading_s=reading_s,
+        report_s=report_s,
+    )
+    return with_recipe(recipe.to_yaml(), told) if verbose else told
+
+
+def read_result(recipe: Recipe, folder: Path) -> AdaptationResult:
+    """What a run gave, read from its folder."""
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    before, after = (Evaluation.read(folder / side) for side in ("before", "after"))
+    guards = {
+        name: (
+            Evaluation.read(folder / "guards" / name / "before"),
+            Evaluation.read(folder / "guards" / name / "after"),
+        )
+        for name in report["guards"]
+    }
+    language = before.data.get("language")
+    model = load_model(folder / "model", language=language, task=recipe.model.task)
+    return AdaptationResult(report, before, after, guards, folder, model)
 
 
 def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate, list[str]]:
@@ -168,22 +239,35 @@ def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate
 
 def _size(guard: Guard) -> dict[str, str | None]:
     """Whether a guard is too small for any claim."""
-    return {"too_few": small_test_set(guard.utterances, guard.language, guard.normaliser)}
+    return {"too_few": small_test_set(guard.utterances, guard.normaliser)}
 
 
-def _not_chosen(recipe: Recipe, model: AcousticModel, data: Data) -> list[str]:
-    """What dev will not choose because it, or a guard's dev part, is too small."""
-    rate = leading_rate(data.language or model.language, data.normaliser)
-    small = too_small(validated(data.dev, recipe.training, recipe.seed), get_normaliser(data.normaliser), rate)
+def _not_chosen(recipe: Recipe, model: AcousticModel, data: Data, decoded: int) -> list[str]:
+    """What dev, of which so many utterances are decoded, or a guard's dev part will not choose: they are too small."""
+    rate = leading_rate(data.language or model.language, data.normaliser.name)
+    small = too_small(validated(data.dev, decoded, recipe.seed), data.normaliser, rate)
     notes = [f"{small}: the run keeps its last weights and chooses nothing on dev"] if small else []
-    options = interpolates(recipe)
-    unshared = options and small_part(data, recipe, options)
+    choosing = interpolates(recipe)
+    unshared = choosing and small_part(data, recipe, choosing)
     return [*notes, unshared] if unshared else notes
 
 
 def run_path(recipe: Recipe, out: str | Path | None) -> Path:
     """The folder of a run: as wanted, else runs/NAME."""
     return Path(out) if out else Path("runs") / recipe.name
+
+
+def _disk(recipe: Recipe, model: AcousticModel) -> Disk:
+    """What a run takes of the disk."""
+    models = 1 if recipe.unlabelled is None else 2 + recipe.unlabelled.rounds
+    return Disk.of(*model.parameter_counts(), models=models, keep_checkpoints=recipe.training.keep_checkpoints)
+
+
+def _comparing(data: Data, screen: Screen) -> AbstractContextManager[Update]:
+    """What is shown while the data is compared with that of a run that is resumed: nothing, where it takes no time."""
+    if sum(map(len, data.tables.values())) > MANY_ROWS:
+        return screen.progress("taking the data's fingerprint")
+    return nullcontext(lambda done, total, note="": None)
 
 
 def _rounds(recipe: Recipe, data: Data, run: RunFolder, screen: Screen, phases: Phases) -> Rounds | None:
@@ -203,7 +287,6 @@ def _train(
     """Train on what fits the model, merge what the strategy added, go back towards the old weights where the recipe
     wants that, and settle how the result is decoded.
     """
-    normaliser = get_normaliser(data.normaliser)
     with screen.progress("training") as update:
 
         def show(step: int, steps: int, latest: dict[str, float]) -> None:
@@ -214,8 +297,9 @@ def _train(
     with phases.of("choices"):
         merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
         between, told = interpolate(model, data, recipe, screen)
+        limit = trained.figures.get("validation", {}).get("utterances")
         found = settle_context(
-            model, data.dev, recipe.model.audio_context, recipe.decoding, normaliser, recipe.seed, screen
+            model, data.dev, recipe.model.audio_context, recipe.decoding, data.normaliser, recipe.seed, screen, limit
         )
     trained.figures.update(merging | between)
     trained.notes.extend([*notes, *told])

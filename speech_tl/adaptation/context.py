@@ -34,6 +34,7 @@ def settle_context(
     normaliser: Normaliser,
     seed: int,
     screen: Screen,
+    limit: int | None = None,
 ) -> dict[str, Any] | None:
     """Score dev with 30 s and with trimmed windows, and set `model.decoding_context` to what that allows.
 
@@ -45,6 +46,8 @@ def settle_context(
         normaliser: of both sides of both WERs.
         seed: of the choice of utterances and of the bootstrap.
         screen: where to show progress, and what was found.
+        limit: at most so many utterances of dev (`training.dev_limit`); with the same limit they are those that the
+            weights were selected on.
 
     Returns:
         The figures as report.json holds them under training.audio_context: both scores, the change, what was decided
@@ -52,7 +55,7 @@ def settle_context(
     """
     if not model.trained_context.trims or decoding.audio_context == "full":
         return None
-    chosen = sorted(random.Random(seed).sample(range(len(dev)), min(DEV_UTTERANCES, len(dev))))
+    chosen = sorted(random.Random(seed).sample(range(len(dev)), min(limit or DEV_UTTERANCES, DEV_UTTERANCES, len(dev))))
     utterances = dev.select(chosen)
     trimmed = candidate(model, utterances)
     rate = leading_rate(model.language, normaliser.name)

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import torch
 
 from speech_tl.adaptation.preparation import Data, prepare
+from speech_tl.adaptation.restored_texts import once_noted
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
-from speech_tl.text import get_normaliser, leading_rate
+from speech_tl.text import leading_rate
 from speech_tl.training.keeping import Tell
 from speech_tl.training.progress import StepProgress
-from speech_tl.training.train import TrainingResult, train
+from speech_tl.training.run_lock import LOCK
+from speech_tl.training.train import LONGEST_WAIT_S, TrainingResult, train
+
+WAIT_S = 1.0
+"""Between looks for the report."""
 
 
 def processes() -> int:
@@ -42,7 +49,14 @@ def help_along(recipe: Recipe, folder: Path, resume: bool) -> None:
     if (folder / "training" / "result.json").is_file():
         return
     model, data = prepare(recipe, Screen())
+    data = once_noted(data, recipe, model, folder / "training")
     learn(model, data, recipe, folder / "training", resume)
+
+
+def wait_for_report(folder: Path) -> None:
+    """Until the first process has left the run's folder; its failure ends the others too, as torchrun does."""
+    while (folder / LOCK).exists() or not (folder / "report.json").is_file():
+        time.sleep(WAIT_S)
 
 
 def learn(
@@ -61,6 +75,7 @@ def learn(
     """
     if processes() > 1 and data.unlabelled is not None:
         raise BadInput("speech without transcripts is learnt from by one process: leave torchrun out")
+    _join()
     trained = train(
         model,
         data.train,
@@ -70,8 +85,8 @@ def learn(
         seed=recipe.seed,
         augmenter=data.augmenter,
         decoding=recipe.decoding.model_copy(update={"test_time": None}),  # dev judges the weights themselves
-        normaliser=get_normaliser(data.normaliser),
-        rate=leading_rate(data.language or model.language, data.normaliser),
+        normaliser=data.normaliser,
+        rate=leading_rate(data.language or model.language, data.normaliser.name),
         strategy=recipe.strategy,
         retention=data.sources.retention(recipe),
         cache_gb=recipe.data.cache_gb,
@@ -83,8 +98,27 @@ def learn(
     return trained
 
 
+_parted: list[str] = []
+"""The back ends over which the processes were connected so far, one for each training."""
+
+
+def _join() -> None:
+    """Connect the processes once more, where a script trains for a second time.
+
+    The Trainer makes the first connections; it would find the addresses of the closed ones the next time, which are
+    still in the store that torchrun shares. Hence a part of the store for each training.
+    """
+    if not _parted:
+        return
+    store, rank, size = next(torch.distributed.rendezvous("env://"))
+    store = torch.distributed.PrefixStore(f"training {len(_parted)}", store)
+    wait = timedelta(seconds=LONGEST_WAIT_S)
+    torch.distributed.init_process_group(_parted[-1], store=store, rank=rank, world_size=size, timeout=wait)
+
+
 def _part() -> None:
     """Wait for each other and close the connections: whoever is left talking would be aborted."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.barrier()
+        _parted.append(torch.distributed.get_backend())
         torch.distributed.destroy_process_group()

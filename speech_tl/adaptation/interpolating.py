@@ -20,7 +20,7 @@ from speech_tl.reporting.interpolation import TARGET, finding
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import score
 from speech_tl.strategies.kept import Interpolate
-from speech_tl.text import Rate, get_normaliser, leading_rate
+from speech_tl.text import Normaliser, Rate, leading_rate
 from speech_tl.training.selection import choice, too_small
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class _DevSet:
     """
 
     utterances: Manifest
-    normaliser: str
+    normaliser: Normaliser
     rate: Rate
     model: AcousticModel
     limit: float | None = None
@@ -109,13 +109,11 @@ def interpolate(model: AcousticModel, data: Data, recipe: Recipe, screen: Screen
 
 def small_part(data: Data, recipe: Recipe, options: Interpolate) -> str | None:
     """Why no share can be chosen: the first dev part that is too small; None where all are large enough."""
-    rate = leading_rate(data.language, data.normaliser)
-    parts = {"": (data.dev, data.normaliser, rate)}
-    for guard in data.guards:
-        parts[f"guard {guard.name}, "] = guard.dev, guard.normaliser, leading_rate(guard.language, guard.normaliser)
-    for name, (dev, normaliser, leading) in parts.items():
-        chosen = dev.sample(options.utterances, recipe.seed)
-        if small := too_small(chosen, get_normaliser(normaliser), leading):
+    parts = {"": (data.dev, data.normaliser, data.language)}
+    parts |= {f"guard {guard.name}, ": (guard.dev, guard.normaliser, guard.language) for guard in data.guards}
+    for name, (dev, normaliser, language) in parts.items():
+        decoded = dev.sample(options.utterances, recipe.seed)
+        if small := too_small(decoded, normaliser, leading_rate(language, normaliser.name)):
             return f"not interpolated: {name}{small}: the new weights are kept whole"
     return None
 
@@ -175,7 +173,7 @@ def _limits(points: Sequence[Mapping[str, Any]], sets: Mapping[str, _DevSet], op
 def _dev_sets(model: AcousticModel, data: Data, recipe: Recipe, options: Interpolate) -> dict[str, _DevSet]:
     """The target's dev split and every guard's dev part, at most so many utterances of each."""
     speaking: dict[str | None, AcousticModel] = {None: model}
-    rate = leading_rate(data.language or model.language, data.normaliser)
+    rate = leading_rate(data.language or model.language, data.normaliser.name)
     sets = {TARGET: _DevSet(data.dev.sample(options.utterances, recipe.seed), data.normaliser, rate, model)}
     for guard in data.guards:
         if guard.set_to not in speaking:
@@ -183,7 +181,7 @@ def _dev_sets(model: AcousticModel, data: Data, recipe: Recipe, options: Interpo
         sets[guard.name] = _DevSet(
             guard.dev.sample(options.utterances, recipe.seed),
             guard.normaliser,
-            leading_rate(guard.language, guard.normaliser),
+            leading_rate(guard.language, guard.normaliser.name),
             speaking[guard.set_to],
             guard.limit,
         )
@@ -199,7 +197,7 @@ def _scored(share: float, sets: Mapping[str, _DevSet], recipe: Recipe, screen: S
         title = f"share {share:g} of the new weights: decoding {len(dev.utterances)} utterances of {name}"
         with screen.progress(title) as update:
             texts = [hypothesis.text for hypothesis in decode(dev.model, dev.utterances, decoding, update)]
-        found = score(dev.utterances, texts, get_normaliser(dev.normaliser)).score
+        found = score(dev.utterances, texts, dev.normaliser).score
         scores[name] = {"wer": found.wer, "cer": found.cer, "leading": getattr(found, dev.rate)}
         scores[name]["choice"] = choice(found.wer, found.cer, dev.rate)
     return {"scores": scores}

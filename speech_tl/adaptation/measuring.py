@@ -21,6 +21,7 @@ from speech_tl.models.options import DecodingOptions
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
+from speech_tl.text import Normaliser
 from speech_tl.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class Bench:
         title: str,
         model: AcousticModel,
         utterances: Manifest,
-        normaliser: str,
+        normaliser: Normaliser,
         facts: dict[str, Any],
         described: dict[str, Any],
         augment: Chain | None = None,

@@ -10,7 +10,6 @@ from speech_tl.decoding import decode
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import score
-from speech_tl.text import get_normaliser
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -23,7 +22,7 @@ def merge_and_check(
 
     Args:
         model: as training left it; merged in place.
-        data: its dev utterances are transcribed, at most `training.dev_limit` of them.
+        data: its dev utterances are transcribed, at most `training.dev_at_most` of them.
         recipe: the strategy, and how to decode.
         folder: for the unmerged adapter, where the strategy has one.
         screen: where to show progress.
@@ -37,13 +36,12 @@ def merge_and_check(
     if not strategy.folds:
         strategy.finish(model)
         return {}, []
-    dev = data.dev.sample(recipe.training.dev_limit, recipe.seed)
-    normaliser = get_normaliser(data.normaliser)
+    dev = data.dev.sample(recipe.training.dev_at_most, recipe.seed)
     texts, wers = [], []
     for stage in ("before merging", "after merging"):
         with screen.progress(f"{stage}: decoding {len(dev)} utterances of dev") as update:
             texts.append([hypothesis.text for hypothesis in decode(model, dev, recipe.decoding, update)])
-        wers.append(score(dev, texts[-1], normaliser).score.wer)
+        wers.append(score(dev, texts[-1], data.normaliser).score.wer)
         if stage == "before merging":
             strategy.finish(model)
     changed = sum(first != last for first, last in zip(*texts, strict=True))

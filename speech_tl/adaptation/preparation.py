@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,9 @@ from speech_tl.adaptation.keeping import (
     require_keeping,
     unheard_rows,
 )
+from speech_tl.adaptation.text_style import TextStyle, style_gap
 from speech_tl.data.augment import Augmenter, Chain, Ladder
-from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest
+from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest, tag_list
 from speech_tl.data.guards import Guard, checked_guard, read_guard, read_guard_dev
 from speech_tl.data.leaks import TRAIN_AND_TEST, Leak, find_leaks
 from speech_tl.data.manifest import Excluded, Manifest, open_data
@@ -27,11 +28,18 @@ from speech_tl.decoding.suta import require_frames
 from speech_tl.errors import BadInput
 from speech_tl.evaluation import require_columns, the_language
 from speech_tl.models.fresh import new_model
-from speech_tl.models.load import load_model
+from speech_tl.models.load import load_model, only_language
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.significance import too_few
-from speech_tl.text import default_normaliser, get_normaliser, leading_rate
+from speech_tl.text import (
+    Normaliser,
+    default_normaliser,
+    get_normaliser,
+    leading_rate,
+    normaliser_for,
+    same_language,
+)
 from speech_tl.training.batches import epoch_seconds
 from speech_tl.training.train import steps_of_epochs
 
@@ -45,37 +53,41 @@ class Data:
 
     Attributes:
         train, dev, test: usable utterances.
-        language: of the speech, as far as recipe or manifest say.
-        normaliser: name of what WERs are measured with.
+        language: of the speech, as far as recipe or manifest say, else the only one that the checkpoint writes.
+        normaliser: what WERs are measured with; tags that it drops are not learnt either.
         check: what the check found.
         guards: other test sets that must not be spoilt.
         augmenter: what training utterances are heard through, its recordings read.
         ladder: the test set in noise, where the recipe wants it measured.
         sources: speech like what the model learnt from, which the recipe's ways of keeping hear.
         new_model: loads the recipe's model once more, as it was prepared the first time.
+        style: capitals and marks of the train texts, and what is done about them.
         unlabelled: speech without transcripts to learn from; None where the recipe wants none.
         unheard: its rows that were set aside.
         in_noise: what it is heard through a second time; None where once is enough.
         notes: sentences for the report.
         facts: for the report: source, fingerprint, counts.
+        tables: everything that is learnt from, selected or reported on, before any row was set aside, by its name.
     """
 
     train: Manifest
     dev: Manifest
     test: Manifest
     language: str | None
-    normaliser: str
+    normaliser: Normaliser
     check: CheckResult
     guards: list[Guard]
     augmenter: Augmenter
     ladder: Ladder | None
     new_model: Callable[[], AcousticModel]
+    style: TextStyle
     sources: Sources = field(default_factory=Sources)
     unlabelled: Manifest | None = None
     unheard: list[Excluded] = field(default_factory=list)
     in_noise: Chain | None = None
     notes: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    tables: dict[str, Manifest] = field(default_factory=dict)
 
     @property
     def excluded(self) -> list[Excluded]:
@@ -90,7 +102,7 @@ class Data:
         shared = self.check.shared_speakers, self.check.shared_sentences
         with screen.progress("comparing the audio of train and test") as update:
             heard = self.train if self.unlabelled is None else joined(self.train, self.unlabelled)
-            return find_leaks(heard, self.test, *shared, update)
+            return find_leaks(heard, self.test, *shared, update, self.normaliser.language)
 
 
 def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
@@ -107,15 +119,15 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     rows = _unlabelled_rows(recipe)
     if rows is not None:
         split = replace(split, manifest=_transcribed(split.manifest, recipe.unlabelled.ignore_text))
-    language = recipe.model.language or options.language or the_language(split.manifest)
-    normaliser = get_normaliser(recipe.scoring.normaliser or default_normaliser(language)).name
+    normaliser = normaliser_of(recipe, split.manifest)
+    language = normaliser.language
     read = read_sources(recipe)
     guards = _guards(recipe, language, normaliser, screen)
     hearing = Hearing.of(recipe, screen)
     texts = [text for text in split.manifest.split("train").column("text") if text]
 
     def new_model() -> AcousticModel:
-        model = load_for(recipe, texts, language)
+        model = load_for(recipe, texts, normaliser)
         recipe.strategy.prepare(model, recipe.seed)
         return model
 
@@ -127,6 +139,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         check = check_manifest(
             split.manifest,
             model=model,
+            normaliser=normaliser,
             depth=RUN_DEPTH,
             progress=update,
             min_duration_s=options.min_duration_s,
@@ -141,6 +154,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     sources = checked_sources(recipe, read, model, parts, guards, screen)
     recipe.strategy.require_steps(model, _steps(recipe, sources, learnt))
     ladder = hearing.opened(recipe, parts | {"train": learnt}, model.sample_rate)
+    style = _style(recipe, model, parts["train"], normaliser, screen)
     return model, Data(
         **parts,
         language=language,
@@ -149,15 +163,51 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         augmenter=hearing.augmenter,
         ladder=ladder,
         new_model=new_model,
+        style=style,
         unlabelled=unlabelled,
         unheard=unheard,
         in_noise=None if unlabelled is None else _in_noise(recipe, unlabelled, model.sample_rate),
         sources=sources,
         guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
-        notes=_notes(split.note, model, sources, guards),
+        notes=[
+            *([style.note] if style.note else []),
+            *_reading_notes(split.manifest, rows, sources, guards),
+            *_notes(split.note, check, normaliser, model, sources, guards),
+        ],
         facts=_facts(recipe, split.manifest, check, parts, language, unlabelled)
+        | {"text_style": style.facts(options.text_style)}
         | ({"sources": sources.facts()} if sources.utterances else {}),
+        tables=_tables(split.manifest, rows, read, guards),
     )
+
+
+def _style(recipe: Recipe, model: AcousticModel, train: Manifest, normaliser: Normaliser, screen: Screen) -> TextStyle:
+    """What the train texts have of the capitals and marks that the checkpoint writes, and what follows."""
+    anew = starts_anew(recipe, model)
+    with screen.progress("capitals and marks of the train texts") as update:
+        gap = style_gap(model, train if not anew else train.select([]), recipe.decoding, recipe.seed, update)
+    return TextStyle.of(recipe.data.text_style, gap, normaliser, anew=anew)
+
+
+def normaliser_of(recipe: Recipe, manifest: Manifest) -> Normaliser:
+    """What a run scores with; its `language` is that of the speech, as far as recipe, manifest or checkpoint say.
+
+    Raises:
+        BadInput: no such normaliser; or no such checkpoint, which is asked where nobody else says the language.
+    """
+    language = recipe.model.language or recipe.data.language or the_language(manifest)
+    asked = not (language or any(manifest.texts("language")))
+    return normaliser_for(recipe.scoring.normaliser, language, only_language(recipe.model) if asked else None)
+
+
+def _tables(
+    target: Manifest, unlabelled: Manifest | None, sources: Mapping[str, Manifest], guards: Sequence[Guard]
+) -> dict[str, Manifest]:
+    """What a run reads, by the name that a message gives it."""
+    tables = {name: target.split(name) for name in ("train", "dev", "test")}
+    tables |= {} if unlabelled is None else {"unlabelled": unlabelled}
+    tables |= {f"keep={way}": source for way, source in sources.items()}
+    return tables | {name: rows for guard in guards for name, rows in guard.tables.items()}
 
 
 def _require_one_rate(recipe: Recipe, model: AcousticModel) -> None:
@@ -233,7 +283,7 @@ def _in_noise(recipe: Recipe, unlabelled: Manifest, sample_rate: int) -> Chain |
         raise BadInput(f"unlabelled.{error}") from error
 
 
-def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Screen) -> list[Guard]:
+def _guards(recipe: Recipe, language: str | None, normaliser: Normaliser, screen: Screen) -> list[Guard]:
     """Every guard, read and checked; all are read first, so that a wrong path is told at once.
 
     Args:
@@ -249,7 +299,8 @@ def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Scree
     for name, manifest in read.items():
         options = recipe.guards[name]
         spoken = options.language or the_language(manifest) or language
-        usual = normaliser if spoken == language else default_normaliser(spoken)
+        same = same_language(spoken, language)
+        rules = get_normaliser(options.normaliser or (normaliser.name if same else default_normaliser(spoken)), spoken)
         with screen.progress(f"checking guard {name}") as update:
             guards.append(
                 checked_guard(
@@ -258,7 +309,7 @@ def _guards(recipe: Recipe, language: str | None, normaliser: str, screen: Scree
                     manifest,
                     recipe.data,
                     language=spoken,
-                    normaliser=options.normaliser or usual,
+                    normaliser=rules,
                     dev=devs.get(name),
                     progress=update,
                 )
@@ -272,12 +323,37 @@ def _set_to(recipe: Recipe, model: AcousticModel, language: str | None, guard: G
     return guard.language if switches and guard.language not in (language, model.language) else None
 
 
-def _notes(of_split: str | None, model: AcousticModel, sources: Sources, guards: list[Guard]) -> list[str]:
+def _notes(
+    of_split: str | None,
+    check: CheckResult,
+    normaliser: Normaliser,
+    model: AcousticModel,
+    sources: Sources,
+    guards: list[Guard],
+) -> list[str]:
     """For the report: what a reader of the figures must know about data and model."""
     notes = [*([of_split] if of_split else []), *model.remarks, *sources.notes]
+    if check.tags:
+        fate = "neither learnt nor scored" if any(map(normaliser.drops, check.tags)) else "learnt and scored as words"
+        notes.append(f"tags in the texts are {fate} (normaliser {normaliser.name}): {tag_list(check.tags)}")
     if model.head_is_new:
         notes.append("the checkpoint had no CTC head: before is its untrained head, so every gain is included")
     return notes + [_set_aside(guard) for guard in guards if guard.excluded]
+
+
+def _reading_notes(manifest: Manifest, unlabelled: Manifest | None, sources: Sources, guards: list[Guard]) -> list[str]:
+    """For the report: how the tables were understood, each once."""
+    read = {
+        "": manifest,
+        "unlabelled": unlabelled,
+        **sources.utterances,
+        **{f"guard {guard.name}": guard.utterances for guard in guards},
+    }
+    told: dict[str, str] = {}
+    for name, table in read.items():
+        for note in () if table is None else table.notes:
+            told.setdefault(f"{table.source} {note}", f"{name}: {note}" if name else f"data: {note}")
+    return list(told.values())
 
 
 def _set_aside(guard: Guard) -> str:
@@ -296,10 +372,10 @@ def _parts(manifest: Manifest, check: CheckResult, *, needs_train: bool) -> dict
     return parts
 
 
-def small_test_set(utterances: Manifest, language: str | None, normaliser: str) -> str | None:
+def small_test_set(utterances: Manifest, normaliser: Normaliser) -> str | None:
     """Why a test set is too small for any claim, before anything is decoded; None where it is not."""
-    rate, rules = leading_rate(language, normaliser), get_normaliser(normaliser)
-    texts = [rules(text or "") for text in utterances.texts("text")]
+    rate = leading_rate(normaliser.language, normaliser.name)
+    texts = [normaliser(text or "") for text in utterances.texts("text")]
     units = sum(len(text.split()) if rate == "wer" else len(text) for text in texts)
     return too_few([speaker or None for speaker in utterances.texts("speaker")], units, rate)
 
@@ -351,14 +427,18 @@ def _refuse_speakers(source: str, speakers: Sequence[str]) -> None:
         )
 
 
-def load_for(recipe: Recipe, texts: list[str], language: str | None) -> AcousticModel:
-    """The recipe's model, ready to learn: with the characters of the train texts, random weights if asked."""
+def load_for(recipe: Recipe, texts: list[str], normaliser: Normaliser) -> AcousticModel:
+    """The recipe's model, ready to learn: with the characters of the train texts, random weights if asked.
+
+    Its language is the normaliser's, and tags that this drops are no part of the texts, nor of any label.
+    """
     import transformers
 
     transformers.set_seed(recipe.seed)
-    options = recipe.model
+    options, texts = recipe.model, [normaliser.without_tags(text) for text in texts]
+    language = normaliser.language
     if options.source.startswith("new:"):
-        model = new_model(options.source, texts, options.shape)
+        model = new_model(options.source, texts, options.shape, language)
     else:
         model = load_model(
             options.source,
@@ -368,6 +448,7 @@ def load_for(recipe: Recipe, texts: list[str], language: str | None) -> Acoustic
             from_scratch=options.from_scratch,
             revision=options.revision,
         )
+    model.scored_by = normaliser
     model.set_audio_context(options.audio_context, options.full_context_share)
     if recipe.training.packing:
         model.set_packing(recipe.training.timestamp_share)

@@ -22,7 +22,7 @@ from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import score
 from speech_tl.strategies.pseudo_label import Label, compared, counted, first_judgement, most_confident
-from speech_tl.text import get_normaliser, leading_rate, write_atomically
+from speech_tl.text import leading_rate, write_atomically
 from speech_tl.training.run_folder import RunFolder
 from speech_tl.training.selection import chosen_by, too_small
 from speech_tl.training.train import TrainingResult, validated
@@ -52,7 +52,7 @@ class Rounds:
         self.phases = phases or Phases()
         self.recipe, self.data, self.run, self.screen, self.train = recipe, data, run, screen, train
         self.options, self.unlabelled = recipe.unlabelled, data.unlabelled
-        self.normaliser = get_normaliser(data.normaliser)
+        self.normaliser = data.normaliser
         self.supervised = len(data.train) > 0
 
     def first_labels(self) -> None:
@@ -84,7 +84,7 @@ class Rounds:
             The model of the round that is best on dev (of the last one, where dev is too small to choose), and its
             training, with what the rounds did in `figures["pseudo_labels"]`.
         """
-        rate = leading_rate(self.data.language or model.language, self.data.normaliser)
+        rate = leading_rate(self.data.language or model.language, self.data.normaliser.name)
         told: list[dict[str, Any]] = []
         results: dict[int, TrainingResult] = {}
         learnt: dict[int, int] = {}
@@ -99,7 +99,8 @@ class Rounds:
             figures, learnt[number] = results[number].figures, len(data.train)
             told[-1] |= {f"dev_{name}": figures.get(f"best_dev_{name}") for name in dict.fromkeys((rate, "cer"))}
             told[-1]["seconds"] = figures["seconds"]
-        small = too_small(validated(self.data.dev, self.recipe.training, self.recipe.seed), self.normaliser, rate)
+        decoded = results[max(results)].figures.get("validation", {}).get("utterances")
+        small = too_small(validated(self.data.dev, decoded, self.recipe.seed), self.normaliser, rate)
         chosen = max(results) if small else min(results, key=lambda n: chosen_by(results[n].figures, rate))
         if chosen != max(results):
             model = load_model(self._inside(chosen).model_folder, language=model.language, task=model.task)
@@ -129,10 +130,7 @@ class Rounds:
         inside = self._inside(number)
         given = f"{len(data.train)} utterances" if number else f"{len(data.train)} labelled utterances"
         self.screen.line(f"round {number}: learning from {given}")
-        found = inside.training(model, lambda: (model, self.train(model, data, inside)))
-        for checkpoint in inside.path.glob("training/checkpoint-*"):
-            shutil.rmtree(checkpoint)
-        return found
+        return inside.training(model, lambda: (model, self.train(model, data, inside)))
 
     def _published(self) -> AcousticModel:
         """The checkpoint, untouched."""

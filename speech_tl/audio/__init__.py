@@ -1,28 +1,23 @@
 """Audio in and out: any file -> mono float32 at the rate you ask for. Nobody else opens audio. Floor 0.
 
-Two readers are tried in order: soundfile (wav, flac, ogg, opus, mp3), then PyAV (m4a, mp4, webm, aac, wma, ...).
+soundfile reads wav, flac, ogg, opus and mp3 where their headers tell the whole length; PyAV (FFmpeg) reads all else.
 """
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from speech_tl.audio.channels import channel_number, deciding, mixed, no_such_channel, one_of
 from speech_tl.audio.headers import glance_s
-from speech_tl.audio.readers import (
-    DAMAGE,
-    AudioInfo,
-    AudioSource,
-    Track,
-    open_track,
-    reason,
-)
+from speech_tl.audio.info import AudioInfo
+from speech_tl.audio.readers import DAMAGE, AudioSource, Track, open_track, reason
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import replacing
 
@@ -30,10 +25,12 @@ __all__ = [
     "SILENCE_PEAK",
     "AudioInfo",
     "AudioSource",
+    "channel_number",
     "clipped_share",
     "glance_s",
     "is_silent",
     "load_audio",
+    "no_such_channel",
     "probe",
     "save_audio",
     "stream_audio",
@@ -41,6 +38,9 @@ __all__ = [
 
 SILENCE_PEAK = 10 ** (-70 / 20)
 """A waveform whose peak stays below -70 dB of full scale holds no speech that a 16-bit recording could carry."""
+
+Note = Callable[[str], None]
+"""Given one line about how a recording was read that its owner should know."""
 
 _WRITABLE = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".opus": "OGG", ".mp3": "MP3"}
 
@@ -51,27 +51,34 @@ def load_audio(
     start_s: float = 0.0,
     end_s: float | None = None,
     *,
+    channel: int | None = None,
     name: str | None = None,
+    on_note: Note | None = None,
 ) -> np.ndarray:
     """Read one file, or the seconds `start_s` to `end_s` of it, as mono.
 
     Args:
         path: a path, the bytes of a whole audio file, or an open binary file.
         sample_rate: rate of the result in Hz; None keeps the file's own.
-        start_s: where to begin, in seconds; reached by seeking, not by decoding what lies before (exact for wav,
-            flac and opus; within 10 ms where a format's own seeking is no better).
+        start_s: where to begin, in seconds on a player's clock; reached by seeking where the format allows (exact for
+            wav, flac and opus; within 10 ms where a format's own seeking is no better).
         end_s: where to stop, in seconds; None reads to the end.
+        channel: 1, 2, ...: this channel alone. None is the mean of all, or the loudest one where they cancel out (the
+            mean more than 20 dB quieter).
         name: what error messages call the audio; by default its path.
+        on_note: told, in one line, that channels cancel out.
 
     Returns:
-        float32 of shape `(samples,)`; several channels are averaged.
+        float32 of shape `(samples,)`.
 
     Raises:
-        AudioError: missing, folder, empty, unreadable, truncated or nan (see `.kind`). Silence is no error here.
+        AudioError: missing, folder, empty, unreadable, truncated, nan or channel (see `.kind`). Silence is no
+            error here.
     """
     with open_track(path, name) as track:
-        waveform = np.concatenate(list(_checked_blocks(track, start_s, end_s)))
-        waveform = _resample(waveform, track.info.sample_rate, sample_rate or track.info.sample_rate)
+        parts = list(_mono(track, path, max(0.0, start_s), end_s, channel, on_note))
+        waveform = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        waveform = _resample(waveform, track.sample_rate, sample_rate or track.sample_rate)
         if not len(waveform):
             raise _no_samples(track.name)
         return waveform
@@ -86,15 +93,22 @@ def probe(path: AudioSource, *, name: str | None = None) -> AudioInfo:
     with open_track(path, name) as track:
         if track.cut:
             raise _truncated(track, "its headers promise more")
-        if track.info.duration_s <= 0:
+        info = track.info
+        if info.duration_s <= 0:
             raise _no_samples(track.name)
-        return track.info
+        return info
 
 
 def stream_audio(
-    path: AudioSource, sample_rate: int = 16000, block_s: float = 30.0, *, name: str | None = None
+    path: AudioSource,
+    sample_rate: int = 16000,
+    block_s: float = 30.0,
+    *,
+    channel: int | None = None,
+    name: str | None = None,
+    on_note: Note | None = None,
 ) -> Iterator[np.ndarray]:
-    """Read a recording of any length in constant memory.
+    """Read a recording of any length in constant memory; `channel` and `on_note` as in `load_audio`.
 
     Yields:
         Consecutive mono float32 blocks of `block_s` seconds at `sample_rate`; the last one may be shorter.
@@ -106,7 +120,7 @@ def stream_audio(
     waiting: list[np.ndarray] = []
     waiting_samples = 0
     with open_track(path, name) as track:
-        for chunk in _resampled_chunks(track, sample_rate):
+        for chunk in _resampled_chunks(_mono(track, path, 0.0, None, channel, on_note), track.sample_rate, sample_rate):
             waiting.append(chunk)
             waiting_samples += len(chunk)
             if waiting_samples < block_samples:
@@ -148,13 +162,53 @@ def clipped_share(waveform: np.ndarray) -> float:
     return float(np.mean(np.abs(waveform) >= 0.999)) if len(waveform) else 0.0
 
 
+def _mono(
+    track: Track, source: AudioSource, start_s: float, end_s: float | None, channel: int | None, on_note: Note | None
+) -> Iterator[np.ndarray]:
+    """The track's checked blocks as one channel."""
+    if channel is not None and not 1 <= channel <= track.channels:
+        raise no_such_channel(track.name, channel, track.channels)
+
+    def told(choice: int | None) -> None:
+        if choice is not None and on_note is not None:
+            on_note(f"{track.name}: its channels cancel each other out; channel {choice + 1}, the loudest, was taken")
+
+    if track.channels > 1 and channel is None and start_s > 0:
+        choice = _choice(track, source)
+        told(choice)
+    else:
+        choice = None if channel is None else channel - 1
+    blocks = _checked_blocks(track, start_s, end_s)
+    if channel is None and start_s <= 0 and end_s is None:
+        yield from mixed(blocks, track.sample_rate, told)
+    elif channel is None and start_s <= 0 and track.channels > 1:
+        choice = _choice(track, source)
+        told(choice)
+        yield from (one_of(block, choice) for block in blocks)
+    else:
+        yield from (one_of(block, choice) for block in blocks)
+
+
+def _choice(track: Track, source: AudioSource) -> int | None:
+    """The channel that stands for the recording (None: the mean), by its beginning; remembered for files."""
+    if isinstance(source, str | os.PathLike):
+        found = os.stat(source)
+        return _choice_of_file(os.path.abspath(source), found.st_mtime_ns, found.st_size)
+    return deciding(track.blocks(0.0, None), track.sample_rate)
+
+
+@lru_cache(maxsize=4096)
+def _choice_of_file(path: str, mtime_ns: int, size: int) -> int | None:
+    with open_track(path, None) as track:
+        return deciding(track.blocks(0.0, None), track.sample_rate)
+
+
 def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
     """The track's blocks; raises when they are fewer than promised, hold NaN, or are none at all."""
-    rate, promised_s, slack_s = track.info.sample_rate, track.info.duration_s, 0.0 if track.exact else 0.3
-    start_s = max(0.0, start_s)
-    if promised_s > 0 and (start_s >= promised_s or (end_s or 0.0) > promised_s + max(slack_s, 0.1)):
-        wanted = f"{start_s:g} s to {'the end' if end_s is None else format(end_s, 'g') + ' s'}"
-        raise AudioError(f"{track.name}: {promised_s:.2f} s long, but {wanted} was asked for; correct it", "truncated")
+    rate, slack_s = track.sample_rate, 0.0 if track.exact else 0.3
+    promised_s = track.promised_s if track.exact else None
+    if promised_s and (start_s >= promised_s or (end_s or 0.0) > promised_s + 0.1):
+        raise _beyond(track, promised_s, start_s, end_s)
     samples = 0
     try:
         for block in track.blocks(start_s, end_s):
@@ -166,19 +220,29 @@ def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterat
         if isinstance(error, AudioError):
             raise
         raise _truncated(track, f"decoding stopped after {samples / rate:.2f} s: {reason(error)}") from error
-    expected_s = min(promised_s, math.inf if end_s is None else end_s) - start_s
-    if (track.cut and end_s is None) or samples < (expected_s - slack_s) * rate - 1:
+    end_of_sound_s = start_s + samples / rate
+    if end_s is None and track.missing(end_of_sound_s) and (samples or not start_s):
         raise _truncated(track, f"its headers promise more than the {samples / rate:.2f} s that can be decoded")
+    if end_s is not None and samples < (min(end_s, promised_s or end_s) - start_s - slack_s) * rate - 1:
+        if track.missing(end_of_sound_s) and track.promised_s and track.promised_s >= end_s - slack_s:
+            raise _truncated(track, f"its headers promise more than the {samples / rate:.2f} s that can be decoded")
+        raise _beyond(track, track.info.duration_s, start_s, end_s)
+    if not samples and start_s > 0:
+        raise _beyond(track, track.info.duration_s, start_s, end_s)
     if not samples:
         raise _no_samples(track.name)
 
 
-def _resampled_chunks(track: Track, sample_rate: int) -> Iterator[np.ndarray]:
-    blocks = _checked_blocks(track, 0.0, None)
-    if track.info.sample_rate == sample_rate:
+def _beyond(track: Track, length_s: float, start_s: float, end_s: float | None) -> AudioError:
+    wanted = f"{start_s:g} s to {'the end' if end_s is None else format(end_s, 'g') + ' s'}"
+    return AudioError(f"{track.name}: {length_s:.2f} s long, but {wanted} was asked for; correct it", "truncated")
+
+
+def _resampled_chunks(blocks: Iterator[np.ndarray], rate: int, sample_rate: int) -> Iterator[np.ndarray]:
+    if rate == sample_rate:
         yield from blocks
         return
-    resampler = soxr.ResampleStream(track.info.sample_rate, sample_rate, 1, dtype="float32")
+    resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
     for block in blocks:
         yield resampler.resample_chunk(np.ascontiguousarray(block))
     yield resampler.resample_chunk(np.zeros(0, dtype=np.float32), last=True)

@@ -1,4 +1,4 @@
-"""Two readers, tried in order: soundfile (wav, flac, ogg, opus, mp3), then PyAV (m4a, mp4, webm, aac, wma, ...)."""
+"""Who reads a file: libsndfile where the bytes show that it reads all of it, PyAV (FFmpeg) everywhere else."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ import io
 import math
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import soundfile
 
+from speech_tl.audio.av_track import AvTrack
+from speech_tl.audio.contents import Contents, contents_of
+from speech_tl.audio.info import AudioInfo
+from speech_tl.audio.soundfile_track import PartOfFile, SoundfileTrack
+from speech_tl.audio.timeline import Converter
 from speech_tl.errors import AudioError
 
 AudioSource = str | os.PathLike | bytes | BinaryIO
@@ -21,137 +25,114 @@ AudioSource = str | os.PathLike | bytes | BinaryIO
 DAMAGE = (soundfile.LibsndfileError, OSError, ValueError, EOFError)
 """What the two libraries raise about a file that they cannot decode."""
 
-_UNKNOWN_WAV_LENGTH = 0x7FFF_0000  # writers into a pipe put this or more where the length belongs
-_OGG_PAGE_MAX_BYTES = 65_307
 
+class Track(Protocol):
+    """One recording, opened by whoever can read it.
 
-@dataclass(frozen=True)
-class AudioInfo:
-    """What a file's headers say: `duration_s` in seconds, `sample_rate` in Hz, `channels`, `codec` ("FLAC/PCM_16")."""
+    Attributes:
+        name: what messages call it.
+        sample_rate: Hz of all blocks.
+        channels: of the file; blocks may have others where that changes midway.
+        exact: whether a promise is one to the sample.
+        promised_s: seconds of sound that the file vouches for; None where it does not.
+        cut: bytes are known to be missing at its end.
+        info: what the headers say (looked for on demand).
+    """
 
-    duration_s: float
+    name: str
     sample_rate: int
     channels: int
-    codec: str
+    cut: bool
 
+    @property
+    def exact(self) -> bool:
+        """See above."""
 
-class SoundfileTrack:
-    """A file that libsndfile reads."""
+    @property
+    def promised_s(self) -> float | None:
+        """See above."""
 
-    library = "soundfile"
-
-    def __init__(self, source: str | BinaryIO, name: str) -> None:
-        """`source` is a path or an open file; `name` is what messages call it."""
-        self.name = name
-        self.cut = _on_stream(source, _ends_early)
-        self._file = file = soundfile.SoundFile(source)
-        self.exact = file.format != "MP3"  # an MP3 header without gapless tags counts whole frames
-        self.info = AudioInfo(
-            file.frames / file.samplerate, file.samplerate, file.channels, f"{file.format}/{file.subtype}"
-        )
+    @property
+    def info(self) -> AudioInfo:
+        """See above."""
 
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
-        """Mono blocks at the file's own rate."""
-        rate = self._file.samplerate
-        position = first = round(start_s * rate)
-        last = self._file.frames if end_s is None else min(round(end_s * rate), self._file.frames)
-        while position < last:
-            block = self._read_at(position, min(last - position, 30 * rate), sought=first > 0)
-            if not len(block):
-                return
-            position += len(block)
-            yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+        """Blocks `(samples, channels)` of the seconds `start_s` to `end_s` (None: the end)."""
 
-    def _read_at(self, position: int, samples: int, *, sought: bool) -> np.ndarray:
-        """Samples `(samples, channels)` from `position`; without a seek before (`sought`), reading just goes on."""
-        warm_up = 0
-        if sought:  # an MP3 decoder is wrong after a seek until it has the frames that later ones borrow bits from
-            warm_up = 0 if self.exact else min(position, self._file.samplerate)
-            self._file.seek(position - warm_up)
-        return self._file.read(warm_up + samples, dtype="float32", always_2d=True)[warm_up:]
+    def missing(self, position_s: float) -> bool:
+        """Whether sound that was promised is gone, after all was decoded up to `position_s`."""
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
 
 
-class AvTrack:
-    """The first audio stream of a file that FFmpeg reads."""
+class JoinedTrack:
+    """Recordings joined end to end in one file, each opened when its turn comes, at the first one's rate."""
 
-    library = "PyAV"
-    exact = False  # containers round their durations to packets
+    exact = False
 
-    def __init__(self, source: str | BinaryIO, name: str) -> None:
-        """`source` is a path or an open file; `name` is what messages call it."""
-        import av
-
+    def __init__(self, source: str | BinaryIO, name: str, contents: Contents) -> None:
+        """`contents` say where the parts lie."""
         self.name = name
         self.cut = False
-        self._container = av.open(source)
-        if not self._container.streams.audio:
-            self.close()
-            raise ValueError("no audio track")
-        self._stream = self._container.streams.audio[0]
-        codec = self._stream.codec_context
-        self.info = AudioInfo(
-            self._duration_s(), codec.sample_rate, codec.channels, f"{self._container.format.name}/{codec.name}"
-        )
+        self._source, self._parts = source, contents.parts
+        with self._part(0) as first:
+            self.sample_rate, self.channels, self._codec = first.sample_rate, first.channels, first.info.codec
 
-    def _duration_s(self) -> float:
-        if self._stream.duration:
-            return float(self._stream.duration * self._stream.time_base)
-        if self._container.duration:
-            return self._container.duration / 1e6
-        # Recordings streamed by a browser have no duration in the header: read the packets, decode none.
-        ends = [float((p.pts + (p.duration or 0)) * p.time_base) for p in self._container.demux(self._stream) if p.pts]
-        self._container.seek(0)
-        return max(ends, default=0.0)
+    @property
+    def promised_s(self) -> float | None:
+        """Nothing: each part answers for itself."""
+        return None
+
+    @property
+    def info(self) -> AudioInfo:
+        """The sum of the parts."""
+        return AudioInfo(sum(map(self._length_s, range(len(self._parts)))), *self._rest())
+
+    def _rest(self) -> tuple[int, int, str]:
+        return self.sample_rate, self.channels, self._codec
+
+    def _length_s(self, number: int) -> float:
+        with self._part(number) as part:
+            return part.info.duration_s
 
     def blocks(self, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
-        """Mono blocks at the file's own rate."""
-        import av
+        """Blocks `(samples, channels)` at the first part's rate."""
+        converter, begin_s = Converter(self.sample_rate), 0.0
+        for number in range(len(self._parts)):
+            with self._part(number) as part:
+                length_s = part.info.duration_s
+                from_s, to_s = start_s - begin_s, math.inf if end_s is None else end_s - begin_s
+                begin_s += length_s
+                if to_s <= 0:
+                    break
+                if from_s < length_s:
+                    for block in part.blocks(max(0.0, from_s), None if to_s >= length_s else to_s):
+                        yield from (out for _, out in converter.push(block, part.sample_rate))
+        yield from (out for _, out in converter.flush())
 
-        rate = self.info.sample_rate
-        first, last = round(start_s * rate), math.inf if end_s is None else round(end_s * rate)
-        to_float = av.AudioResampler(format="fltp")
-        position: int | None = None
-        for raw in self._frames_from(start_s):
-            if position is None:
-                position = round((raw.time - self._origin_s) * rate) if start_s > 0 and raw.time is not None else 0
-            for frame in to_float.resample(raw):
-                mono = frame.to_ndarray().mean(axis=0, dtype=np.float32)
-                wanted = mono[max(0, first - position) : max(0, int(min(len(mono), last - position)))]
-                position += len(mono)
-                if len(wanted):
-                    yield wanted
-            if position >= last:
-                return
-
-    def _frames_from(self, start_s: float) -> Iterator[Any]:
-        """Decoded frames, beginning a little before `start_s`: the first ones after a seek are only warming up."""
-        frames = self._container.decode(self._stream)
-        first = next(frames, None)
-        if first is None:
-            return
-        self._origin_s = first.time or 0.0  # the first frame's time is 0 in few containers
-        if start_s <= 0:
-            yield first
-        else:
-            self._container.seek(int(max(0.0, start_s - 0.3 + self._origin_s) * 1e6))
-            frames = self._container.decode(self._stream)
-        yield from frames
+    def missing(self, position_s: float) -> bool:
+        """Whether the last part's bytes are not all there, or parts are shorter than they say."""
+        with self._part(len(self._parts) - 1) as last:
+            return last.cut or position_s < self.info.duration_s - 0.3
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._container.close()
+        """Parts are closed one by one."""
 
-
-Track = SoundfileTrack | AvTrack
+    @contextlib.contextmanager
+    def _part(self, number: int) -> Iterator[Track]:
+        part = PartOfFile(self._source, *self._parts[number])
+        with contextlib.closing(part), _opened(part, self.name) as track:
+            yield track
 
 
 @contextlib.contextmanager
 def open_track(source: AudioSource, name: str | None) -> Iterator[Track]:
-    """The first reader that accepts `source`; when none does, the message lists what each one said."""
+    """The reader that gets all of `source`; when none does, the message lists what each one said.
+
+    Raises:
+        AudioError: missing, folder, empty or unreadable.
+    """
     name = name or _name_of(source)
     opened = io.BytesIO(source) if isinstance(source, bytes) else source
     if isinstance(opened, str | os.PathLike):
@@ -162,21 +143,66 @@ def open_track(source: AudioSource, name: str | None) -> Iterator[Track]:
             )
         if os.path.isdir(opened):
             raise AudioError(f"{name}: a folder where an audio file was expected", "folder")
+    with _opened(opened, name) as track:
+        yield track
+
+
+@contextlib.contextmanager
+def _opened(source: str | BinaryIO, name: str) -> Iterator[Track]:
     answers = []
-    for reader in (SoundfileTrack, AvTrack):
+    try:
+        contents = _on_stream(source, lambda stream: _looked_at(stream, name))
+    except AudioError:
+        raise
+    except (*DAMAGE, IndexError) as error:
+        raise AudioError(f"{name}: cannot be read ({reason(error)}); check the file", "unreadable") from error
+    for library, reader in _readers(source, name, contents):
         try:
-            if not _on_stream(opened, lambda stream: stream.seek(0, io.SEEK_END)):
-                raise AudioError(f"{name}: the file is empty (0 bytes); record or copy it again", "empty")
-            track = reader(opened, name)
+            track = reader()
         except AudioError:
             raise
         except (*DAMAGE, RuntimeError, TypeError) as error:
-            answers.append(f"{reader.library}: {reason(error)}")
+            answers.append(f"{library}: {reason(error)}")
             continue
         with contextlib.closing(track):
             yield track
         return
     raise AudioError(f"{name}: not audio that can be decoded ({'; '.join(answers)}); convert it to wav", "unreadable")
+
+
+def _looked_at(stream: BinaryIO, name: str) -> Contents:
+    if not stream.seek(0, io.SEEK_END):
+        raise AudioError(f"{name}: the file is empty (0 bytes); record or copy it again", "empty")
+    return contents_of(stream)
+
+
+def _readers(source: str | BinaryIO, name: str, contents: Contents) -> Iterator[tuple[str, Callable[[], Track]]]:
+    """The readers to try, in order."""
+
+    def by_av() -> Track:
+        track = AvTrack(_rewound(source), name, endless=contents.endless, promised_s=contents.promised_s)
+        track.cut = contents.cut
+        return track
+
+    def go_on(start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
+        with contextlib.closing(by_av()) as track:
+            yield from track.blocks(start_s, end_s)
+
+    def by_soundfile() -> Track:
+        return SoundfileTrack(_rewound(source), name, cut=contents.cut, hand_over=go_on)
+
+    if contents.parts:
+        yield "parts", lambda: JoinedTrack(source, name, contents)
+    readers = [(SoundfileTrack.library, by_soundfile), (AvTrack.library, by_av)]
+    if contents.known and not contents.certain:
+        del readers[0]
+    yield from readers
+
+
+def _rewound(source: str | BinaryIO) -> str | BinaryIO:
+    if not isinstance(source, str):
+        source.seek(0)
+    return source
 
 
 def reason(error: Exception) -> str:
@@ -199,22 +225,3 @@ def _on_stream(source: str | BinaryIO, ask: Callable[[BinaryIO], Any]) -> Any:
     answer = ask(source)
     source.seek(0)
     return answer
-
-
-def _ends_early(stream: BinaryIO) -> bool:
-    """Whether a wav's data chunk or an ogg's last page promises bytes beyond the end of the file."""
-    size = stream.seek(0, io.SEEK_END)
-    stream.seek(0)
-    magic = stream.read(4)
-    if magic == b"OggS":
-        stream.seek(max(0, size - _OGG_PAGE_MAX_BYTES))
-        tail = stream.read()
-        page = tail[max(0, tail.rfind(b"OggS")) :]
-        return len(page) < 27 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]])
-    stream.seek(12)
-    while magic == b"RIFF" and len(head := stream.read(8)) == 8:
-        length = int.from_bytes(head[4:], "little")
-        if head[:4] == b"data":  # some writers count their header too, which is no loss
-            return length < _UNKNOWN_WAV_LENGTH and stream.tell() + length > size + 64
-        stream.seek(length + length % 2, io.SEEK_CUR)
-    return False

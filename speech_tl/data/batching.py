@@ -80,7 +80,13 @@ class Augmentation(Protocol):
 
 
 def batch_by_length(
-    durations_s: Sequence[float], batch_seconds: float, max_batch: int = 1 << 30, *, equal_only: bool = False
+    durations_s: Sequence[float],
+    batch_seconds: float,
+    max_batch: int = 1 << 30,
+    *,
+    equal_only: bool = False,
+    windows_s: Sequence[float] | None = None,
+    most_window_s: float = float("inf"),
 ) -> list[list[int]]:
     """Cut utterances, longest first, into batches of at most `batch_seconds` of padded audio.
 
@@ -89,18 +95,22 @@ def batch_by_length(
         batch_seconds: upper bound on `len(batch) * longest`; a longer utterance gets a batch of its own.
         max_batch: upper bound on `len(batch)`.
         equal_only: only utterances of the very same length share a batch, for networks that padding changes.
+        windows_s: seconds that the network computes on for each utterance, where it fills a window of its own.
+        most_window_s: upper bound on the sum of a batch's `windows_s`.
 
     Returns:
         Batches of indices into `durations_s`; every index occurs once.
     """
     batches: list[list[int]] = []
-    longest = 0.0
+    longest = window_s = 0.0
     for index in sorted(range(len(durations_s)), key=lambda i: (-durations_s[i], i)):
+        own_s = windows_s[index] if windows_s is not None else 0.0
         full = not batches or len(batches[-1]) >= max_batch or (len(batches[-1]) + 1) * longest > batch_seconds
-        if full or (equal_only and durations_s[index] != longest):
+        if full or window_s + own_s > most_window_s or (equal_only and durations_s[index] != longest):
             batches.append([])
-            longest = durations_s[index]
+            longest, window_s = durations_s[index], 0.0
         batches[-1].append(index)
+        window_s += own_s
     return batches
 
 
@@ -326,8 +336,11 @@ class SpeechDataset(Dataset):
         seconds = len(waveform) / self.model.sample_rate
         if not self.with_labels:
             return self._of(index, seconds, self.model.features(waveform), None)
-        rng = np.random.default_rng([self.seed, epoch, index, 1])  # not what the augmentation drew from
-        return self._of(index, seconds, self.model.training_features(waveform, rng), labels)
+        return self._of(index, seconds, self.model.training_features(waveform, self.random(index, epoch)), labels)
+
+    def random(self, index: int, epoch: int) -> np.random.Generator:
+        """What an utterance's training features are drawn from in an epoch; the augmentation draws from another."""
+        return np.random.default_rng([self.seed, epoch, index, 1])
 
     def _waveform(self, index: int, utterance: Utterance) -> np.ndarray:
         rate = self.model.sample_rate

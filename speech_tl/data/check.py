@@ -30,10 +30,11 @@ from speech_tl.data.overlaps import (
     comparable_sentences,
     same_audio,
     shared_values,
+    spoken_in,
 )
 from speech_tl.data.parallel import in_processes, in_threads
 from speech_tl.errors import BadInput
-from speech_tl.text import write_atomically
+from speech_tl.text import Normaliser, agreed, normaliser_for, tags_of, write_atomically
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,8 +74,10 @@ class CheckResult:
         shared_speakers: names by pair of splits, e.g. `{("train", "test"): ["ann"]}`; empty when none is shared.
         shared_sentences: normalised sentences likewise.
         duplicate_audio: groups of ids whose samples are the same.
+        tags: in how many rows each tag ([laughter], <COMMA>) occurs, the most frequent first.
         clean_indices: the usable rows, `(usable,)`, for `Manifest.select`.
         durations_s: seconds of every row `(rows,)`; NaN where neither manifest nor audio says.
+        notes: what a person should know about how the manifest was read.
     """
 
     source: str
@@ -88,8 +91,10 @@ class CheckResult:
     shared_speakers: dict[Pair, list[str]] = field(default_factory=dict)
     shared_sentences: dict[Pair, list[str]] = field(default_factory=dict)
     duplicate_audio: list[tuple[str, ...]] = field(default_factory=list)
+    tags: dict[str, int] = field(default_factory=dict)
     clean_indices: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     durations_s: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    notes: tuple[str, ...] = ()
 
     @property
     def excluded(self) -> list[Excluded]:
@@ -118,6 +123,7 @@ def check_manifest(
     manifest: Manifest,
     *,
     model: Writer | None = None,
+    normaliser: Normaliser | None = None,
     depth: Depth | Mapping[str, Depth] = "full",
     workers: int = 2,
     progress: Progress | None = None,
@@ -129,6 +135,8 @@ def check_manifest(
     Args:
         manifest: what to check.
         model: whose characters and label lengths the texts must fit; None leaves those two out.
+        normaliser: what the texts are scored with, which says what becomes of tags ([laughter], <COMMA>); None takes
+            the default of the manifest's language.
         depth: "full" decodes all audio; "headers" opens files only where the manifest has no duration. One for all,
             or one a split (splits not named: "full"), as in `RUN_DEPTH`.
         workers: threads that decode; where only headers are read there is a process for each processor.
@@ -139,7 +147,8 @@ def check_manifest(
     Returns:
         What was found. Nothing about a row raises: a broken file is a problem in the list.
     """
-    examine = Examiner(manifest, model, depth, (min_duration_s, max_duration_s))
+    normaliser = normaliser or normaliser_for(None, agreed(manifest.texts("language")))
+    examine = Examiner(manifest, model, normaliser, depth, (min_duration_s, max_duration_s))
     durations_s = np.full(len(manifest), np.nan)
     digests = np.zeros(len(manifest), dtype=f"S{DIGEST_BYTES}")
     found_at: dict[int, list[Problem]] = {}
@@ -153,7 +162,7 @@ def check_manifest(
         if progress:
             progress(done, len(manifest))
     problems = [problem for index in sorted(found_at) for problem in found_at[index]]
-    return _summed_up(manifest, problems, durations_s, digests)
+    return _summed_up(manifest, problems, durations_s, digests, normaliser)
 
 
 def write_clean(manifest: Manifest, result: CheckResult, path: str | Path) -> Path:
@@ -177,6 +186,8 @@ def print_check(result: CheckResult, console: Console, offenders: int = 3) -> No
 
     usable = f"{result.rows} utterances, {len(result.clean_indices)} usable"
     console.print(f"{result.source}: {usable}", markup=False, highlight=False, soft_wrap=True)
+    for note in result.notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     table = Table()
     for name, justify in (("split", "left"), ("utterances", "right"), ("hours", "right"), ("speakers", "right")):
         table.add_column(name, justify=justify)
@@ -192,10 +203,31 @@ def print_check(result: CheckResult, console: Console, offenders: int = 3) -> No
         console.print(
             f"{kind.replace('_', ' ')}: {count} ({f'{aside} set aside' if aside else 'warning'})", style="bold"
         )
+        if kind == "tags":
+            console.print(f"  {tag_list(result.tags)}", markup=False, highlight=False, soft_wrap=True)
         for problem in of_kind[:offenders]:
             console.print(f"  row {problem.row}: {problem.detail}", markup=False, highlight=False, soft_wrap=True)
         if count > offenders:
             console.print(f"  ... and {count - offenders} more")
+
+
+def tag_list(tags: Mapping[str, int], most: int = 8) -> str:
+    """The most frequent tags with the number of rows that have them.
+
+    >>> tag_list({"[laughter]": 12, "<COMMA>": 1})
+    '[laughter] in 12 rows, <COMMA> in 1 row'
+    """
+    shown = [f"{tag} in {rows} row{'s' if rows > 1 else ''}" for tag, rows in list(tags.items())[:most]]
+    return ", ".join([*shown, *([f"and {len(tags) - most} others"] if len(tags) > most else [])])
+
+
+def _tags(manifest: Manifest, problems: Sequence[Problem]) -> dict[str, int]:
+    """In how many rows each tag occurs."""
+    rows = {problem.row for problem in problems if problem.kind == "tags"}
+    if not rows:
+        return {}
+    pairs = zip((manifest.rows + 1).tolist(), manifest.texts("text"), strict=True)
+    return dict(Counter(tag for row, text in pairs if row in rows for tag in set(tags_of(text or ""))).most_common())
 
 
 def _looked_at(examine: Examiner, manifest: Manifest, workers: int) -> Iterator[tuple[np.ndarray, list[Heard]]]:
@@ -206,11 +238,12 @@ def _looked_at(examine: Examiner, manifest: Manifest, workers: int) -> Iterator[
 
 
 def _summed_up(
-    manifest: Manifest, problems: list[Problem], durations_s: np.ndarray, digests: np.ndarray
+    manifest: Manifest, problems: list[Problem], durations_s: np.ndarray, digests: np.ndarray, normaliser: Normaliser
 ) -> CheckResult:
     aside = {problem.row for problem in problems if problem.sets_aside}
     clean = np.array([i for i, row in enumerate(manifest.rows) if int(row) + 1 not in aside], dtype=np.int64)
     result = CheckResult(manifest.source, len(manifest), problems, clean_indices=clean, durations_s=durations_s)
+    result.notes = manifest.notes
     groups = same_audio(digests)
     result.duplicate_audio = [tuple(manifest[int(index)].id for index in group) for group in groups]
     for group in groups:
@@ -220,7 +253,8 @@ def _summed_up(
     usable = manifest.select(clean)
     splits = [split or "" for split in usable.texts("split")]
     _count_splits(result, usable, splits, durations_s[clean])
-    _find_overlaps(result, usable, splits)
+    _find_overlaps(result, usable, splits, normaliser.language)
+    result.tags = _tags(manifest, problems)
     result.counts = dict(Counter(problem.kind for problem in problems).most_common())
     return result
 
@@ -236,9 +270,9 @@ def _count_splits(result: CheckResult, usable: Manifest, splits: list[str], dura
         result.speakers_by_split[split] = len({speakers[index] for index in chosen} - {None, ""})
 
 
-def _find_overlaps(result: CheckResult, usable: Manifest, splits: list[str]) -> None:
+def _find_overlaps(result: CheckResult, usable: Manifest, splits: list[str], language: str | None) -> None:
     speakers = usable.texts("speaker")
-    sentences = comparable_sentences(usable.texts("text"), splits)
+    sentences = comparable_sentences(usable.texts("text"), splits, spoken_in(usable, language))
     result.shared_speakers = shared_values(speakers, splits)
     result.shared_sentences = shared_values(sentences, splits)
     for kind, what, values, shared in (

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 
-from speech_tl.audio import clipped_share, glance_s, is_silent, load_audio, probe
-from speech_tl.data.manifest import Manifest, Utterance
+from speech_tl.audio import clipped_share, glance_s, is_silent, load_audio, no_such_channel, probe
+from speech_tl.data.manifest import Manifest, Utterance, explained
 from speech_tl.errors import AudioError
+from speech_tl.text import Normaliser, tags_of
 
 Depth = Literal["full", "headers"]
 
@@ -23,6 +24,7 @@ UNUSABLE = (
     "unreadable",
     "truncated",
     "nan",
+    "channel",
     "silent",
     "too_short",
     "too_long",
@@ -30,19 +32,40 @@ UNUSABLE = (
 )
 """Kinds that set a row aside in every split."""
 
-UNUSABLE_IN_TRAIN = ("label_too_long",)
+FAULTS = ("malformed", "audio_not_a_string", "text_not_a_string", "bad_times")
+"""Kinds that set a row aside in every split and show in the table alone (`Table.faults`)."""
+
+UNUSABLE_IN_TRAIN = ("label_too_long", "no_words")
 """Kinds that set a row aside in train only: what cannot be learnt from must still count in dev and test."""
 
-WARNINGS = ("unwritable_characters", "clipped", "duplicate_audio", "speaker_overlap", "sentence_overlap")
+WARNINGS = (
+    "unwritable_characters",
+    "tags",
+    "clipped",
+    "opposite_phase",
+    "duration_differs",
+    "duplicate_audio",
+    "speaker_overlap",
+    "sentence_overlap",
+)
 """Kinds that are reported while the row stays in use."""
 
 DIGEST_BYTES = 12
+
+DURATION_OFF_S = 0.5
+"""A manifest's duration that is further from the audio's own is worth a look."""
 
 _CLIPPED_SHARE = 0.001
 
 
 class Writer(Protocol):
-    """What the check asks of a model."""
+    """What the check asks of a model.
+
+    Attributes:
+        scored_by: what its run scores with.
+    """
+
+    scored_by: Normaliser
 
     def unwritable(self, text: str) -> set[str]:
         """Characters of `text` that the model cannot write."""
@@ -56,7 +79,7 @@ class Problem:
     """One thing found.
 
     Attributes:
-        kind: one of `UNUSABLE`, `UNUSABLE_IN_TRAIN`, `WARNINGS`.
+        kind: one of `UNUSABLE`, `FAULTS`, `UNUSABLE_IN_TRAIN`, `WARNINGS`.
         row: the utterance's number in the source, counted from 1 (for an overlap: the first of the later split).
         id: the utterance's id.
         audio: path of its audio.
@@ -74,7 +97,7 @@ class Problem:
     @property
     def sets_aside(self) -> bool:
         """Whether the row is left out because of this."""
-        return self.kind in UNUSABLE or (self.kind in UNUSABLE_IN_TRAIN and self.split in ("train", ""))
+        return self.kind in (*UNUSABLE, *FAULTS) or (self.kind in UNUSABLE_IN_TRAIN and self.split in ("train", ""))
 
 
 @dataclass
@@ -93,12 +116,14 @@ class Examiner:
         self,
         manifest: Manifest,
         model: Writer | None,
+        normaliser: Normaliser,
         depth: Depth | Mapping[str, Depth],
         limits_s: tuple[float, float],
     ) -> None:
         """Keep what all rows share; `depth` is one for all or one a split, `limits_s` the shortest and the longest."""
         self.manifest = manifest
         self.model = model
+        self.normaliser = normaliser
         self.depth = depth
         self.min_s, self.max_s = limits_s
         self.has_text = "text" in manifest.columns
@@ -118,27 +143,42 @@ class Examiner:
     def _examined(self, utterance: Utterance, row: int) -> Heard:
         split = utterance.columns.get("split") or ""
         heard, found = Heard(), []
-        try:
-            found.extend(self._hear(utterance, heard, self.depth_of(split)))
-        except AudioError as error:
-            found.append((error.kind, str(error)))
-        found.extend(self._read(utterance, heard.duration_s))
+        if fault := self.manifest.faults.get(row - 1):
+            found.append((fault.kind, fault.detail))
+        else:
+            found.extend(self._faults_of(utterance, heard, self.depth_of(split)))
         heard.problems = [Problem(kind, row, utterance.id, utterance.audio, split, detail) for kind, detail in found]
         return heard
+
+    def _faults_of(self, utterance: Utterance, heard: Heard, depth: Depth) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with audio and text."""
+        try:
+            yield from self._hear(utterance, heard, depth)
+        except AudioError as error:
+            yield error.kind, str(explained(error, utterance.audio))
+        yield from self._read(utterance, heard.duration_s)
 
     def _hear(self, utterance: Utterance, heard: Heard, depth: Depth) -> Iterator[tuple[str, str]]:
         """Fill in duration and digest; yield what is wrong with the audio."""
         if depth == "headers":
             heard.duration_s = _duration_by_headers(utterance)
         else:
-            waveform, rate = _own_samples(utterance)
+            notes: list[str] = []
+            waveform, rate = _own_samples(utterance, notes.append)
             heard.duration_s = len(waveform) / rate
+            yield from (("opposite_phase", note) for note in notes)
             if is_silent(waveform):
                 yield "silent", f"{utterance.audio}: nothing to be heard (peak below -70 dB)"
             else:
                 heard.digest = hashlib.blake2b(waveform.tobytes(), digest_size=DIGEST_BYTES).digest()
             if (share := clipped_share(waveform)) >= _CLIPPED_SHARE:
                 yield "clipped", f"{utterance.audio}: {share:.1%} of the samples are at full scale"
+        said_s = utterance.duration_s
+        if said_s is not None and abs(heard.duration_s - said_s) > DURATION_OFF_S:
+            yield (
+                "duration_differs",
+                f"{utterance.audio}: {heard.duration_s:.2f} s of audio, but the manifest says {said_s:.2f} s",
+            )
         if heard.duration_s < self.min_s:
             yield "too_short", f"{utterance.audio}: {heard.duration_s:.2f} s, shorter than {self.min_s:g} s"
         if heard.duration_s > self.max_s:
@@ -151,6 +191,13 @@ class Examiner:
         if not (utterance.text or "").strip():
             yield "empty_text", f"{utterance.audio}: no text"
             return
+        said = self.normaliser.without_tags(utterance.text)
+        if tags := tags_of(utterance.text):
+            fate = "neither learnt nor scored" if said != utterance.text else "learnt and scored as words"
+            yield "tags", f"{utterance.audio}: {' '.join(tags)} in {utterance.text!r}: {fate} ({self.normaliser.name})"
+        if not any(map(str.isalnum, said)):
+            yield "no_words", f"{utterance.audio}: no word in {utterance.text!r}"
+            return
         if self.model is None:
             return
         if foreign := self.model.unwritable(utterance.text):
@@ -160,19 +207,29 @@ class Examiner:
             yield "label_too_long", f"{utterance.audio}: {trouble}"
 
 
-def _own_samples(utterance: Utterance) -> tuple[np.ndarray, int]:
+def _own_samples(utterance: Utterance, on_note: Callable[[str], None]) -> tuple[np.ndarray, int]:
     """The utterance's samples as recorded, not resampled (clipping would be smoothed away), and their rate."""
+    utterance.require_channel()
     source = utterance.audio if utterance.audio_bytes is None else utterance.audio_bytes
     rate = probe(source, name=utterance.audio).sample_rate
-    return load_audio(source, None, utterance.start_s, utterance.end_s, name=utterance.audio), rate
+    part = (utterance.start_s, utterance.end_s)
+    return load_audio(source, None, *part, channel=utterance.channel, name=utterance.audio, on_note=on_note), rate
 
 
 def _duration_by_headers(utterance: Utterance) -> float:
-    """Seconds by the manifest where it says (the file must at least be there), else by the file's headers."""
+    """Seconds by the file's headers where a glance tells them, else by the manifest, else by opening the file.
+
+    Of a part of a file, and of embedded audio, the manifest is believed; the file must at least be there.
+    """
+    utterance.require_channel()
     embedded = utterance.audio_bytes is not None
-    if utterance.duration_s is not None and (embedded or os.path.isfile(utterance.audio)):
-        return utterance.duration_s
     whole_s = None if embedded else glance_s(utterance.audio)
-    if whole_s is None:
-        whole_s = probe(utterance.audio_bytes or utterance.audio, name=utterance.audio).duration_s
+    if utterance.channel is None and utterance.duration_s is not None and (embedded or os.path.isfile(utterance.audio)):
+        is_part = bool(utterance.start_s) or utterance.end_s is not None
+        return utterance.duration_s if is_part or whole_s is None else whole_s
+    if whole_s is None or utterance.channel is not None:
+        info = probe(utterance.audio_bytes or utterance.audio, name=utterance.audio)
+        whole_s = info.duration_s
+        if utterance.channel is not None and utterance.channel > info.channels:
+            raise no_such_channel(utterance.audio, utterance.channel, info.channels)
     return (utterance.end_s or whole_s) - utterance.start_s

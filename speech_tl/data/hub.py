@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from speech_tl.data.columns import standard_names
+from speech_tl.data.embedded import ArrowAudio, field_names, is_embedded, require_audio
+from speech_tl.data.parquet import with_audio, written_paths
+from speech_tl.data.table import Table
 from speech_tl.errors import BadInput
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-@dataclass
-class Table:
-    """What a reader found: `columns` by name, the folder audio paths are relative to, and audio kept as bytes.
-
-    Attributes:
-        columns: one Arrow array a column, all of one length.
-        root: folder that relative audio paths start from.
-        rows: the rows in use, in order; None for all.
-        audio_bytes: whole encoded files, one a row, where the table embeds them.
-    """
-
-    columns: dict[str, pa.ChunkedArray]
-    root: Path
-    rows: np.ndarray | None = None
-    audio_bytes: pa.ChunkedArray | None = field(default=None, repr=False)
 
 
 def read_saved_dataset(folder: Path) -> Table:
@@ -45,6 +31,25 @@ def read_saved_dataset(folder: Path) -> Table:
     except Exception as error:  # whatever the library says about a damaged folder, the user needs one line
         raise BadInput(f"{folder}: not a dataset that can be loaded ({_first_line(error)}); save it again") from error
     return from_datasets(loaded if isinstance(loaded, DatasetDict) else {None: loaded}, folder.resolve())
+
+
+def read_arrow_files(folder: Path, files: Sequence[Path]) -> Table:
+    """A folder of the datasets library's cache: NAME-SPLIT.arrow, in parts NAME-SPLIT-00000-of-00002.arrow.
+
+    Raises:
+        BadInput: a file is damaged.
+    """
+    from datasets import Dataset, concatenate_datasets
+
+    by_split: dict[str, list[Any]] = {}
+    try:
+        for file in files:
+            stem = file.stem.partition("-of-")[0].removesuffix("-00000").rstrip("0123456789-") or file.stem
+            by_split.setdefault(stem.rpartition("-")[2], []).append(Dataset.from_file(str(file)))
+        joined = {split: concatenate_datasets(parts) for split, parts in by_split.items()}
+    except Exception as error:  # as above
+        raise BadInput(f"{folder}: not a dataset that can be loaded ({_first_line(error)}); load it again") from error
+    return from_datasets(joined, folder.resolve())
 
 
 def read_hub(name: str) -> Table:
@@ -90,9 +95,10 @@ def from_datasets(splits: Mapping[str | None, Any], root: Path) -> Table:
     if None not in splits and "split" not in columns:
         columns["split"] = pa.chunked_array([pa.array(split_names, pa.string())])
     table = Table(columns, root, np.concatenate(rows))
-    audio = columns.get("audio")
-    if audio is not None and pa.types.is_struct(audio.type):
-        _unpack_audio(table)
+    ours = standard_names(names)
+    audio = next((name for name in names if ours.get(name, name) == "audio"), None)
+    if audio is not None and is_embedded(columns[audio].type):
+        _unpack_audio(table, audio, str(root))
     return table
 
 
@@ -106,15 +112,18 @@ def _plain(column: pa.ChunkedArray, feature: Any) -> pa.ChunkedArray:
     return pa.chunked_array([names.take(chunk) for chunk in column.chunks], pa.string())
 
 
-def _unpack_audio(table: Table) -> None:
-    """Split {bytes, path} into the path column and the embedded bytes."""
+def _unpack_audio(table: Table, name: str, source: str) -> None:
+    """Split {bytes, path} into the path column and the embedded bytes; samples become files when they are wanted."""
     import pyarrow as pa
 
-    parts = {
-        name: pa.chunked_array([chunk.field(name) for chunk in table.columns["audio"].chunks])
-        for name in ("bytes", "path")
-    }
-    if parts["bytes"].null_count < len(parts["bytes"]):
-        table.audio_bytes = parts["bytes"]
-    paths = parts["path"].to_pylist()
-    table.columns["audio"] = pa.chunked_array([[path or f"row-{row + 1}" for row, path in enumerate(paths)]])
+    column = table.columns.pop(name)
+    rates = table.columns.get("sampling_rate")
+    require_audio(column.type, None if rates is None else "sampling_rate", source)
+    is_struct = pa.types.is_struct(column.type)
+    fields = field_names(column.type) if is_struct else set()
+    paths = written_paths(column) if "path" in fields else [None] * len(column)
+    embedded = ArrowAudio(column, rates)
+    if is_struct and "array" not in fields:
+        empty = sum(chunk.field("bytes").null_count for chunk in column.chunks) if "bytes" in fields else len(column)
+        embedded = None if empty == len(column) else embedded
+    with_audio(table, name, embedded, paths)

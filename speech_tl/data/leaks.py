@@ -14,7 +14,7 @@ from speech_tl.audio import glance_s
 from speech_tl.data.check import Progress
 from speech_tl.data.examining import DIGEST_BYTES
 from speech_tl.data.manifest import Manifest, Utterance
-from speech_tl.data.overlaps import Pair
+from speech_tl.data.overlaps import Pair, spoken_in
 from speech_tl.data.parallel import in_threads
 from speech_tl.errors import AudioError
 from speech_tl.text import get_normaliser
@@ -38,14 +38,16 @@ def find_leaks(
     shared_speakers: Mapping[Pair, Sequence[str]],
     shared_sentences: Mapping[Pair, Sequence[str]],
     progress: Progress | None = None,
+    language: str | None = None,
 ) -> dict[str, Leak | None]:
     """What train and test share, as report.json has it under `leaks`.
 
     Args:
         train, test: the usable utterances.
         shared_speakers: from a check, by pair of splits.
-        shared_sentences: likewise, normalised by `basic`.
+        shared_sentences: likewise, normalised by `basic` in their language.
         progress: called with (files heard, files in all) while audio is compared.
+        language: of rows that do not say their own.
 
     Returns:
         `speakers`, `sentences` and `audio`, each with `count`, `first` (the first few names; of audio
@@ -55,8 +57,8 @@ def find_leaks(
     speakers = shared_speakers.get(TRAIN_AND_TEST, ())
     sentences = shared_sentences.get(TRAIN_AND_TEST, ())
     known = all(any(part.texts("speaker")) for part in (train, test))
-    normalise = get_normaliser("basic")
-    said = [normalise(text or "") for text in test.texts("text")] if sentences else []
+    spoken = zip(test.texts("text"), spoken_in(test, language), strict=True)
+    said = [get_normaliser("basic", own)(text or "") for text, own in spoken] if sentences else []
     twins = shared_audio(train, test, progress)
     return {
         "speakers": _leak(speakers, test.texts("speaker")) if known else None,

@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from speech_tl.data.amounts import so_many_minutes
+from speech_tl.data.columns import SECONDS_COLUMNS, standard_split
 from speech_tl.data.filtering import wanted_rows
-from speech_tl.data.hub import Table
-from speech_tl.data.reading import SECONDS_COLUMNS, read_table
+from speech_tl.data.paths import audio_path, missing_hint
+from speech_tl.data.reading import read_table
 from speech_tl.data.splitting import SplitResult, ensure_splits, speaker_disjoint_split
+from speech_tl.data.table import EmbeddedAudio, Table
 from speech_tl.data.writing import write_manifest
-from speech_tl.errors import BadInput
+from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import nearest
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ __all__ = [
 BLOCK_ROWS = 256
 """Rows that are read together where many are wanted."""
 
+NO_CHANNEL = 0
+"""`Utterance.channel` where a manifest's value is no channel: the row cannot be used, the others can."""
+
 _OWN_FIELDS = frozenset(("id", "audio", "text", *SECONDS_COLUMNS))
 
 
@@ -46,12 +51,15 @@ class Utterance:
     """One row of a manifest.
 
     Attributes:
-        id: the manifest's own, else the audio path as written, with "#start" where the row has a start.
+        id: the manifest's own, else the audio path as written, with "#start" where the row has a start and "#ch2" where
+            it has a channel.
         audio: absolute path (for embedded audio: its name inside the table).
         text: what is said; None where the manifest has no text.
         start_s: where it begins in the file, in seconds.
         end_s: where it ends; None for the end of the file.
         duration_s: length in seconds, as the manifest says; None when it does not.
+        channel: 1, 2, ...: the channel of the file that it is on; None for all of them, `NO_CHANNEL` where the manifest
+            says something else (which stays in `columns`, as all its values do).
         columns: all other columns (speaker, accent, language, gender, split, ...).
         audio_bytes: the whole encoded file, where the table embeds it.
     """
@@ -64,6 +72,7 @@ class Utterance:
     duration_s: float | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     audio_bytes: bytes | None = field(default=None, repr=False)
+    channel: int | None = None
 
     @property
     def speaker(self) -> str | None:
@@ -78,8 +87,22 @@ class Utterance:
         """
         from speech_tl.audio import load_audio
 
+        self.require_channel()
         source = self.audio if self.audio_bytes is None else self.audio_bytes
-        return load_audio(source, sample_rate, self.start_s, self.end_s, name=self.audio)
+        try:
+            return load_audio(source, sample_rate, self.start_s, self.end_s, channel=self.channel, name=self.audio)
+        except AudioError as error:
+            raise explained(error, self.audio) from error
+
+    def require_channel(self) -> None:
+        """Refuse a channel that is no number.
+
+        Raises:
+            AudioError: of kind "channel".
+        """
+        if self.channel == NO_CHANNEL:
+            said = f"channel is {self.columns.get('channel')!r}"
+            raise AudioError(f"{self.audio}: {said}; expected 1, 2, ..., left, right, or nothing for all", "channel")
 
 
 class Manifest(Sequence[Utterance]):
@@ -87,6 +110,8 @@ class Manifest(Sequence[Utterance]):
 
     Attributes:
         source: what it was read from, for messages.
+        notes: what a person should know about how it was read, one sentence each.
+        faults: why rows cannot be used, as the table alone tells, by their position in the source.
         root: the folder that relative audio paths start from.
         rows: position of each utterance in the source, counted from 0.
     """
@@ -94,7 +119,10 @@ class Manifest(Sequence[Utterance]):
     def __init__(self, table: Table, source: str) -> None:
         """Wrap what a reader found; `Manifest.read` is the usual way in."""
         self.source = source
+        self.notes = tuple(table.notes)
+        self.faults = table.faults
         self.root = table.root
+        self._folder = os.fspath(table.root)
         self._table = table
         self.rows = np.arange(len(table.columns["audio"])) if table.rows is None else table.rows
 
@@ -106,7 +134,7 @@ class Manifest(Sequence[Utterance]):
             source: a CSV, TSV, JSONL or Parquet file; a folder that holds manifest.csv (.tsv, .jsonl, .parquet); a
                 Hugging Face dataset (saved folder, Hub id, "owner/name:configuration"); or a folder of audio files
                 with .txt files beside them.
-            split: keep this split only.
+            split: keep this split only, by any of the names that people give it.
 
         Raises:
             BadInput: one line that names the file and row or column.
@@ -129,6 +157,11 @@ class Manifest(Sequence[Utterance]):
     def embedded(self) -> bool:
         """Whether the audio itself lies in the table instead of in files."""
         return self._table.audio_bytes is not None
+
+    @property
+    def audio_bytes(self) -> EmbeddedAudio | None:
+        """The audio inside the table, by the row's position in the source."""
+        return self._table.audio_bytes
 
     def __len__(self) -> int:
         """How many utterances there are."""
@@ -170,8 +203,8 @@ class Manifest(Sequence[Utterance]):
             BadInput: there is no such column (lists those there are).
         """
         if name == "id" and name not in self._table.columns:
-            starts = self.column("start") if "start" in self._table.columns else [None] * len(self)
-            return [_identity(audio, start_s) for audio, start_s in zip(self.column("audio"), starts, strict=True)]
+            rows = zip(self.column("audio"), self.texts("start"), self.texts("channel"), strict=True)
+            return [_identity(audio, start_s, _channel(said)) for audio, start_s, said in rows]
         return self._taken(self._column(name)).to_pylist()
 
     def texts(self, name: str) -> list[str | None]:
@@ -209,6 +242,8 @@ class Manifest(Sequence[Utterance]):
         """
         found = self
         for name, wanted in conditions.items():
+            if name == "split":
+                wanted = [standard_split(str(one)) for one in (wanted if isinstance(wanted, list) else [wanted])]
             found = found.select(wanted_rows(self.source, name, wanted, found.column(name)))
         return found
 
@@ -218,8 +253,15 @@ class Manifest(Sequence[Utterance]):
         return self.select(np.flatnonzero(~((durations_s < min_s) | (durations_s > max_s))))
 
     def split(self, name: str) -> Manifest:
-        """Rows of one split; none where the manifest has no such split."""
+        """Rows of one split, by any of its usual names; none where the manifest has no such split."""
+        name = standard_split(name)
         return self.select([index for index, value in enumerate(self.texts("split")) if value == name])
+
+    def without_faults(self) -> Manifest:
+        """The rows that can be used, as far as the table alone tells."""
+        if not self.faults:
+            return self
+        return self.select([index for index, row in enumerate(self.rows.tolist()) if row not in self.faults])
 
     def sample(self, count: int | None, seed: int) -> Manifest:
         """At most `count` rows drawn with `seed`, in their old order; None keeps all."""
@@ -259,21 +301,23 @@ class Manifest(Sequence[Utterance]):
 
     def _made(self, row: int, cells: Mapping[str, Any]) -> Utterance:
         """The utterance of a row of the table; embedded audio is read only now."""
-        embedded = self._table.audio_bytes[row].as_py() if self.embedded else None
-        audio, start_s = cells["audio"] or "", cells.get("start")
+        embedded = None if self._table.audio_bytes is None else self._table.audio_bytes[row]
+        audio, start_s, channel = cells["audio"] or "", cells.get("start"), _channel(cells.get("channel"))
         return Utterance(
-            id=cells.get("id") or _identity(audio, start_s),
-            audio=audio if embedded is not None else os.path.normpath(os.path.join(self.root, audio)),
+            id=cells.get("id") or _identity(audio, start_s, channel),
+            audio=audio if embedded is not None else audio_path(self._folder, audio),
             text=cells.get("text"),
             start_s=start_s or 0.0,
             end_s=cells.get("end"),
             duration_s=_duration_s(cells),
             columns={name: value for name, value in cells.items() if name not in _OWN_FIELDS},
             audio_bytes=embedded,
+            channel=channel,
         )
 
     def _column(self, name: str) -> pa.ChunkedArray:
         columns = self._table.columns
+        name = name if name in columns else self._table.renamed.get(name, name)
         if name not in columns:
             close = nearest(name, columns)
             hint = f"; did you mean {close!r}?" if close else ""
@@ -291,19 +335,45 @@ class Manifest(Sequence[Utterance]):
         return values.astype(np.float64)
 
     def _with(self, *, rows: np.ndarray | None = None, columns: dict[str, pa.ChunkedArray] | None = None) -> Manifest:
-        table = self._table
-        kept = Table(columns or table.columns, table.root, self.rows if rows is None else rows, table.audio_bytes)
-        return Manifest(kept, self.source)
+        rows = self.rows if rows is None else rows
+        return Manifest(replace(self._table, columns=columns or self._table.columns, rows=rows), self.source)
 
 
-def _identity(audio: str, start_s: float | None) -> str:
-    return audio if start_s is None else f"{audio}#{start_s:.10g}"
+def explained(error: AudioError, path: str) -> AudioError:
+    """The error with a word about why a file may be missing, where one can be said."""
+    hint = missing_hint(path) if error.kind == "missing" else ""
+    return AudioError(f"{error}; {hint}", error.kind) if hint else error
+
+
+def _identity(audio: str, start_s: float | None, channel: int | None) -> str:
+    place = audio if start_s is None else f"{audio}#{start_s:.10g}"
+    return place if channel is None else f"{place}#ch{channel}"
+
+
+def _channel(said: Any) -> int | None:
+    """The channel that a cell means; `NO_CHANNEL` where it means none."""
+    if said is None or said == "":
+        return None
+    from speech_tl.audio import channel_number
+
+    try:
+        return channel_number(said)
+    except ValueError:
+        return NO_CHANNEL
 
 
 def _duration_s(cells: Mapping[str, Any]) -> float | None:
     if cells.get("duration") is not None:
         return cells["duration"]
     return None if cells.get("end") is None else cells["end"] - (cells.get("start") or 0.0)
+
+
+TextStyleOption = Literal["as_is", "restore", "auto"]
+
+TEXT_STYLE = (
+    "capitals and marks of the training texts: as_is; restore, as the checkpoint writes them for the same audio (words "
+    "stay the text's); auto restores where the model would stop writing them"
+)
 
 
 class DataOptions(BaseModel):
@@ -323,6 +393,7 @@ class DataOptions(BaseModel):
     train_seed: int = Field(0, ge=0, description="with one seed, fewer minutes are a part of more minutes")
     dev_limit: int | None = Field(None, ge=1, description="at most so many utterances of dev")
     test_limit: int | None = Field(None, ge=1, description="at most so many utterances of test")
+    text_style: TextStyleOption = Field("as_is", description=TEXT_STYLE)
     cache_gb: float = Field(10.0, ge=0, description="most disk for what later epochs need not compute again; 0: none")
 
     @model_validator(mode="after")

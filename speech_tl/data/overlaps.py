@@ -7,10 +7,14 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speech_tl.text import get_normaliser
+from speech_tl.text import get_normaliser, without_tags
+
+if TYPE_CHECKING:
+    from speech_tl.data.manifest import Manifest
 
 Pair = tuple[str, str]
 SPLITS = ("train", "dev", "test")
@@ -30,8 +34,15 @@ def shared_values(values: Sequence[str | None], splits: Sequence[str | None]) ->
     return {pair: names for pair, names in pairs.items() if names}
 
 
-def comparable_sentences(texts: Sequence[str | None], splits: Sequence[str | None]) -> list[str | None]:
-    """Each text as the normaliser `basic` has it, or None where nothing like it is in another split.
+def spoken_in(manifest: Manifest, language: str | None) -> list[str | None]:
+    """Each row's language: its own where a column says it, else `language`."""
+    return [str(own) if own else language for own in manifest.texts("language")]
+
+
+def comparable_sentences(
+    texts: Sequence[str | None], splits: Sequence[str | None], languages: Sequence[str | None]
+) -> list[str | None]:
+    """Each text as the normaliser `basic` has it in its language, or None where nothing like it is in another split.
 
     Normalising a million sentences takes a minute, so a quick rough key first tells which ones can matter.
     """
@@ -40,16 +51,16 @@ def comparable_sentences(texts: Sequence[str | None], splits: Sequence[str | Non
     for key, split in zip(keys, splits, strict=True):
         if key and split:
             splits_of[key].add(split)
-    normalise = get_normaliser("basic")
     return [
-        normalise(text) if text and key and len(splits_of[key]) > 1 else None
-        for text, key in zip(texts, keys, strict=True)
+        get_normaliser("basic", language)(text) if text and key and len(splits_of[key]) > 1 else None
+        for text, key, language in zip(texts, keys, languages, strict=True)
     ]
 
 
 def _rough_key(text: str) -> str:
     """Letters and digits only; texts that `basic` makes equal have equal keys, and a few others too."""
-    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKC", text).casefold())
+    text = unicodedata.normalize("NFKC", without_tags(text)).casefold().replace("\u0131", "i")
+    return re.sub(r"[\W_]+", "", text)
 
 
 def same_audio(digests: np.ndarray) -> list[np.ndarray]:

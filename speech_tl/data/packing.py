@@ -133,7 +133,7 @@ class PackedDataset(SpeechDataset):
             texts.append(text)
         if not waveforms:
             return Example(lost[0][0], problem=lost[0][1], lost=lost[1:])
-        rng = np.random.default_rng([self.seed, key[0][1], key[0][0], 1])
+        rng = self.random(*key[0])
         ends_s = np.cumsum([len(waveform) for waveform in waveforms]) / self.model.sample_rate
         labels = self.model.packed_labels(texts, ends_s.tolist(), rng)
         features = self.model.training_features(np.concatenate(waveforms), rng)

@@ -14,6 +14,9 @@ from speech_tl.errors import BadInput
 
 FIRST = 3  # rows named in a message
 
+Place = tuple[str, str, float]
+"""(table, file, second) at which an utterance begins."""
+
 Rows = Mapping[str, Manifest]
 """Test sets by what they are called."""
 
@@ -99,7 +102,8 @@ def checked_source(
     # What they are for elsewhere is no matter here: rows of any split are learnt from, and judged like train's.
     readable = manifest.without_column("split")
     readable = readable if model is not None else readable.without_column("text")
-    check = check_manifest(readable, model=model, depth="headers", progress=progress, **limits_s)
+    scored_by = None if model is None else model.scored_by
+    check = check_manifest(readable, model=model, normaliser=scored_by, depth="headers", progress=progress, **limits_s)
     try:
         usable = check.usable(manifest)
     except BadInput as error:
@@ -113,8 +117,22 @@ def checked_source(
 
 def shared_rows(ours: Manifest, theirs: Manifest) -> list[str]:
     """Ids in `ours` of the utterances that are also in `theirs`: the same piece of the same file."""
-    places = {place_of(theirs, row) for row in range(len(theirs))}
-    return [ours[row].id for row in range(len(ours)) if place_of(ours, row) in places]
+    return [ours[row].id for row in shared_indices(ours, theirs)]
+
+
+def shared_indices(ours: Manifest, theirs: Manifest) -> list[int]:
+    """Indices in `ours` of the utterances that are also in `theirs`; a row of all channels holds each of them."""
+    places: dict[Place, set[int | None]] = {}
+    for row in range(len(theirs)):
+        place, channel = place_of(theirs, row)
+        places.setdefault(place, set()).add(channel)
+    found = []
+    for row in range(len(ours)):
+        place, channel = place_of(ours, row)
+        channels = places.get(place, set())
+        if channels and (channel is None or None in channels or channel in channels):
+            found.append(row)
+    return found
 
 
 def first_of(names: Sequence[str]) -> str:
@@ -142,7 +160,7 @@ def refuse_test_rows(said: str, option: str, manifest: Manifest, tests: Rows) ->
             )
 
 
-def place_of(manifest: Manifest, row: int) -> tuple[str, str, float]:
-    """Where an utterance's audio lies; inside a table its name alone would say little."""
+def place_of(manifest: Manifest, row: int) -> tuple[Place, int | None]:
+    """Where an utterance's audio lies, and its channel; inside a table its name alone would say little."""
     utterance = manifest[row]
-    return manifest.source if manifest.embedded else "", utterance.audio, utterance.start_s
+    return (manifest.source if manifest.embedded else "", utterance.audio, utterance.start_s), utterance.channel

@@ -115,8 +115,8 @@ def _sizes(manifest: Manifest) -> np.ndarray:
 
 def _sentences(manifest: Manifest) -> list[str]:
     """Each row's normalised text; a row without text is a sentence of its own."""
-    normalise = get_normaliser("basic")
-    return [normalise(text) if text else f"\0{row}" for row, text in enumerate(manifest.texts("text"))]
+    spoken = zip(manifest.texts("text"), manifest.texts("language"), strict=True)
+    return [get_normaliser("basic", own)(text) if text else f"\0{row}" for row, (text, own) in enumerate(spoken)]
 
 
 def _divide(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from speech_tl.data.check import Progress, check_manifest
-from speech_tl.data.hub import Table
+from speech_tl.data.embedded import JoinedAudio
 from speech_tl.data.manifest import DataOptions, Excluded, Manifest, open_data
-from speech_tl.data.source import chosen_rows, place_of, refuse_test_rows
+from speech_tl.data.source import chosen_rows, refuse_test_rows, shared_indices
+from speech_tl.data.table import Table
 from speech_tl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 OPTION = "unlabelled"
 
-HEARD = ("id", "text", "start", "end", "duration", "speaker")
+HEARD = ("id", "text", "start", "end", "duration", "speaker", "channel")
 """What training looks at in a row, beside the audio."""
 
 SECONDS = ("start", "end", "duration")
@@ -68,8 +69,8 @@ def checked_unlabelled(
         BadInput: a row is in a test set, or none is left.
     """
     refuse_test_rows(OPTION, OPTION, manifest, tests)
-    known = {place_of(labelled, row) for row in range(len(labelled))}
-    manifest = manifest.select([row for row in range(len(manifest)) if place_of(manifest, row) not in known])
+    known = set(shared_indices(manifest, labelled))
+    manifest = manifest.select([row for row in range(len(manifest)) if row not in known])
     if not len(manifest):
         raise BadInput(
             f"{OPTION}: every row is learnt from with its transcript already; draw fewer with data.train_minutes, or "
@@ -102,7 +103,7 @@ def joined(first: Manifest, second: Manifest) -> Manifest:
         columns[name] = _column(parts, partial(_cells, name=name), kind)
     embedded = None
     if any(part.embedded for part in parts):
-        embedded = _column(parts, lambda part: [utterance.audio_bytes for utterance in part], pa.binary())
+        embedded = JoinedAudio([(part.audio_bytes, part.rows) for part in parts])
     return Manifest(Table(columns, first.root, None, embedded), first.source)
 
 

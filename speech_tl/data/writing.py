@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.data.paths import PLAIN, audio_path
 from speech_tl.errors import BadInput
 from speech_tl.text import write_atomically
 
@@ -36,6 +37,7 @@ def write_manifest(manifest: Manifest, path: str | Path) -> Path:
 
 
 def _relative(audio: list[str], root: Path, folder: Path) -> list[str]:
+    audio = [_as_it_lies(root, name) for name in audio]
     if root == folder:
         return audio
 
@@ -50,6 +52,14 @@ def _relative(audio: list[str], root: Path, folder: Path) -> list[str]:
     return [
         os.path.normpath(os.path.join(relative_folder(parent), name)).replace(os.sep, "/") for parent, name in split
     ]
+
+
+def _as_it_lies(root: Path, written: str) -> str:
+    """A path under the name that the file has on the disk, where it is written otherwise."""
+    if not written or PLAIN.fullmatch(written) or os.path.exists(os.path.join(root, written)):
+        return written or ""
+    found = audio_path(root, written)
+    return found if os.path.exists(found) else written
 
 
 def _as_csv(columns: dict[str, list[Any]], suffix: str) -> str:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import os
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """glibc's names in <malloc.h>."""
 
 KEPT_BYTES = 1 << 30
 """Freed memory up to so much stays with the process for the next batch."""
+
+GAPS_BYTES, GAPS_SHARE = 400e6, 0.5
+"""Gaps between blocks of ever new shapes may add so much to what one batch takes, in bytes or as a share of it (the
+larger counts), before freed memory goes back."""
 
 
 @functools.cache
@@ -27,6 +32,44 @@ def reuse_freed_memory() -> None:
 def give_memory_back() -> None:
     """Return freed memory to the system: the gaps between batches of ever new shapes would grow with each hour."""
     _call("malloc_trim", 0)
+
+
+class FreedMemory:
+    """Freed memory that a process keeps while it computes batch after batch on a CPU, and its bound.
+
+    What batches free stays for the next one; but each has its own shapes, and the gaps between blocks add up to
+    gigabytes. They are given back once they have grown beyond `GAPS_BYTES`: not after every batch, as getting a
+    gigabyte anew takes about a quarter of a second.
+    """
+
+    def __init__(self, device_type: str = "cpu") -> None:
+        """Begin with what the process has; on other devices than the CPU nothing is looked at."""
+        self.on = device_type == "cpu" and resident_bytes() is not None
+        self.rest = self.batch = 0
+        self.new = True
+        if self.on:
+            give_memory_back()
+            self.rest = resident_bytes()
+
+    def bound(self) -> None:
+        """After a batch: give freed memory back where gaps have added up."""
+        if not self.on:
+            return
+        above = resident_bytes() - self.rest
+        if self.new:  # pages that came since memory was given back are what one batch takes
+            self.batch, self.new = max(self.batch, above), False
+        elif above > self.batch + max(GAPS_BYTES, GAPS_SHARE * self.batch):
+            give_memory_back()
+            self.rest, self.new = resident_bytes(), True
+
+
+def resident_bytes() -> int | None:
+    """This process's memory as the system counts it at this moment; None where it does not say."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as stream:
+            return int(stream.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, AttributeError):
+        return None
 
 
 def _call(name: str, *arguments: int) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.fixed import FixedStage
 from speech_tl.models.options import DecodingOptions
+from speech_tl.text import Normaliser, get_normaliser
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -38,8 +40,10 @@ class AcousticModel(ABC):
         has_decoder: whether what writes is a decoder that reads the encoder, not a layer on top of it.
         head_is_new: whether the checkpoint came without a head that can write, so that this one is untrained.
         added_characters: what the train texts have and the checkpoint could not write; each has a new row of the head.
+        labels_keep_style: whether the labels of a text keep its capitals and marks, so that they can be learnt.
         shortcuts: whether the same figures may be computed in ways that are faster than the published network's on
             this device.
+        scored_by: the normaliser of the run that it learns in: tags that this drops are no part of any label.
         window_limit_s: seconds of the fixed window that the network was made for; None where it has none. Only Whisper
             has one, and what follows is about it.
         full_share: share of the training utterances that keep the whole window to themselves.
@@ -48,11 +52,13 @@ class AcousticModel(ABC):
 
     family: str
     task: str = "transcribe"
+    labels_keep_style: bool = False
     shortcuts: bool = True
     exact_in_batches: bool = True
     has_decoder: bool = False
     head_is_new: bool = False
     added_characters: Sequence[str] = ()
+    scored_by: Normaliser = get_normaliser("none")
     window_limit_s: float | None = None
     full_share: float = 0.0
     trained_context: AudioContext = FULL
@@ -100,6 +106,10 @@ class AcousticModel(ABC):
     @abstractmethod
     def unwritable(self, text: str) -> set[str]:
         """Characters of `text` that the model has no way to write."""
+
+    def writes_style(self) -> bool:
+        """Whether it could write capitals or the marks that end sentences, as far as its characters say."""
+        return self.labels_keep_style
 
     @abstractmethod
     def label_problem(self, text: str, duration_s: float) -> str | None:
@@ -200,6 +210,20 @@ class AcousticModel(ABC):
     def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:
         """What of this model could change a transcript beside the options themselves, for the record."""
         return {}
+
+    # ---- the language, of models that must be told one
+
+    def language_scores(self, waveforms: Sequence[np.ndarray]) -> dict[str, float]:
+        """Log probability of each language, summed over windows of sound `(samples,)`; {} where none has to be chosen.
+
+        A model that was told its language, or knows only one, has nothing to hear.
+        """
+        return {}
+
+    @contextlib.contextmanager
+    def speaking(self, language: str | None) -> Iterator[None]:
+        """Within, the model writes `language` (a code of `language_scores`); None leaves it as it is."""
+        yield
 
     # ---- the window, of families that have one
 
@@ -314,6 +338,19 @@ class AcousticModel(ABC):
         """
         return None
 
+    @contextlib.contextmanager
+    def attention(self, name: str | None) -> Iterator[None]:
+        """Within, the network attends with the code of that name; None leaves it as it is."""
+        usual = self.network.config._attn_implementation
+        if name in (None, usual):
+            yield
+            return
+        self.network.set_attn_implementation(name)
+        try:
+            yield
+        finally:
+            self.network.set_attn_implementation(usual)
+
     @abstractmethod
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Add a CTC loss inside the network, for pre-training from nothing."""
@@ -325,6 +362,10 @@ class AcousticModel(ABC):
     @abstractmethod
     def save(self, folder: str | Path) -> None:
         """Write a plain Hugging Face folder (safetensors, processor) that `from_pretrained` loads."""
+
+    @abstractmethod
+    def save_processor(self, folder: str | Path) -> None:
+        """Write what `save` writes beside config and weights: what text and sound are to the network."""
 
     @property
     def device(self) -> torch.device:

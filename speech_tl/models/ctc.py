@@ -19,6 +19,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from speech_tl.errors import BadInput
 from speech_tl.models import mms
+from speech_tl.models.attention import BY_LENGTH
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
 from speech_tl.models.filterbank import fix_filterbank, trainable_convolutions
 from speech_tl.models.fixed import FixedStage, all_fixed
@@ -26,7 +27,8 @@ from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
 from speech_tl.models.positions import rearrange
 from speech_tl.models.quiet import quiet_transformers
-from speech_tl.text import ctc_characters, fit_case, get_normaliser
+from speech_tl.text import ctc_characters, fit_case, spelt_words
+from speech_tl.text.style import FINAL_MARKS
 
 EXACT_IN_BATCHES = {"wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat"}
 """Architectures whose result a test shows not to depend on padding once a mask is given."""
@@ -70,9 +72,9 @@ class CTCModel(AcousticModel):
     # ---- text <-> labels
 
     def encode(self, text: str) -> list[int]:
-        """Character ids of `text`: normalised, in the vocabulary's case, words joined by the delimiter.
+        """Character ids of `text`: its words in the vocabulary's case, joined by the delimiter.
 
-        Characters without a row, and words that have no other, are left out.
+        Tags that the run's normaliser drops, characters without a row, and words that have no other, are left out.
         """
         between = [self.vocabulary[self.delimiter]] if self.delimiter in self.vocabulary else []
         ids: list[int] = []
@@ -85,13 +87,18 @@ class CTCModel(AcousticModel):
         """`label_text`; the last one is remembered, as a check asks several things about each text."""
         last, spelt = self._last_spelt
         if text != last:
-            spelt = label_text(text, self.vocabulary)
+            spelt = label_text(self.scored_by.without_tags(text), self.vocabulary, self.language)
             self._last_spelt = (text, spelt)
         return spelt
 
     def unwritable(self, text: str) -> set[str]:
-        """Characters of the normalised `text` without a row in the head."""
+        """Characters of the words of `text` without a row in the head."""
         return {c for c in self._spelt(text) if c != " " and c not in self.vocabulary}
+
+    def writes_style(self) -> bool:
+        """Whether the vocabulary has a letter in both cases, or a mark that ends sentences."""
+        letters = {token for token in self.vocabulary if len(token) == 1 and token != self.delimiter}
+        return any(c.lower() != c and c.lower() in letters for c in letters) or bool(letters & FINAL_MARKS)
 
     def label_problem(self, text: str, duration_s: float) -> str | None:
         """CTC needs a frame for each character and one more between equal neighbours (Graves et al. 2006)."""
@@ -234,8 +241,12 @@ class CTCModel(AcousticModel):
         return (losses / label_lengths.clamp(min=1)).sum()
 
     def training_attention(self) -> str | None:
-        """On a CPU the plain code: its backward pass is faster than that of the fused one with a mask."""
-        return "eager" if self.device.type == "cpu" else None
+        """On a CPU the plain code: its backward pass is faster than that of the fused one with a mask. Long utterances
+        get the fused one all the same, where the architecture has it.
+        """
+        if self.device.type != "cpu":
+            return None
+        return BY_LENGTH if self.network.config._attn_implementation == "sdpa" else "eager"
 
     def attach_auxiliary_ctc(self, weight: float) -> None:
         """Also read the same head's CTC loss off the middle layer (Lee & Watanabe 2021, arXiv 2102.03216)."""
@@ -386,13 +397,17 @@ class CTCModel(AcousticModel):
 
         With a head of our own the folder says so, and `speech_tl.load_model` alone loads it.
         """
-        from transformers import Wav2Vec2FeatureExtractor
-
         if self.own_head:
             save_own(self.network, Path(folder))
         else:
             with quiet_transformers():
                 self.network.save_pretrained(folder)
+        self.save_processor(folder)
+
+    def save_processor(self, folder: str | Path) -> None:
+        """Write vocabulary and feature extractor."""
+        from transformers import Wav2Vec2FeatureExtractor
+
         self.tokenizer.save_pretrained(folder)
         Wav2Vec2FeatureExtractor(
             sampling_rate=self.sample_rate,
@@ -401,13 +416,13 @@ class CTCModel(AcousticModel):
         ).save_pretrained(folder)
 
 
-def label_text(text: str, vocabulary: Container[str]) -> str:
+def label_text(text: str, vocabulary: Container[str], language: str | None = None) -> str:
     """The text CTC learns: without punctuation, in the case that the vocabulary writes (the published English ones
-    know upper case only).
+    know upper case only) and by the language's rules of case.
     """
-    return fit_case(get_normaliser("basic")(text), vocabulary)
+    return fit_case(spelt_words(text, language), vocabulary, language)
 
 
-def vocabulary_for(texts: Iterable[str], known: Container[str]) -> list[str]:
+def vocabulary_for(texts: Iterable[str], known: Container[str], language: str | None = None) -> list[str]:
     """Characters of the train texts that the `known` vocabulary lacks, sorted."""
-    return [c for c in ctc_characters(label_text(text, known) for text in texts) if c not in known]
+    return [c for c in ctc_characters(label_text(text, known, language) for text in texts) if c not in known]

@@ -6,6 +6,7 @@ For pre-training small models of one's own (`recipes/pretrain`) and for tests.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,18 +25,19 @@ TIMESTAMPS = [f"<|{step * 0.02:.2f}|>" for step in range(1501)]
 """Whisper's tokens for times within a window, in steps of 20 ms."""
 
 
-def new_model(source: str, texts: Iterable[str], shape: dict[str, Any]) -> AcousticModel:
+def new_model(source: str, texts: Iterable[str], shape: dict[str, Any], language: str | None = None) -> AcousticModel:
     """A model with random weights from a recipe's `model.source` "new:wav2vec2" or "new:whisper".
 
     Args:
         source: "new:" and the architecture.
         texts: train texts, from which characters or merges are learnt.
         shape: fields of the transformers configuration, and `merges`, `multilingual`, `hop_length` for Whisper.
+        language: of the texts, for the case of a wav2vec2's characters.
 
     Raises:
         BadInput: another architecture, or a field that its configuration does not have.
     """
-    makers = {"new:wav2vec2": new_wav2vec2, "new:whisper": new_whisper}
+    makers = {"new:wav2vec2": partial(new_wav2vec2, language=language), "new:whisper": new_whisper}
     if source not in makers:
         raise BadInput(f"model.source={source}: a new model is one of {', '.join(makers)}")
     try:
@@ -61,7 +63,9 @@ def _refuse_unknown(source: str, shape: dict[str, Any]) -> None:
             raise ValueError(f"no field {name}" + (f"; did you mean {hint}?" if hint else ""))
 
 
-def new_wav2vec2(texts: Iterable[str], *, log_mel_filters: int = 0, **shape: Any) -> CTCModel:
+def new_wav2vec2(
+    texts: Iterable[str], *, language: str | None = None, log_mel_filters: int = 0, **shape: Any
+) -> CTCModel:
     """A `Wav2Vec2ForCTC` whose characters are those of `texts`; `shape` are fields of `Wav2Vec2Config`.
 
     `log_mel_filters` > 0 makes the first two convolutions a fixed filterbank (see `speech_tl.models.filterbank`).
@@ -69,10 +73,10 @@ def new_wav2vec2(texts: Iterable[str], *, log_mel_filters: int = 0, **shape: Any
     from transformers import Wav2Vec2Config, Wav2Vec2ForCTC
 
     from speech_tl.models.ctc import CTCModel, vocabulary_for
+    from speech_tl.models.ctc_loading import grown_tokenizer
     from speech_tl.models.filterbank import start_as_log_mel
-    from speech_tl.models.load import grown_tokenizer
 
-    tokenizer = grown_tokenizer(None, vocabulary_for(texts, {}))
+    tokenizer = grown_tokenizer(None, vocabulary_for(texts, {}, language))
     config = Wav2Vec2Config(
         vocab_size=len(tokenizer), pad_token_id=tokenizer.pad_token_id, bos_token_id=1, eos_token_id=2, **shape
     )
@@ -81,7 +85,7 @@ def new_wav2vec2(texts: Iterable[str], *, log_mel_filters: int = 0, **shape: Any
     if log_mel_filters:
         network.config.log_mel_filters = log_mel_filters
         start_as_log_mel(network)
-    return CTCModel(network, tokenizer, "new:wav2vec2", None, 16000, normalise_waveform=True)
+    return CTCModel(network, tokenizer, "new:wav2vec2", language, 16000, normalise_waveform=True)
 
 
 def new_whisper(

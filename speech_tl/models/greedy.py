@@ -99,11 +99,19 @@ def greedy_tokens(
 
 def heard_languages(network: WhisperForConditionalGeneration, states: torch.Tensor) -> torch.Tensor:
     """The most probable language token of each row `(rows,)`, as `detect_language` finds it."""
+    known, scores = language_log_probabilities(network, states)
+    return known[scores.argmax(-1)]
+
+
+def language_log_probabilities(
+    network: WhisperForConditionalGeneration, states: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The language tokens `(languages,)`, and their log probabilities among each other `(rows, languages)`."""
     settings = network.generation_config
     start = torch.full((len(states), 1), settings.decoder_start_token_id, device=states.device)
     scores = _Steps(network, states, 1).forward(start)
     known = torch.tensor(sorted(settings.lang_to_id.values()), device=states.device)
-    return known[scores[:, known].argmax(-1)]
+    return known, scores[:, known].float().log_softmax(-1)
 
 
 @dataclass

@@ -7,24 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.errors import BadInput
-from speech_tl.text import nearest
+from speech_tl.text import language_code, nearest_language
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
 
-_CODES = (
-    "af:afr am:amh ar:ara as:asm az:azj-script_latin be:bel bg:bul bn:ben bs:bos ca:cat cs:ces cy:cym da:dan "
-    "de:deu el:ell en:eng es:spa et:est eu:eus fa:fas fi:fin fr:fra ga:gle gl:glg gu:guj ha:hau he:heb hi:hin "
-    "hr:hrv hu:hun hy:hye id:ind ig:ibo is:isl it:ita ja:jpn jv:jav ka:kat kk:kaz km:khm kn:kan ko:kor ky:kir "
-    "lb:ltz lg:lug ln:lin lo:lao lt:lit lv:lav mi:mri mk:mkd ml:mal mn:mon mr:mar ms:zlm mt:mlt my:mya nb:nob "
-    "ne:npi nl:nld no:nob ny:nya oc:oci om:orm or:ory pa:pan pl:pol ps:pus pt:por ro:ron ru:rus rw:kin sd:snd "
-    "sk:slk sl:slv sn:sna so:som sr:srp-script_latin sv:swe sw:swh ta:tam te:tel tg:tgk th:tha tl:tgl tr:tur "
-    "uk:ukr ur:urd-script_arabic uz:uzb-script_latin vi:vie wo:wol xh:xho yo:yor yue:yue-script_traditional "
-    "zh:cmn-script_simplified zu:zul"
-)
-LONG_CODES = dict(pair.split(":") for pair in _CODES.split())
-"""Two letters (ISO 639-1) -> the three letters, and the script where there are several, that MMS names languages by."""
+PREFERRED = {
+    "az": "azj-script_latin",
+    "no": "nob",
+    "sr": "srp-script_latin",
+    "ur": "urd-script_arabic",
+    "uz": "uzb-script_latin",
+}
+"""The adapter of a language that has several, or that is written as another one."""
+
+FEW = 12
+"""So many adapters are listed where the wanted one is missing."""
 
 
 def adapter_code(name: str, place: str, vocabulary: Mapping[str, Any], language: str) -> str | None:
@@ -34,29 +33,28 @@ def adapter_code(name: str, place: str, vocabulary: Mapping[str, Any], language:
         name: of the model, for messages.
         place: its folder or Hub id.
         vocabulary: of its tokenizer: an alphabet for each language, or one alphabet.
-        language: as the user or the manifest calls it: "de", "deu", "German".
+        language: as the user or the manifest calls it: "de", "deu", "German", "azj-script_latin".
 
     Returns:
         The code; None where there is nothing to choose, because the checkpoint was adapted to one language and saved.
 
     Raises:
-        BadInput: there is no adapter for the language; names the nearest.
+        BadInput: there is no adapter for the language, or several; names them.
     """
-    from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
-
     codes = [code for code, alphabet in vocabulary.items() if isinstance(alphabet, Mapping)]
     adapted = Path(place).is_dir() and not any(Path(place).glob("adapter.*"))
     if not codes or adapted:
         return None
-    if language in codes:
-        return language
-    short = language.lower().replace("_", "-").split("-")[0]
-    code = LONG_CODES.get(TO_LANGUAGE_CODE.get(short, short), short)
-    if code in codes:
-        return code
-    scripts = [other for other in codes if other.startswith(f"{code}-script")]
-    close = nearest(code, codes)
-    hint = f"; there are {', '.join(scripts)}" if scripts else f"; did you mean {close}?" if close else ""
+    wanted = language_code(language)
+    exact = (language, language.lower(), PREFERRED.get(wanted))
+    of_language = [code for code in codes if language_code(code) == wanted]
+    if found := next((code for code in exact if code in codes), None):
+        return found
+    if len(of_language) == 1:
+        return of_language[0]
+    close = nearest_language(language, codes)
+    choice = of_language or (sorted(codes) if len(codes) <= FEW else [])
+    hint = f"; did you mean {close}?" if close else f"; there are {', '.join(choice)}" if choice else ""
     raise BadInput(f"model {name} has no adapter for language={language} (it names languages by three letters){hint}")
 
 

@@ -17,11 +17,12 @@ from transformers import (
 from transformers.modeling_outputs import BaseModelOutput
 
 from speech_tl.errors import BadInput
+from speech_tl.models.attention import BY_LENGTH
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
 from speech_tl.models.base import Batch, DecodingOptions, linear_layers
 from speech_tl.models.engine import CTranslate2
-from speech_tl.models.greedy import greedy_tokens, heard_languages, is_plain
+from speech_tl.models.greedy import greedy_tokens, heard_languages, is_plain, language_log_probabilities
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
 from speech_tl.models.whisper_scores import only_at
@@ -56,7 +57,7 @@ class WhisperModel(WhisperText):
         extractor: WhisperFeatureExtractor,
         source: str,
         language: str | None,
-        task: str = "transcribe",
+        task: str | None = None,
     ) -> None:
         """Wrap a loaded network and set its language and task for labels and for generation."""
         super().__init__(network, tokenizer, source, language, task, extractor.sampling_rate)
@@ -261,6 +262,21 @@ class WhisperModel(WhisperText):
         beyond = torch.arange(ids.shape[1], device=ids.device)[None] >= allowed[:, None]
         return ids.masked_fill(beyond, self.end)
 
+    @torch.inference_mode()
+    def language_scores(self, waveforms: Sequence[np.ndarray]) -> dict[str, float]:
+        """See `AcousticModel`; each window of at most 30 s is heard as published, with all 30 s."""
+        if self.language is not None or not self.multilingual:
+            return {}
+        names = {token: name.strip("<|>") for name, token in self.network.generation_config.lang_to_id.items()}
+        total: torch.Tensor | float = 0.0
+        for waveform in waveforms:
+            found = self.features(waveform)
+            mel, silence = torch.from_numpy(found["mel"])[None], torch.tensor([float(found["silence"])])
+            inputs = fitted(mel.float(), silence, self.full_frames).to(self.device)
+            known, scores = language_log_probabilities(self.network, self.network.model.encoder(inputs)[0])
+            total = total + scores[0]
+        return {names[token]: float(score) for token, score in zip(known.tolist(), total.tolist(), strict=True)}
+
     def _context(self, options: DecodingOptions) -> AudioContext:
         """The windows that utterances are decoded with."""
         return FULL if options.audio_context == "full" else self.decoding_context
@@ -309,8 +325,8 @@ class WhisperModel(WhisperText):
         config.mask_feature_prob, config.mask_feature_length = feature_share, feature_width
 
     def training_attention(self) -> str | None:
-        """On a CPU and short contexts the plain code is faster; over 30 s windows it would take much memory."""
-        return "eager" if self.device.type == "cpu" and self.trained_context.trims else None
+        """On a CPU the plain code is faster on short windows; on 30 s ones it would take much memory."""
+        return BY_LENGTH if self.device.type == "cpu" and self.trained_context.trims else None
 
     def set_audio_context(self, option: str | float, full_share: float) -> None:
         """Trim the windows of training, as `model.audio_context` says; decoding has 30 s until that proved harmless."""
@@ -343,5 +359,10 @@ class WhisperModel(WhisperText):
         setattr(self.network.config, SAVED_CONTEXT, self.decoding_context.saved())
         with quiet_transformers():
             self.network.save_pretrained(folder)
+        self.save_processor(folder)
+
+    def save_processor(self, folder: str | Path) -> None:
+        """Write tokenizer, feature extractor and generation settings, language and task among them."""
+        self.network.generation_config.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
         self.extractor.save_pretrained(folder)

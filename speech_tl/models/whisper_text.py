@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -12,7 +14,8 @@ from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch
-from speech_tl.models.whisper_languages import language_token
+from speech_tl.models.whisper_languages import default_prompt, language_token
+from speech_tl.text import language_code
 
 TIMESTAMP_S = 0.02
 """Seconds from one timestamp token to the next."""
@@ -32,6 +35,7 @@ class WhisperText(AcousticModel):
         timestamp_share: share of the packed windows whose target has timestamps.
     """
 
+    labels_keep_style = True
     timestamp_share: float = 0.0
 
     def __init__(
@@ -40,49 +44,70 @@ class WhisperText(AcousticModel):
         tokenizer: WhisperTokenizer,
         source: str,
         language: str | None,
-        task: str,
+        task: str | None,
         sample_rate: int,
     ) -> None:
-        """Set language and task for labels and for generation."""
-        super().__init__(network, source, language, sample_rate)
-        self.tokenizer, self.task = tokenizer, task
+        """Set language and task for labels and for generation; None is what the checkpoint says itself."""
+        super().__init__(network, source, None, sample_rate)
+        self.tokenizer = tokenizer
         self.multilingual = bool(getattr(network.generation_config, "is_multilingual", True))
         self.longest_label = network.config.max_target_positions
         self.end = network.config.eos_token_id
         self.first_timestamp = tokenizer.get_vocab().get("<|0.00|>", network.config.vocab_size)
-        self._set_language(language)
+        self._set_prompt(language, task)
 
-    def _set_language(self, language: str | None) -> None:
+    def _set_prompt(self, language: str | None, task: str | None) -> None:
         """Put language and task where generation looks for them today; forced_decoder_ids are the old way."""
         settings = self.network.generation_config
-        settings.forced_decoder_ids = None
-        self.network.config.forced_decoder_ids = None
-        if not self.multilingual:
-            if language and language_token(language, set(), self.source)[0] != "en":
-                raise BadInput(
-                    f"model {self.source} writes English only, not language={language}; use a multilingual one"
-                )
-            self.language, self.prompt = "en", self._tokens("<|startoftranscript|>", "<|notimestamps|>")
+        if self.multilingual:
+            codes = {token.strip("<|>") for token in settings.lang_to_id}
+            own_language, own_task = default_prompt(settings, self.network.config, codes)
+            language = language or own_language
+            if language_code(language):
+                self.language, remark = language_token(language, codes, self.source)
+                self.remarks = [remark] if remark else []
+            settings.language, settings.task = self.language, task or own_task or self.task
+            self.task = settings.task
+            names = [f"<|{self.language or 'en'}|>", f"<|{self.task}|>"]
+        else:
+            self._refuse_other_than_english(language, task)
+            self.language, names = "en", []
+        settings.forced_decoder_ids = self.network.config.forced_decoder_ids = None
+        self.prompt = self._tokens("<|startoftranscript|>", *names, "<|notimestamps|>")
+
+    def _refuse_other_than_english(self, language: str | None, task: str | None) -> None:
+        """An English-only checkpoint has no tokens for languages and tasks."""
+        if language_code(language) not in ("", "en"):
+            raise BadInput(f"model {self.source} writes English only, not language={language}; use a multilingual one")
+        if task == "translate":
+            raise BadInput(f"model {self.source} hears English only, so task=translate has no use: leave it out")
+
+    @contextlib.contextmanager
+    def speaking(self, language: str | None) -> Iterator[None]:
+        """See `AcousticModel`."""
+        if language is None or language == self.language:
+            yield
             return
-        codes = {token.strip("<|>") for token in getattr(settings, "lang_to_id", {})}
-        language = language or getattr(settings, "language", None)
-        if language:
-            language, remark = language_token(language, codes, self.source)
-            self.remarks = [remark] if remark else []
-        self.language = language
-        settings.task = self.task
-        if self.language:
-            settings.language = self.language
-        self.prompt = self._tokens(
-            "<|startoftranscript|>", f"<|{self.language or 'en'}|>", f"<|{self.task}|>", "<|notimestamps|>"
-        )
+        settings = self.network.generation_config
+        before = self.language, self.prompt, getattr(settings, "language", None)
+        self._set_language(language)
+        try:
+            yield
+        finally:
+            self.language, self.prompt, settings.language = before
 
     def _tokens(self, *names: str) -> list[int]:
         return self.tokenizer.convert_tokens_to_ids(list(names))
 
     def encode(self, text: str) -> list[int]:
-        """Tokens of `text` with the leading space of Whisper's own training, and the end token."""
-        return [*self.tokenizer.encode(" " + text.strip(), add_special_tokens=False), self.end]
+        """Tokens of `text` with the leading space of Whisper's own training, and the end token.
+
+        Tags that the run's normaliser drops are left out, and the names of Whisper's own tokens are text like any.
+        """
+        said = self.scored_by.without_tags(text).strip()
+        pieces = re.split(r"(?<=<)(?=\|)", f" {said}") if said else []  # no piece holds the name of a token
+        ids = (self.tokenizer.encode(piece, add_special_tokens=False) for piece in pieces)
+        return [*chain.from_iterable(ids), self.end]
 
     def targets(self, labels: Sequence[Sequence[int]]) -> Batch:
         """`labels` and `decoder_input_ids` `(batch, tokens)` of rows of label ids.

@@ -10,9 +10,10 @@ from speech_tl.recipe.reading import (
     copy_recipe,
     read_recipe,
     recipe_from_yaml,
-    recipe_titles,
+    script_titles,
     shipped_recipe,
     shipped_recipes,
+    shipped_studies,
 )
 from speech_tl.recipe.value import Recipe, ScoringOptions, validated
 from speech_tl.reporting.options import ReportOptions
@@ -59,8 +60,9 @@ __all__ = [
     "copy_recipe",
     "read_recipe",
     "recipe_from_yaml",
-    "recipe_titles",
+    "script_titles",
     "shipped_recipe",
     "shipped_recipes",
+    "shipped_studies",
     "validated",
 ]

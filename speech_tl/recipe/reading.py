@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +121,16 @@ def recipes_folder() -> Path:
 
 def shipped_recipes() -> dict[str, Path]:
     """Name ("accent/mandarin_english", "quickstart") -> script of every shipped recipe."""
-    return {name: script for name, script in shipped_scripts().items() if not name.startswith(STUDIES)}
+    return {name: script for name, script in _shipped_scripts().items() if not name.startswith(STUDIES)}
 
 
-def shipped_scripts() -> dict[str, Path]:
-    """The same with the studies, which are many runs of a recipe."""
+def shipped_studies() -> dict[str, Path]:
+    """Name -> script of every shipped study, which is many runs of a recipe."""
+    return {name: script for name, script in _shipped_scripts().items() if name.startswith(STUDIES)}
+
+
+def _shipped_scripts() -> dict[str, Path]:
+    """Name -> script of all that ships."""
     folder = recipes_folder()
     scripts = sorted(folder.rglob("*.py"))
     return {str(s.relative_to(folder).with_suffix("")): s for s in scripts if not s.name.startswith("_")}
@@ -145,9 +150,9 @@ def shipped_recipe(name: str) -> Path:
     raise BadInput(f"recipe {name} not found" + (f"; did you mean {hint}?" if hint else "; see `speech-tl recipes`"))
 
 
-def recipe_titles() -> dict[str, str]:
-    """Each shipped recipe's name and the first line of its docstring."""
-    return {name: _title(path) for name, path in shipped_recipes().items()}
+def script_titles(scripts: Mapping[str, Path]) -> dict[str, str]:
+    """Each shipped recipe's or study's name and the first line of its docstring."""
+    return {name: _title(path) for name, path in scripts.items()}
 
 
 def _title(path: Path) -> str:

@@ -28,7 +28,8 @@ class ScoringOptions(BaseModel):
     """How hypotheses are scored.
 
     Attributes:
-        normaliser: `none`, `basic`, `english`, `unspaced` or "module:function"; None takes the language's default.
+        normaliser: `none`, `basic`, `english`, `unspaced` or "module:function"; None takes the language's default;
+            an English-only checkpoint says the language where recipe and manifest do not.
         by: manifest columns whose values get a WER of their own.
     """
 

@@ -21,8 +21,8 @@ PAUSES_S = 1.0  # before and after
 
 
 def reading_s(sentence: str) -> float:
-    """About how long a recording of the sentence is, in seconds."""
-    return PAUSES_S + len(sentence) / LETTERS_PER_S
+    """About how long a recording of the sentence is, in seconds; marks are not read."""
+    return PAUSES_S + len(key(sentence)) / LETTERS_PER_S
 
 
 def by_coverage(sentences: Sequence[str], sounds: Sequence[Sounds], heard: Iterable[Sounds] = ()) -> Iterator[str]:
@@ -37,9 +37,10 @@ def by_coverage(sentences: Sequence[str], sounds: Sequence[Sounds], heard: Itera
         heard: those of sentences that are recorded already.
     """
     counts = Counter(unit for held in heard for unit in held)
+    lengths_s = [reading_s(sentence) for sentence in sentences]
 
     def worth(number: int) -> float:
-        return sum(0.5 ** counts[unit] for unit in sounds[number]) / reading_s(sentences[number])
+        return sum(0.5 ** counts[unit] for unit in sounds[number]) / lengths_s[number]
 
     waiting = [(-worth(number), number) for number in range(len(sentences))]
     heapq.heapify(waiting)
@@ -54,8 +55,8 @@ def by_coverage(sentences: Sequence[str], sounds: Sequence[Sounds], heard: Itera
 
 
 def key(sentence: str) -> str:
-    """What makes two sentences the same: their words without case and punctuation."""
-    return get_normaliser("basic")(sentence)
+    """What makes two sentences the same: their words without case, and with it the dot of i, and punctuation."""
+    return get_normaliser("basic")(sentence).replace("\u0131", "i")
 
 
 class Wanted:

@@ -1,6 +1,7 @@
-"""English sentences as people say them every day, from a small grammar; spelt with a to z, apostrophe and space.
+"""English sentences as people say them every day, from a small grammar, written with capitals and marks.
 
-Numbers, times, prices and dates are spelt as they are said, so that what is read is what is written.
+Numbers, times, prices and dates are spelt as they are said, so that what is read is what is written. Recordings teach a
+model these texts: without capitals and marks it would unlearn writing any.
 """
 
 from __future__ import annotations
@@ -151,7 +152,7 @@ def _fill(text: str, rng: random.Random) -> str:
 
 def _grammar(text: str) -> str:
     """Repairs what slots cannot know: a before a vowel, and the -s of animals."""
-    text = re.sub(r"\ba (?=[aeiou](?!niform|niversity|seful|nique))", "an ", text)
+    text = re.sub(r"\ba (?=[aeiouAEIOU](?!niform|niversity|seful|nique))", "an ", text)
     text = re.sub(r"\ba (?=hour|honest)", "an ", text)
     for wrong, right in {
         "mouses": "mice",
@@ -168,6 +169,12 @@ def _grammar(text: str) -> str:
     )
 
 
+def _finished(text: str) -> str:
+    """With the capital it begins with and the mark it ends with."""
+    text = text[0].upper() + text[1:]
+    return text if text.endswith("?") else f"{text}?" if text.startswith("How ") else f"{text}."
+
+
 def everyday_sentences(seed: int | str, wanted: Callable[[str], bool] = bool) -> Iterator[str]:
     """Endless different everyday sentences: greetings, requests, numbers, dates, weather, travel, ...
 
@@ -178,7 +185,7 @@ def everyday_sentences(seed: int | str, wanted: Callable[[str], bool] = bool) ->
     rng, seen = random.Random(seed), set()
     patterns = [pattern for line in PATTERNS.strip().splitlines() for pattern in line.split("|")]
     while True:
-        sentence = _grammar(_fill(rng.choice(patterns), rng))
+        sentence = _finished(_grammar(_fill(rng.choice(patterns), rng)))
         if len(sentence.split()) <= MAX_WORDS and sentence not in seen and wanted(sentence):
             seen.add(sentence)
             yield sentence

@@ -15,18 +15,18 @@ LONGEST_S = 20.0  # a sentence that takes longer is read badly, and a recording 
 CARRIERS = tuple(
     f"{begin}{SLOT}{end}".strip()
     for begin, end in (
-        ("have you heard of ", " before"),
-        ("please write to me about ", " today"),
-        ("", " was mentioned twice this morning"),
-        ("how do you spell ", ""),
-        ("we talked about ", " for an hour"),
-        ("can you tell me more about ", ""),
-        ("nobody asked for ", " yesterday"),
-        ("my notes begin with ", " and end there"),
-        ("is ", " on your list"),
-        ("look up ", " when you have time"),
-        ("the next line says ", " again"),
-        ("they said ", " and I smiled"),
+        ("Have you heard of ", " before?"),
+        ("Please write to me about ", " today."),
+        ("This morning ", " was mentioned twice."),
+        ("How do you spell ", "?"),
+        ("We talked about ", " for an hour."),
+        ("Can you tell me more about ", "?"),
+        ("Nobody asked for ", " yesterday."),
+        ("My notes begin with ", " and end there."),
+        ("Is ", " on your list?"),
+        ("Look up ", " when you have time."),
+        ("The next line says ", " again."),
+        ("They said ", " and I smiled."),
     )
 )
 

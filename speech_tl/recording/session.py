@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -169,8 +170,8 @@ class Session:
         return [
             f"Manifest: {self.out / MANIFEST}",
             "Next:",
-            f"  speech-tl check {self.out}",
-            f"  speech-tl adapt speaker/my_voice data.root={self.out}",
+            f"  {shlex.join(['speech-tl', 'check', str(self.out)])}",
+            f"  {shlex.join(['speech-tl', 'adapt', 'speaker/my_voice', f'data.root={self.out}'])}",
         ]
 
     def _require_present(self, sentence: str) -> None:

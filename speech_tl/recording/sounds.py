@@ -25,16 +25,17 @@ def sounds_of(sentences: Sequence[str], language: str) -> tuple[list[Sounds], st
     spoken = _spoken(sentences, language)
     if spoken is not None:
         return [_pairs(line) for line in spoken], "diphones, by espeak-ng"
-    return [letter_sounds(sentence) for sentence in sentences], "three letters in a row: there is no espeak-ng for it"
+    letters = [letter_sounds(sentence, language) for sentence in sentences]
+    return letters, "three letters in a row: there is no espeak-ng for it"
 
 
-def letter_sounds(sentence: str, size: int = 3) -> Sounds:
-    """`size` letters in a row, without case and punctuation; spaces count.
+def letter_sounds(sentence: str, language: str | None = None, size: int = 3) -> Sounds:
+    """`size` letters in a row, without case (as the language has it) and punctuation; spaces count.
 
     >>> sorted(letter_sounds("A cat."))
     [' a ', ' ca', 'a c', 'at ', 'cat']
     """
-    text = f" {get_normaliser('basic')(sentence)} "
+    text = f" {get_normaliser('basic', language)(sentence)} "
     return frozenset(text[first : first + size] for first in range(len(text) - size + 1))
 
 
@@ -43,7 +44,7 @@ def _spoken(sentences: Sequence[str], language: str) -> list[str] | None:
     program = shutil.which("espeak-ng")
     if program is None or not sentences:
         return None
-    normalise = get_normaliser("basic")  # punctuation would end espeak-ng's lines
+    normalise = get_normaliser("basic", language)  # punctuation would end espeak-ng's lines
     text = "".join(f"{normalise(sentence)}\n\n" for sentence in sentences)
     command = [program, "-q", "--ipa", "--sep=_", "-v", language.lower().replace("_", "-"), "--stdin"]
     try:

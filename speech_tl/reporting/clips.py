@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from speech_tl.audio import load_audio, probe
+from speech_tl.audio import channel_number, load_audio, probe
 from speech_tl.errors import AudioError
 from speech_tl.reporting.options import AudioMode
 from speech_tl.scoring.wer import ScoredUtterance
@@ -71,8 +71,9 @@ def _embedded(utterance: ScoredUtterance) -> str | None:
             length_s = probe(utterance.audio).duration_s - start_s
         if length_s > LONGEST_S:
             return None
-        waveform = load_audio(utterance.audio, RATE, start_s, end_s)
-    except AudioError:
+        channel = channel_number(utterance.columns.get("channel"))
+        waveform = load_audio(utterance.audio, RATE, start_s, end_s, channel=channel)
+    except (AudioError, ValueError):
         return None
     encoded = opus(waveform)
     return f"data:audio/ogg;base64,{base64.b64encode(encoded).decode('ascii')}"

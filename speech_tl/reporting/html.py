@@ -15,6 +15,7 @@ from speech_tl.reporting.clips import AudioMode
 from speech_tl.reporting.interpolation import interpolation_section
 from speech_tl.reporting.ladder import ladder_section
 from speech_tl.reporting.plots import interval_plot
+from speech_tl.reporting.style import as_written, style_line
 from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.groups import SMALL_GROUP
 from speech_tl.scoring.pairing import pair
@@ -56,6 +57,8 @@ def html_page(
         rate,
         report=report,
         target=target,
+        written=as_written(target),
+        style_line=style_line(target),
         change=change,
         change_plot=interval_plot(change, rate) if change["ci95"] else None,
         test_line=sections.test_line(report, after),

@@ -8,6 +8,7 @@ from typing import Any
 from speech_tl.reporting import words
 from speech_tl.reporting.interpolation import interpolation_section
 from speech_tl.reporting.ladder import heard_lines
+from speech_tl.reporting.style import as_written, style_line
 from speech_tl.scoring.alignment import UNITS
 from speech_tl.text import Rate
 
@@ -90,8 +91,7 @@ def scores_table(target: Mapping[str, Any]) -> str:
     intervals = [f"{words.percent(side[rate])} ({words.interval(words.ci95(side, rate))})" for side in sides]
     rows = [[f"{rate.upper()} (95 % interval)", *intervals, words.change_of(*sides, rate)]]
     rows.append([other.upper(), *(words.percent(side[other]) for side in sides), words.change_of(*sides, other)])
-    if all(side.get("raw") for side in sides):
-        written = [side["raw"] for side in sides]
+    if written := as_written(target):
         rates = [words.percent(raw[rate]) for raw in written]
         rows.append([f"{rate.upper()} of the text as written", *rates, words.change_of(*written, rate)])
     counts = [words.edits(side, rate) for side in sides]
@@ -99,7 +99,8 @@ def scores_table(target: Mapping[str, Any]) -> str:
         rows.append([name, *(words.count(side[name]) for side in counts), words.count_change(*counts, name)])
     rows.append([UNITS[rate], *(words.count(words.units(side, rate)) for side in sides), ""])
     rows.append(["utterances", *(words.count(side["utterances"]) for side in sides), ""])
-    return table(["", "before", "after", "change"], rows)
+    shown = table(["", "before", "after", "change"], rows)
+    return f"{shown}\n\n{escaped(left_out)}" if (left_out := style_line(target)) else shown
 
 
 def guards_table(guards: Mapping[str, Any]) -> str:
@@ -224,9 +225,10 @@ def _rounds(training: Mapping[str, Any]) -> str:
 
 def _conditions(report: Mapping[str, Any]) -> str:
     """What a reader needs to repeat the measurement, and what test shares with train."""
+    reason = report.get("normaliser_reason")
     lines = [
         f"- normaliser: `{report['normaliser']}` (rules `{report.get('normaliser_hash', 'unknown')}`), the same for "
-        "references and both models",
+        "references and both models" + (f"; {escaped(reason)}" if reason else ""),
         f"- model: {escaped(words.short(report['model']))}",
         f"- decoding: {escaped(words.short(report['decoding']))}",
         f"- versions: {escaped(words.short(report.get('versions') or 'unknown'))}",

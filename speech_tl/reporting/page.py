@@ -14,6 +14,7 @@ from speech_tl.reporting.html import html_page
 from speech_tl.reporting.ladder import Climbed, ladder_figures
 from speech_tl.reporting.markdown import markdown_page
 from speech_tl.reporting.plots import KINDS
+from speech_tl.reporting.style import as_written, style_figures, style_line
 from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.files import plain, write_json
 from speech_tl.scoring.groups import compare_groups, gap, group
@@ -87,7 +88,8 @@ def build_report(
     after = pair(before, after)
     facts = {**after.data, **(data or {})}
     rate = leading_rate(facts.get("language") or after.model.get("language"), after.normaliser)
-    target, price = _before_after(before, after, seed, rate), _price(guards or {}, guard_limits or {}, seed)
+    target = _before_after(before, after, seed, rate) | {"style": style_figures(before, after)}
+    price = _price(guards or {}, guard_limits or {}, seed)
     return plain(
         {
             "recipe": recipe,
@@ -160,17 +162,22 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
     target = report["target"]
     change = words.leading(target)
     few, training = words.too_few(change), report["training"]
-    lines = [words.change_line(change), *([] if few else [words.verdict(change)])]
-    lines += [training["kept_weights"]] if training.get("kept_weights") else []
-    lines += [f"whole run {words.run_time(training)}"] if training.get("run_seconds") else []
+    lines = [
+        words.change_line(change),
+        "" if few else words.verdict(change),
+        training.get("kept_weights") or "",
+        f"whole run {words.run_time(training)}" if training.get("run_seconds") else "",
+        escape(words.normaliser(report)),
+        style_line(target),
+    ]
     table = Table(
         title="\n".join(escape(line) for line in (few, words.recipe_name(report)) if line),
-        caption="\n".join([*lines, f"normaliser {report['normaliser']}"]),
+        caption="\n".join(filter(None, lines)),
         caption_justify="left",
     )
     for heading in ("", "before", "after", "change"):
         table.add_column(heading, justify="left" if heading == "" else "right")
-    for cells in _rows(target["before"], target["after"], words.rate_of(target)):
+    for cells in _rows(target):
         table.add_row(*cells)
     if report.get("shortened"):
         table.add_row(*words.shortened_cells(report))
@@ -200,7 +207,7 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
         box=box.SIMPLE,  # eight columns would not fit a terminal's 80 characters with lines between them
         padding=(0, 0, 0, 1),
         title=escape(str(evaluation.model.get("source") or "evaluation")),
-        caption=f"normaliser {evaluation.normaliser}",
+        caption=escape(words.normaliser(_rules(evaluation))),
         caption_justify="left",
     )
     table.add_column("", max_width=24, overflow="fold")  # a long value folds; figures are never cut
@@ -228,18 +235,16 @@ def _cells(figures: Score, rate: Rate) -> list[str]:
     return [*rates, *(words.count(counts[name]) for name in (*KINDS, UNITS[rate]))]
 
 
-def _rows(before: Mapping[str, Any], after: Mapping[str, Any], rate: Rate) -> list[tuple[str, str, str, str]]:
+def _rows(target: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
     """The table's lines, the leading rate first: rates in per cent, counts as they are."""
-    sides, other = (before, after), words.OTHER[rate]
+    rate = words.rate_of(target)
+    sides, other, raw = (target["before"], target["after"]), words.OTHER[rate], as_written(target)
     counts = [words.edits(side, rate) for side in sides]
+    rates = [*(words.percent(side[rate]) for side in raw), words.change_of(*raw, rate)] if raw else []
     return [
         (rate.upper(), *(words.percent(side[rate]) for side in sides), words.change_of(*sides, rate)),
         ("  95 % interval", *(words.interval(words.ci95(side, rate)) for side in sides), ""),
-        (
-            "  as written",
-            *(words.percent(side["raw"][rate]) for side in sides),
-            words.change_of(before["raw"], after["raw"], rate),
-        ),
+        *([("  as written", *rates)] if raw else []),
         (other.upper(), *(words.percent(side[other]) for side in sides), words.change_of(*sides, other)),
         *((kind, *(words.count(side[kind]) for side in counts), words.count_change(*counts, kind)) for kind in KINDS),
         (UNITS[rate], *(words.count(words.units(side, rate)) for side in sides), ""),
@@ -281,7 +286,8 @@ def _shortened(after: Evaluation, shortened: Evaluation | None, seed: int, rate:
 
 def _rules(evaluation: Evaluation) -> dict[str, str]:
     """What both sides of a comparison were normalised with."""
-    return {"normaliser": evaluation.normaliser, "normaliser_hash": evaluation.normaliser_hash}
+    names = ("normaliser", "normaliser_hash", "normaliser_reason")
+    return {name: getattr(evaluation, name) for name in names}
 
 
 def _conditions(pairs: Mapping[str, Pair]) -> list[str]:

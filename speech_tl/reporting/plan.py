@@ -12,39 +12,53 @@ from speech_tl.reporting.words import count
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Excluded
     from speech_tl.training.estimate import Estimate
+    from speech_tl.training.run_folder import Disk
 
 EXAMPLES = 3
 
+LEAST_S = 0.5
+"""Shorter parts of the time are not shown."""
+
 
 def plan_text(
-    recipe_yaml: str,
     facts: Mapping[str, Any],
     excluded: Sequence[Excluded],
     notes: Sequence[str],
     model: Mapping[str, Any],
     guess: Estimate,
-    disk_bytes: int,
+    disk: Disk,
     guards: Mapping[str, Mapping[str, Any]] | None = None,
     ladder: tuple[str, float] | None = None,
+    reading_s: float = 0.0,
+    report_s: float = 0.0,
 ) -> str:
-    """The plan as plain text; its first part is the resolved recipe as YAML, the rest are YAML comments.
+    """The plan as plain text, a line a fact.
 
     Args:
-        recipe_yaml: the resolved recipe.
-        facts: of the data: utterances, hours and speakers of each split; hours that interpolation decodes.
+        facts: of the data: utterances, hours and speakers of each split; hours that interpolation decodes; seconds to
+            decode for the texts' capitals and marks.
         excluded: rows set aside.
         notes: sentences about the data.
         model: `describe()` of the model, with "trainable", "device" and "normaliser" (of the WERs).
         guess: what was measured.
-        disk_bytes: what checkpoints will take.
+        disk: what the run takes while it trains, and afterwards.
         guards: facts of each guard's data by name: source, utterances, hours.
         ladder: the noise ladder in words, and the hours that one model decodes for it.
+        reading_s, report_s: seconds that it took to read and check the data, and to compare train and test.
     """
     guards, (rungs, ladder_hours) = guards or {}, ladder or ("", 0.0)
     hours = sum(guard["hours"] for guard in guards.values()) + ladder_hours
     an_hour_s = guess.test_s / max(facts["hours"]["test"], 1e-3)
-    others_s, between_s = 2 * an_hour_s * hours, an_hour_s * facts.get("interpolation_hours", 0.0)
-    tests_s = 2 * guess.test_s + others_s
+    others_s, between_s = an_hour_s * hours, an_hour_s * facts.get("interpolation_hours", 0.0)
+    parts = {
+        "reading and checking the data": reading_s,
+        **guess.parts(),
+        "guards and noise, before and after": 2 * others_s,
+        "capitals and marks of the train texts": facts.get("restoring_s", 0.0),
+        "shares of the new weights": between_s,
+        "leaks and report": report_s,
+    }
+    total_s = sum(parts.values())
     total, trainable = model["parameters"], model["trainable"]
     lines = [
         *_too_few(facts, guards),
@@ -61,17 +75,23 @@ def plan_text(
         f"model     {model['source']} ({model['architecture']}) on {model['device']}, {guess.precision}",
         f"trains    {count(trainable)} of {count(total)} parameters ({trainable / total:.0%}), "
         f"learning rate up to {guess.learning_rate:g}",
-        f"steps     {count(guess.steps)} ({guess.epochs:g} epochs), dev decoded every {count(guess.eval_steps)}",
-        f"time      about {clock(guess.total_s + others_s + between_s)}: before and after {clock(tests_s)}, "
-        f"training {clock(guess.training_s)}, {guess.looks} looks at dev {clock(guess.looks_s)}"
-        + (f", shares of the new weights {clock(between_s)}" if between_s else ""),
+        f"steps     {count(guess.steps)} ({guess.epochs:g} epochs)"
+        + (f", {guess.looks} validation passes, every {count(guess.eval_steps)} steps" if guess.looks else "")
+        + (f", {count(guess.dev_utterances)} dev utterances each" if guess.looks else ""),
+        f"time      about {clock(total_s)}; validation is {guess.looks_s / total_s:.0%} of it",
+        *(f"  {clock(seconds):>8}  {name}" for name, seconds in parts.items() if seconds >= LEAST_S),
         f"memory    about {guess.peak_memory_bytes / 1e9:.1f} GB",
-        f"disk      about {disk_bytes / 1e6:,.0f} MB while training",
+        f"disk      needs {disk.training / 1e6:,.0f} MB while training, {disk.afterwards / 1e6:,.0f} MB afterwards",
         f"scored    with the normaliser {model['normaliser']}",
         *(f"note      {note}" for note in notes),
         "Nothing was written.",
     ]
-    return recipe_yaml + "\n" + "\n".join(f"# {line}" for line in lines)
+    return "\n".join(lines)
+
+
+def with_recipe(recipe_yaml: str, plan: str) -> str:
+    """The resolved recipe as YAML and the plan as YAML comments below it: a file of it is a recipe."""
+    return recipe_yaml + "\n" + "\n".join(f"# {line}" for line in plan.splitlines())
 
 
 def _too_few(facts: Mapping[str, Any], guards: Mapping[str, Mapping[str, Any]]) -> list[str]:

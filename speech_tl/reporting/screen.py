@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +18,27 @@ Update = Callable[..., None]
 SECONDS_BETWEEN_LINES = 30.0
 """On a screen that is no terminal (a log file), progress is a line this often."""
 
+SECONDS_OF_SILENCE = 0.5
+"""After so long without a line a command says that it is loading: importing torch takes seconds."""
+
+_loading: threading.Timer | None = None
+
+
+def announce_loading() -> None:
+    """Say so on standard error if the command shows nothing within half a second and torch must still be imported."""
+    global _loading
+    if "torch" in sys.modules:
+        return
+    _loading = threading.Timer(SECONDS_OF_SILENCE, lambda: print("loading torch ...", file=sys.stderr, flush=True))
+    _loading.daemon = True
+    _loading.start()
+
+
+def _something_is_shown() -> None:
+    """From now on the user sees that the command is alive."""
+    if _loading is not None:
+        _loading.cancel()
+
 
 class Screen:
     """Shows lines and progress on a rich console, or nothing at all."""
@@ -27,6 +50,7 @@ class Screen:
     def line(self, text: str) -> None:
         """One line, as it is: no markup, and not wrapped, so that a path can be copied."""
         if self.console is not None:
+            _something_is_shown()
             self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
@@ -71,7 +95,7 @@ class Screen:
             if now - last < SECONDS_BETWEEN_LINES or not done:
                 return
             last = now
-            left_s = (now - started) / done * (total - done)
+            left_s = max(0.0, (now - started) / done * (total - done))
             self.line(f"{title}: {done / total:.0%}, {clock(left_s)} left {note}".rstrip())
 
         return update

@@ -22,7 +22,7 @@ SHOWN = 1.2
 """A look before the first step with a higher rate than this is not drawn: random weights would flatten all the rest."""
 
 CAPTION = (
-    "Time is of training without looks at dev; disk is what has to be kept beside the checkpoint (an adapter where "
+    "Time is of training without validation; disk is what has to be kept beside the checkpoint (an adapter where "
     "there is one, else the model); memory is the largest that the run's process had. Looks at dev before the first "
     f"step are drawn up to {100 * SHOWN:.0f} %."
 )

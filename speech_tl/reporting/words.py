@@ -28,6 +28,12 @@ def rate_of(found: Mapping[str, Any]) -> Rate:
     return found.get("rate", "wer")
 
 
+def normaliser(report: Mapping[str, Any]) -> str:
+    """What both sides were normalised with, and why, where that is known: "normaliser basic (the language is tr)"."""
+    reason = report.get("normaliser_reason")
+    return f"normaliser {report['normaliser']}" + (f" ({reason})" if reason else "")
+
+
 def leading(found: Mapping[str, Any]) -> Mapping[str, Any]:
     """The change of the leading rate, of a report's `target` or of a guard."""
     return found[f"{rate_of(found)}_change"]

@@ -17,10 +17,10 @@ from speech_tl.scoring.hypotheses import (
     require_all,
 )
 from speech_tl.scoring.pairing import ELSEWHERE
-from speech_tl.scoring.selection import require_known, rows_to_score, with_texts
+from speech_tl.scoring.selection import chosen_to_score, require_known, rows_to_score
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import default_normaliser, require_writable
+from speech_tl.text import agreed, normaliser_for, require_writable
 
 
 def evaluate_hypotheses(
@@ -55,16 +55,17 @@ def evaluate_hypotheses(
     texts = hypotheses_for(references, given, source)
     utterances = [references[row] for row in rows]
     require_known(dict.fromkeys(name for said in utterances for name in said.columns), source, by, "--by")
-    spoken = {said.columns.get("language") for said in utterances} - {None, ""}
-    language = language or (spoken.pop() if len(spoken) == 1 else None)
+    language = language or agreed(said.columns.get("language") for said in utterances)
     evaluation = score(
         utterances,
         require_all(utterances, [texts[row] for row in rows], given.source),
-        normaliser or default_normaliser(language),
+        normaliser_for(normaliser, language),
         model={"source": given.source, "family": ELSEWHERE, "sha256": sha256_of(hypotheses)},
         data={**facts, "split": split, "language": language},
     )
     evaluation.versions = scoring_versions()
+    if given.notes:
+        evaluation.data["notes"] = [*given.notes, *evaluation.data.get("notes", [])]
     if silence:
         evaluation.data["silence"] = silence_figures(evaluation.utterances)
     if out is not None:
@@ -86,6 +87,6 @@ def _references(
         facts = {} if data is None else {"source": str(data), "fingerprint": sha256_of(data)[:16]}
         splits, texts = [said.columns.get("split") for said in utterances], [said.text for said in utterances]
         return utterances, rows_to_score(splits, texts, split, silence, str(data or given.source)), facts
-    manifest = with_texts(Manifest.read(data), silence)
-    rows = rows_to_score(manifest.texts("split"), manifest.texts("text"), split, silence, manifest.source)
-    return list(manifest), rows, {"source": manifest.source, "fingerprint": manifest.select(rows).fingerprint()}
+    manifest, rows, notes = chosen_to_score(Manifest.read(data), split, silence)
+    facts = {"source": manifest.source, "fingerprint": manifest.select(rows).fingerprint()}
+    return list(manifest), rows, facts | ({"notes": notes} if notes else {})

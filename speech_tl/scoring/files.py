@@ -94,7 +94,7 @@ def _row(line: str, where: str, required: Sequence[str]) -> dict[str, Any]:
     return row
 
 
-def json_object(line: str, where: str) -> dict[str, Any]:
+def json_object(line: str | bytes, where: str) -> dict[str, Any]:
     """The object that a line of JSONL holds.
 
     Raises:
@@ -102,7 +102,7 @@ def json_object(line: str, where: str) -> dict[str, Any]:
     """
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{where}: not JSON ({error}); expected one object a line, is the file complete?") from None
     if not isinstance(row, dict):
         raise BadInput(f"{where}: expected a JSON object, one an utterance")

@@ -10,10 +10,10 @@ from speech_tl.data.manifest import Utterance
 from speech_tl.errors import BadInput
 from speech_tl.scoring.pairing import first_few
 from speech_tl.scoring.sclite import Word, read_ctm, read_stm, read_trn, words_in_segments
-from speech_tl.scoring.tables import SEPARATORS, read_table
+from speech_tl.scoring.tables import TABLES, read_table
 
 SCLITE_READERS = {".stm": read_stm, ".trn": read_trn}
-FORMATS = (*SEPARATORS, *SCLITE_READERS, ".ctm")
+FORMATS = (*TABLES, *SCLITE_READERS, ".ctm")
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,14 @@ class Hypotheses:
         texts: raw text by the utterance's id; empty for a ctm.
         words: of a ctm, else None.
         utterances: with their references, where the file holds those too.
+        notes: what a person should know about how it was read.
     """
 
     source: str
     texts: dict[str, str] = field(default_factory=dict)
     words: list[Word] | None = None
     utterances: list[Utterance] | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 def read_hypotheses(path: str | Path) -> Hypotheses:
@@ -42,9 +44,9 @@ def read_hypotheses(path: str | Path) -> Hypotheses:
         BadInput: no such file, another format or encoding, other columns, an id twice, or no hypothesis at all.
     """
     suffix = Path(path).suffix.lower()
-    if suffix in SEPARATORS:
-        texts, utterances = read_table(path)
-        return Hypotheses(str(path), texts, utterances=utterances)
+    if suffix in TABLES:
+        texts, utterances, notes = read_table(path)
+        return Hypotheses(str(path), texts, utterances=utterances, notes=notes)
     if suffix == ".ctm":
         return Hypotheses(str(path), words=read_ctm(path))
     if suffix in SCLITE_READERS:

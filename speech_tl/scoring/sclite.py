@@ -163,7 +163,7 @@ def _parsed(path: str | Path, form: re.Pattern[str], expected: str) -> Iterator[
 
 def _lines(path: str | Path) -> Iterator[tuple[str, str]]:
     """The lines that say something, each with its place for messages."""
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+    for number, line in enumerate(re.split(r"\r\n|\n|\r", read_text(path)), 1):
         line = line.strip()
         if not line or line.startswith(";;"):
             continue

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from speech_tl.data.columns import standard_names
 from speech_tl.data.manifest import Utterance
+from speech_tl.data.separated import SEPARATORS as SEPARATED
+from speech_tl.data.separated import read_rows
 from speech_tl.errors import BadInput
 from speech_tl.scoring.files import json_object
 from speech_tl.scoring.wer import KEYS
-from speech_tl.text import read_text
+from speech_tl.text.encodings import as_utf8
 
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".jsonl": None, ".ndjson": None}
+TABLES = (*SEPARATED, ".jsonl", ".ndjson")
 
 # The better name first: utterances.jsonl, which `evaluate` writes, holds raw and scored texts.
 ID = ("id", "audio")
-HYPOTHESIS = ("hypothesis_raw", "hypothesis", "text")
+HYPOTHESIS = ("hypothesis_raw", "pred_text", "hypothesis", "text")  # NeMo writes pred_text beside the reference
 REFERENCE = ("reference_raw", "reference", "text")
 
 SECONDS = ("start", "end", "duration")
@@ -28,29 +30,38 @@ Row = tuple[str, dict[str, Any]]
 """Where a row stands, for messages; its cells."""
 
 
-def read_table(path: str | Path) -> tuple[dict[str, str], list[Utterance] | None]:
-    """The hypotheses by id, and the utterances with their references where the table has these.
+def read_table(path: str | Path) -> tuple[dict[str, str], list[Utterance] | None, list[str]]:
+    """The hypotheses by id, the utterances with their references where the table has these, and notes about how.
+
+    Files are read as manifests are: any line ends and separators, lone quotation marks, Windows-1252, NaN.
 
     Raises:
         BadInput: another encoding or form, other columns, an id twice, a cell that is no text, or no row at all.
     """
-    separator = SEPARATORS[Path(path).suffix.lower()]
-    rows = list(_json_rows(path) if separator is None else _separated_rows(path, separator))
+    if not Path(path).is_file():
+        raise BadInput(f"{path}: no such file")
+    notes: list[str] = []
+    rows = list((_separated_rows if Path(path).suffix.lower() in SEPARATED else _json_rows)(path, notes))
     if not rows:
         raise BadInput(f"{path}: holds no hypothesis; expected one row an utterance")
     names = list(dict.fromkeys(name for _, cells in rows for name in cells))
-    identity, hypothesis = _named(ID, names, path), _named(HYPOTHESIS, names, path)
+    renamed = {theirs: ours for theirs, ours in standard_names(names).items() if ours in (*ID, *HYPOTHESIS, *SECONDS)}
+    if renamed:
+        rows = [(where, {renamed.get(name, name): cell for name, cell in cells.items()}) for where, cells in rows]
+        notes.append(f"column {', '.join(f'{theirs!r} is read as {ours}' for theirs, ours in renamed.items())}")
+    known = [renamed.get(name, name) for name in names]
+    identity, hypothesis = _named(ID, known, names, path), _named(HYPOTHESIS, known, names, path)
     texts = _texts(rows, identity, hypothesis)
-    reference = next((name for name in REFERENCE if name in names and name != hypothesis), None)
+    reference = next((name for name in REFERENCE if name in known and name != hypothesis), None)
     if reference is None:
-        return texts, None
+        return texts, None, notes
     used = {identity, hypothesis, reference, *KEYS, "text", *SECONDS}
-    return texts, [_utterance(row, identity, reference, used) for row in rows]
+    return texts, [_utterance(row, identity, reference, used) for row in rows], notes
 
 
-def _named(wanted: Sequence[str], names: Sequence[str], path: str | Path) -> str:
-    """The first of the columns wanted that is there."""
-    found = next((name for name in wanted if name in names), None)
+def _named(wanted: Sequence[str], known: Sequence[str], names: Sequence[str], path: str | Path) -> str:
+    """The first of the columns wanted that is there, as `known`; `names` is what the file calls them."""
+    found = next((name for name in wanted if name in known), None)
     if found is None:
         there = ", ".join(names[:8])
         raise BadInput(
@@ -91,6 +102,8 @@ def _utterance(row: Row, identity: str, reference: str, used: set[str]) -> Utter
 def _text(cells: Mapping[str, Any], name: str, where: str) -> str:
     """A cell that must be text."""
     value = cells.get(name)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return json.dumps(value)
     if not isinstance(value, str):
         raise BadInput(f'{where}: {name} is {json.dumps(value)}, expected text ("" where there is none)')
     return value
@@ -104,41 +117,32 @@ def _seconds(value: Any, name: str, where: str) -> float | None:
         raise BadInput(f"{where}: {name} is {value!r}, expected seconds such as 2.5") from None
 
 
-def _separated_rows(path: str | Path, separator: str) -> Iterator[Row]:
+def _separated_rows(path: str | Path, notes: list[str]) -> Iterator[Row]:
     """Rows of a CSV or TSV file with a header."""
-    table = csv.reader(io.StringIO(read_text(path), newline=""), delimiter=separator)
-    header: list[str] = []
-    try:
-        for cells in table:
-            if not cells:
-                continue
-            where = f"{path}, line {table.line_num}"
-            if not header:
-                header = _header(cells, separator, path)
-            elif len(cells) != len(header):
-                sizes = f"{len(cells)} cells under {len(header)} columns"
-                raise BadInput(f"{where}: {sizes}; a text that holds {separator!r} needs quotes")
-            else:
-                yield where, dict(zip(header, cells, strict=True))
-    except csv.Error as error:
-        raise BadInput(f"{path}, line {table.line_num}: not readable ({error})") from None
+    if not Path(path).stat().st_size:
+        return
+    table = read_rows(Path(path))
+    if table.faults:
+        raise BadInput(f"{path}, {table.faults[min(table.faults)].detail}")
+    notes.extend(table.notes)
+    for number, cells in zip(table.lines, table.rows, strict=True):
+        yield f"{path}, line {number}", dict(zip(table.header, cells, strict=True))
 
 
-def _header(cells: Sequence[str], separator: str, path: str | Path) -> list[str]:
-    """The names of the columns."""
-    names = [cell.strip() for cell in cells]
-    other = next((mark for mark in ",;\t|" if mark != separator and mark in names[0]), None)
-    if len(names) == 1 and other:
-        raise BadInput(f"{path}: found {other!r} where {separator!r} was expected between the columns")
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise BadInput(f"{path}, line 1: column {twice!r} is there twice; rename one of them")
-    return names
-
-
-def _json_rows(path: str | Path) -> Iterator[Row]:
-    """Rows of a file of JSON objects, one a line."""
-    for number, line in enumerate(read_text(path).split("\n"), 1):
-        if line.strip():
-            where = f"{path}, line {number}"
-            yield where, json_object(line, where)
+def _json_rows(path: str | Path, notes: list[str]) -> Iterator[Row]:
+    """Rows of a file of JSON objects, one a line; NaN, as pandas writes it, is an empty text."""
+    data, note = as_utf8(Path(path).read_bytes(), str(path))
+    notes.extend([note] if note else [])
+    empty = 0
+    for number, line in enumerate(data.splitlines(), 1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        cells = json_object(line, where)
+        for name, value in cells.items():
+            if isinstance(value, float) and math.isnan(value):
+                cells[name] = "" if name in HYPOTHESIS else None
+                empty += name in HYPOTHESIS
+        yield where, cells
+    if empty:
+        notes.append(f"{empty} hypotheses are NaN: read as empty")

@@ -12,7 +12,7 @@ from speech_tl.errors import BadInput
 from speech_tl.scoring import files
 from speech_tl.scoring.alignment import Edits, align
 from speech_tl.scoring.significance import rate_interval
-from speech_tl.text import RATES, Normaliser, Rate, get_normaliser, leading_rate
+from speech_tl.text import RATES, Normaliser, Rate, get_normaliser, joint_hash, leading_rate
 
 KEYS = (
     "id",
@@ -178,6 +178,7 @@ class Evaluation:
     Attributes:
         utterances: in the order of the test set.
         normaliser, normaliser_hash: what both sides of every comparison went through.
+        normaliser_reason: why that one, for people.
         model, decoding, data: the conditions, as plain values; `data["left_out"]` lists the ids of utterances that
             could not be decoded, which are in no figure.
         versions: of the packages that can change a figure.
@@ -192,6 +193,7 @@ class Evaluation:
     data: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=files.versions)
     seconds: float | None = None
+    normaliser_reason: str = ""
 
     @property
     def rate(self) -> Rate:
@@ -207,7 +209,7 @@ class Evaluation:
         """Write summary.json and utterances.jsonl into `folder` (made if need be); returns the folder."""
         folder = Path(folder)
         files.write_rows(folder / files.UTTERANCES, (utterance.as_row() for utterance in self.utterances))
-        conditions = ("normaliser", "normaliser_hash", "model", "decoding", "data", "versions")
+        conditions = ("normaliser", "normaliser_hash", "normaliser_reason", "model", "decoding", "data", "versions")
         summary = {"score": self.score.as_dict(), **{name: getattr(self, name) for name in conditions}}
         if self.seconds is not None:
             summary["seconds"] = self.seconds
@@ -230,6 +232,7 @@ class Evaluation:
             utterances=_from_rows(rows, Path(folder) / files.UTTERANCES),
             normaliser=str(summary.get("normaliser", "unknown")),
             normaliser_hash=str(summary.get("normaliser_hash", "unknown")),
+            normaliser_reason=str(summary.get("normaliser_reason", "")),
             **conditions,
             seconds=summary.get("seconds"),
         )
@@ -251,7 +254,8 @@ def score(
         utterances: the test set; an empty `text` means that nothing is said, and all that is heard counts as inserted.
         hypotheses: raw text for each utterance, in the same order; None where the audio could not be decoded: such an
             utterance is left out and its id listed in `data["left_out"]`.
-        normaliser: applied to both sides.
+        normaliser: applied to both sides. One that was made for no language takes the rules of each row's own, where a
+            column `language` says it.
         model, decoding, data: the conditions to record beside the figures.
         seconds: how long decoding took.
 
@@ -260,26 +264,35 @@ def score(
     """
     if len(utterances) != len(hypotheses):
         raise BadInput(f"{len(utterances)} utterances but {len(hypotheses)} hypotheses: expected one for each")
-    rules = get_normaliser(normaliser) if isinstance(normaliser, str) else normaliser
+    language = (data or {}).get("language") or (model or {}).get("language")
+    rules = get_normaliser(normaliser, language) if isinstance(normaliser, str) else normaliser
     pairs = [(said, heard) for said, heard in zip(utterances, hypotheses, strict=True) if heard is not None]
     if not pairs:
         raise BadInput(f"nothing to score: none of {len(utterances)} utterances could be decoded")
+    own = [rules.spoken_in(said.columns.get("language")) for said, _ in pairs]
     conditions = dict(data or {})
     left_out = [said.id for said, heard in zip(utterances, hypotheses, strict=True) if heard is None]
     if left_out:
         conditions["left_out"] = left_out
-    scored = _compare(pairs, rules)
-    facts = (model or {}, decoding or {}, conditions)
-    return Evaluation(scored, rules.name, rules.rules_hash, *facts, seconds=seconds)
+    return Evaluation(
+        _compare(pairs, own),
+        rules.name,
+        joint_hash(own),
+        model or {},
+        decoding or {},
+        conditions,
+        seconds=seconds,
+        normaliser_reason=rules.reason,
+    )
 
 
-def _compare(pairs: Sequence[tuple[UtteranceLike, str]], rules: Normaliser) -> list[ScoredUtterance]:
-    """Normalise and align all pairs of utterance and raw hypothesis."""
+def _compare(pairs: Sequence[tuple[UtteranceLike, str]], rules: Sequence[Normaliser]) -> list[ScoredUtterance]:
+    """Normalise all pairs of utterance and raw hypothesis, each by its own rules, and align them."""
     for said, _ in pairs:
         if said.text is None:
             raise BadInput(f"utterance {said.id} has no text: scoring needs the column `text`")
-    references = [rules(said.text or "") for said, _ in pairs]
-    hypotheses = [rules(heard) for _, heard in pairs]
+    references = [own(said.text or "") for own, (said, _) in zip(rules, pairs, strict=True)]
+    hypotheses = [own(heard) for own, (_, heard) in zip(rules, pairs, strict=True)]
     words, characters = align(references, hypotheses), align(references, hypotheses, "cer")
     raw = _raw_counts([said.text or "" for said, _ in pairs], [heard for _, heard in pairs])
     return [

@@ -60,7 +60,9 @@ class PeftStrategy(BaseStrategy):
         train_only(model, [*added, *model.output_layers()])
 
     def save_adapter(self, model: AcousticModel, folder: Path) -> bool:
-        """Write what peft's `PeftModel.from_pretrained` loads on top of the checkpoint, CTC's head with it."""
+        """Write what peft's `PeftModel.from_pretrained` loads on top of the checkpoint, CTC's head with it, and the
+        characters, language and task that it was trained with.
+        """
         from peft import get_peft_model_state_dict
         from safetensors.torch import save_file
 
@@ -76,6 +78,7 @@ class PeftStrategy(BaseStrategy):
         config.base_model_name_or_path = model.source
         folder.mkdir(parents=True, exist_ok=True)
         config.save_pretrained(str(folder))
+        model.save_processor(folder)
         weights = {f"base_model.model.{name}": weight.contiguous() for name, weight in weights.items()}
         save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
         write_atomically(folder / "README.md", _adapter_card(self.name, model))

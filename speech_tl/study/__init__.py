@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from speech_tl.study.reading import read_study, shipped_studies
+from speech_tl.study.reading import read_study
 from speech_tl.study.running import run_study
 from speech_tl.study.value import Study, Variant
 
-__all__ = ["Study", "Variant", "read_study", "run_study", "shipped_studies"]
+__all__ = ["Study", "Variant", "read_study", "run_study"]

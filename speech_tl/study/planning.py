@@ -37,5 +37,5 @@ def plan_study(study: Study, screen: Screen | None = None) -> str:
 
 
 def _measured(trial: Trial) -> Estimate:
-    """Three steps and one decoding batch of a run."""
+    """A few steps and decoding batches of a run."""
     return foreseen(trial.recipe, *prepare(trial.recipe, Screen()))[0]

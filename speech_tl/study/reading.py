@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from speech_tl.errors import BadInput
-from speech_tl.recipe.reading import STUDIES, defined_in, shipped_scripts
+from speech_tl.recipe.reading import STUDIES, defined_in, shipped_studies
 from speech_tl.study.value import Study
 from speech_tl.text import nearest
 
@@ -31,8 +31,3 @@ def read_study(name: str) -> Study:
     if not isinstance(found, Study):
         raise BadInput(f"{path} has no `study = Study(...)`")
     return found
-
-
-def shipped_studies() -> dict[str, Path]:
-    """Name -> script of every shipped study."""
-    return {name: script for name, script in shipped_scripts().items() if name.startswith(STUDIES)}

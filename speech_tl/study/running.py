@@ -14,13 +14,14 @@ from typing import Any
 
 from speech_tl.adaptation.preparation import prepare
 from speech_tl.data.manifest import open_data
-from speech_tl.errors import BadInput, PartlyDone
+from speech_tl.errors import BadInput, PartlyDone, Terminated
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen, clock
 from speech_tl.reporting.study import write_study_page
 from speech_tl.study.table import write_tables
 from speech_tl.study.value import Study, Trial
 from speech_tl.text import require_writable, write_atomically
+from speech_tl.training.run_lock import locked
 
 Launch = Callable[[Sequence[str], Path], int]
 """Runs `speech-tl` with these arguments, writes what it says to a log, and returns its exit code."""
@@ -28,7 +29,11 @@ Launch = Callable[[Sequence[str], Path], int]
 LEARNING = {"name", "description", "strategy", "keep", "training", "report"}
 """Parts of a recipe that the figures of the untouched model do not depend on."""
 
-INTERRUPTED = 130
+STOPPED = (130, -2, 143, -15)
+"""Exit codes of a run that Ctrl-C or SIGTERM stopped; negative ones are of a process that did not listen."""
+
+PATIENCE_S = 60.0
+"""A run that is stopped has so long to write a checkpoint."""
 
 
 class StudyFolder:
@@ -86,6 +91,14 @@ def run_study(
     screen, launch = screen or Screen(), launch or in_a_process
     folder, trials = StudyFolder(Path(out) if out else Path("runs") / study.name), study.trials()
     require_writable(folder.path)
+    with locked(folder.path, screen.line):
+        return _run_all(study, folder, trials, screen, launch)
+
+
+def _run_all(
+    study: Study, folder: StudyFolder, trials: Sequence[Trial], screen: Screen, launch: Launch
+) -> list[dict[str, Any]]:
+    """The study itself, in a folder that no other study writes into."""
     for trial in trials:
         _refuse_another(folder, trial)
     waiting = [trial for trial in trials if not folder.finished(trial)]
@@ -117,8 +130,17 @@ def in_a_process(arguments: Sequence[str], log: Path) -> int:
     """`speech-tl` in a process of its own; what it says goes to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as stream:
-        done = subprocess.run([sys.executable, "-m", "speech_tl.cli", *arguments], stdout=stream, stderr=stream)
-    return done.returncode
+        process = subprocess.Popen([sys.executable, "-m", "speech_tl.cli", *arguments], stdout=stream, stderr=stream)
+        try:
+            return process.wait()
+        except KeyboardInterrupt as error:
+            if isinstance(error, Terminated):  # Ctrl-C has reached the run too
+                process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE_S)
+            raise
+        finally:
+            process.kill()
 
 
 def _run(folder: StudyFolder, trial: Trial, trials: Sequence[Trial], launch: Launch) -> None:
@@ -133,7 +155,7 @@ def _run(folder: StudyFolder, trial: Trial, trials: Sequence[Trial], launch: Lau
     if code == 1 and folder.finished(trial):
         code = 0  # done, with a guard beyond its limit
     folder.note(trial, time.monotonic() - began, code, _last_line(log) if code else "")
-    if code in (INTERRUPTED, -2):
+    if code in STOPPED:
         raise KeyboardInterrupt
 
 
@@ -149,6 +171,7 @@ def _share_before(folder: StudyFolder, trial: Trial, trials: Sequence[Trial]) ->
             for before in sorted(source.rglob("before")):
                 if (before / "summary.json").is_file():
                     shutil.copytree(before, run / before.relative_to(source), dirs_exist_ok=True)
+            shutil.copy(source / "environment.json", run)  # says on which data that was measured
             return
 
 

@@ -54,7 +54,7 @@ def write_tables(
 ) -> list[dict[str, Any]]:
     """Write table.csv and table.md anew from the runs' own files; returns the rows.
 
-    Rates are fractions; seconds are of training without looks at dev, but for `wall_seconds`, the whole run's.
+    Rates are fractions; seconds are of training without validation, but for `wall_seconds`, the whole run's.
     `disk_bytes` is what has to be kept beside the checkpoint: an adapter where it holds all, else the model.
     """
     trials = study.trials()
@@ -124,7 +124,7 @@ def _against(
 
 
 def seconds_to(curve: Sequence[tuple[float, float]], rate: float | None) -> float | str | None:
-    """Seconds of training until a look at dev showed an error rate of `rate` or less; "never" where none did.
+    """Seconds of training until a validation showed an error rate of `rate` or less; "never" where none did.
 
     >>> seconds_to([(0, 1.0), (30, 0.8), (60, 0.6)], 0.8), seconds_to([(0, 1.0)], 0.5)
     (30, 'never')
@@ -135,7 +135,7 @@ def seconds_to(curve: Sequence[tuple[float, float]], rate: float | None) -> floa
 
 
 def _looks(run: Path) -> dict[Rate, list[tuple[float, float]]]:
-    """(seconds of training, WER or CER) at every look at dev."""
+    """(seconds of training, WER or CER) at every validation."""
     looks = [entry for entry in read_log(run / "training" / "log.jsonl") if "dev_wer" in entry]
     return {rate: [(look.get("seconds", 0.0), look[f"dev_{rate}"]) for look in looks] for rate in RATES}
 

@@ -3,24 +3,47 @@
 from __future__ import annotations
 
 from speech_tl.text.files import read_text, replacing, require_writable, write_atomically
-from speech_tl.text.languages import RATES, Rate, default_normaliser, leading_rate
-from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser
+from speech_tl.text.languages import (
+    RATES,
+    Rate,
+    agreed,
+    default_normaliser,
+    is_language,
+    language_code,
+    language_name,
+    leading_rate,
+    nearest_language,
+    same_language,
+)
+from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser, joint_hash, normaliser_for
+from speech_tl.text.rules import tags_of, without_tags
 from speech_tl.text.spelling import nearest
-from speech_tl.text.vocabulary import ctc_characters, fit_case
+from speech_tl.text.vocabulary import ctc_characters, fit_case, spelt_words
 
 __all__ = [
     "NORMALISERS",
     "RATES",
     "Normaliser",
     "Rate",
+    "agreed",
     "ctc_characters",
     "default_normaliser",
     "fit_case",
     "get_normaliser",
+    "is_language",
+    "joint_hash",
+    "language_code",
+    "language_name",
     "leading_rate",
     "nearest",
+    "nearest_language",
+    "normaliser_for",
     "read_text",
     "replacing",
     "require_writable",
+    "same_language",
+    "spelt_words",
+    "tags_of",
+    "without_tags",
     "write_atomically",
 ]

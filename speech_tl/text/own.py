@@ -34,8 +34,8 @@ class OwnRules:
     function: Callable[[str], Any]
     identity: str
 
-    def __call__(self, text: str) -> str:
-        """The function's own rewriting.
+    def __call__(self, text: str, casing: str = "") -> str:
+        """The function's own rewriting, which knows itself how its language is written.
 
         Raises:
             BadInput: the function fails on this text or returns something else than text.

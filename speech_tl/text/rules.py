@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+
+from speech_tl.text.casing import Casing, Recase, fold
 
 APOSTROPHES = str.maketrans(dict.fromkeys("\u2018\u2019\u02bc\uff07", "'"))
 
@@ -36,8 +38,64 @@ def as_written(text: str) -> str:
     return text
 
 
-def basic_rules(text: str) -> str:
-    """The rules of `basic`, for any language: compatibility forms united, case folded, punctuation and symbols out.
+# A tag stands in brackets, and what is in them is not said: <COMMA>, [laughter], (coughs), {noise}, <|nospeech|>,
+# [[x]]. As in Whisper's two normalisers (Radford et al. 2022, appendix C), with braces and the full-width forms of all.
+_TAG = re.compile(
+    r"[<\[\uff1c\uff3b]+[^<>\[\]\uff1c\uff1e\uff3b\uff3d]*[>\]\uff1e\uff3d]+"
+    r"|[(\uff08]+[^()\uff08\uff09]*[)\uff09]+"
+    r"|[{\uff5b]+[^{}\uff5b\uff5d]*[}\uff5d]+"
+)
+_OPENING = frozenset("<[({\uff1c\uff3b\uff08\uff5b")
+NUMBER_IN_BRACKETS = re.compile(r"[(\uff08]\s*(\+?\d[\d\s.,-]*)[)\uff09]")
+"""Said, and so no tag: the first part of (555) 123-4567."""
+
+
+def is_tag(bracketed: str) -> bool:
+    """Whether what stands in brackets is a tag: anything but a number in round brackets."""
+    return NUMBER_IN_BRACKETS.fullmatch(bracketed) is None
+
+
+def tags_of(text: str) -> list[str]:
+    """The tags in `text`, brackets included; of a tag in a tag only the inner one and what is around it.
+
+    >>> tags_of("well [laughter] hello <COMMA> (555) you")
+    ['[laughter]', '<COMMA>']
+    """
+    found: list[str] = []
+    without_tags(text, lambda tag: is_tag(tag) and not found.append(" ".join(tag.split())))
+    return found
+
+
+def without_tags(text: str, drops: Callable[[str], bool] = is_tag) -> str:
+    """`text` without those of its tags that `drops` says so of; all else stays as written.
+
+    No space is left before a mark that followed a tag, and neither space nor mark after a tag that began the text.
+
+    >>> without_tags("[laughter], well <COMMA> yes (coughs), I do [[x]].")
+    'well yes, I do.'
+    """
+    if _OPENING.isdisjoint(text):
+        return text
+    before = None
+    while before != text:  # tags in tags, from the inside
+        before = text
+        text = _TAG.sub(lambda found: "\0" if drops(found[0]) else found[0], text)
+        for pattern, instead in _GAPS:
+            text = pattern.sub(instead, text)
+    return text
+
+
+_GAPS = (
+    (re.compile(r"^\s*\0[\s\0]*(?:[.,;:!?]+(?:[\s\0]+|$))?"), ""),
+    (re.compile(r"\s*\0[\s\0]*(?=[.,;:!?]+(?:\s|$)|$)"), ""),
+    (re.compile(r"\s*\0[\s\0]*"), " "),
+)
+"""What dropped tags (each a zero by then) leave: at the beginning, before a mark or the end, and elsewhere."""
+
+
+def basic_rules(text: str, casing: Casing = "") -> str:
+    """The rules of `basic`, for any language: tags out, compatibility forms united, case folded by the language's
+    rules (see `speech_tl.text.casing`), punctuation and symbols out.
 
     Combining marks (vowel signs, viramas) stay with their letters, and so do joiners and apostrophes inside a word:
     Malayalam, Hindi, Thai and Arabic words stay whole, "don't" stays one word.
@@ -45,22 +103,27 @@ def basic_rules(text: str) -> str:
     Source: Unicode Standard Annex 15 (NFKC) and its full case folding; which characters count as punctuation is
     decided by general category.
     """
+    return words_only(without_tags(text), casing)
+
+
+def words_only(text: str, casing: Casing = "", recase: Recase = fold) -> str:
+    """What `basic` makes of a text without tags, in the case that `recase` gives it."""
     if not text.isascii():  # on ASCII none of these does anything
         text = unicodedata.normalize("NFKC", text).translate(APOSTROPHES)
         for typed, letter in JOINED_LETTERS.items():
             text = text.replace(typed, letter)
-    return " ".join(_bare(word) for word in text.split())
+    return " ".join(_bare(word, casing, recase) for word in text.split())
 
 
 @lru_cache(maxsize=65536)
-def _bare(word: str) -> str:
+def _bare(word: str, casing: Casing, recase: Recase) -> str:
     """What the rules of `basic` leave of a text without white space; words are met again and again."""
     # Format characters (soft hyphens, direction marks) are invisible: they vanish instead of splitting a word.
-    folded = "".join(character for character in word.casefold() if _kind(character) != "invisible")
-    return _words_only(unicodedata.normalize("NFKC", folded))
+    visible = "".join(character for character in word if _kind(character) != "invisible")
+    return _words(unicodedata.normalize("NFKC", recase(unicodedata.normalize("NFKC", visible), casing)))
 
 
-def _words_only(text: str) -> str:
+def _words(text: str) -> str:
     """`text` with a space in place of all that is no part of a word."""
     kinds = [_kind(character) for character in text] + ["other"]
     kept = [" "]
@@ -91,46 +154,20 @@ def _kind(character: str) -> str:
     return "other" if category[0] in "PSZ" or category == "Cc" else "letter"
 
 
-def unspaced_rules(text: str) -> str:
+def unspaced_rules(text: str, casing: Casing = "") -> str:
     """The rules of `unspaced`, for languages written without spaces: `basic`, then no space beside their letters.
 
     Whether a model writes "你好，世界" or "你好 世界" is formatting: without this the CER would count it.
     """
-    return _SPACE_BESIDE_UNSPACED.sub("", basic_rules(text))
+    return _SPACE_BESIDE_UNSPACED.sub("", basic_rules(text, casing))
 
 
-def english_rules(text: str) -> str:
-    """The rules of `english`: Whisper's English normaliser (numbers, contractions, US spelling, fillers out).
-
-    The spelling map is the one in the package whisper-normalizer, never a checkpoint's, so that any two models are
-    compared alike. Typographic apostrophes are made plain first: the original leaves "don\u2019t" in two pieces.
-
-    Source: Radford et al. 2022 (arXiv 2212.04356), appendix C.
-    """
-    return _whisper_english()(text.translate(APOSTROPHES))
-
-
-@lru_cache(maxsize=1)
-def _whisper_english() -> Any:
-    """The package's normaliser, made once: its hundreds of rules are read from a file."""
-    from whisper_normalizer.english import EnglishTextNormalizer
-
-    return EnglishTextNormalizer()
-
-
-def basic_identity() -> str:
+def basic_identity(casing: Casing = "") -> str:
     """What decides the rules of `basic`."""
-    return f"NFKC casefold marks joiners apostrophes {sorted(JOINED_LETTERS.items())}"
+    own = f" {casing}" if casing else ""
+    return f"{_TAG.pattern} NFKC casefold{own} marks joiners apostrophes {sorted(JOINED_LETTERS.items())}"
 
 
-def unspaced_identity() -> str:
+def unspaced_identity(casing: Casing = "") -> str:
     """What decides the rules of `unspaced`."""
-    return f"{basic_identity()} no space beside {UNSPACED_SCRIPTS}"
-
-
-def english_identity() -> str:
-    """What decides the rules of `english`: the package's version and its spelling map."""
-    from importlib.metadata import version
-
-    spelling = sorted(_whisper_english().standardize_spellings.mapping.items())
-    return f"whisper-normalizer {version('whisper-normalizer')} {spelling}"
+    return f"{basic_identity(casing)} no space beside {UNSPACED_SCRIPTS}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -60,3 +62,18 @@ def training_batches(
         stretch=dataset.stretch,
         drawn=drawn if mixture else None,
     )
+
+
+def first_rows(
+    dataset: SpeechDataset, model: AcousticModel, options: TrainingOptions, seed: int, ranks: int = 1
+) -> list[int]:
+    """The utterances that `options.max_steps` steps learn from on all ranks, as the Trainer counts; not for windows."""
+    samplers = [training_batches(dataset, model, options, seed, ranks, rank) for rank in range(ranks)]
+    left, accumulated, epoch, heard = options.max_steps, options.gradient_accumulation_steps, 0, set()
+    while left > 0 and len(heard) < len(dataset):
+        for sampler in samplers:
+            sampler.set_epoch(epoch)
+            heard.update(index for batch in islice(sampler, left * accumulated) for index, _ in batch)
+        left -= max(1, math.ceil(len(samplers[0]) / accumulated))
+        epoch += 1
+    return sorted(heard)

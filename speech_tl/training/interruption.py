@@ -1,4 +1,4 @@
-"""Ctrl-C while training: finish the step, write a checkpoint, then stop, so that `--resume` goes on from there."""
+"""Ctrl-C or SIGTERM while training: finish the step, write a checkpoint, then stop, so that `--resume` goes on."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from typing import Any, TypeVar
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from speech_tl.errors import Terminated
+from speech_tl.termination import Termination, die_of
+
 Result = TypeVar("Result")
 
 
 class Interruption(TrainerCallback):
-    """Listens for Ctrl-C between `__enter__` and `__exit__`; a second Ctrl-C stops at once.
+    """Listens for Ctrl-C between `__enter__` and `__exit__`, and for SIGTERM where the command line does; a second one
+    stops at once, and so does the first where several processes would wait for each other.
 
     A process that was told to ignore Ctrl-C (nohup), or that handles it itself, is left as it is.
     """
@@ -23,42 +27,48 @@ class Interruption(TrainerCallback):
     def __init__(self) -> None:
         """Nothing was asked yet."""
         self.asked = False
-        self._listening = self._at_once = False
+        self._usual: dict[int, Any] = {}
+        self._at_once = int(os.environ.get("WORLD_SIZE", "1")) > 1
+        self._kind: type[KeyboardInterrupt] = KeyboardInterrupt
         self._process = os.getpid()
 
     def __enter__(self) -> Interruption:
         """Start to listen."""
-        main = threading.current_thread() is threading.main_thread()
-        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, self._hear)
-            self._listening = True
+        if threading.current_thread() is not threading.main_thread():
+            return self
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._usual[signal.SIGINT] = signal.signal(signal.SIGINT, self._hear)
+        if Termination.listens():
+            self._usual[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._hear)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         """Stop to listen; what fails because workers were interrupted too is the interrupt."""
-        if self._listening:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            self._listening = False
+        while self._usual:
+            signal.signal(*self._usual.popitem())
         if self.asked and isinstance(error, Exception):
-            raise KeyboardInterrupt from error
+            raise self._kind from error
 
     def at_once(self, work: Callable[[], Result]) -> Callable[[], Result]:
         """`work`, during which Ctrl-C does not wait for a step: the last checkpoint is as good as a new one."""
 
         def interruptible() -> Result:
-            self._at_once = True
+            usual, self._at_once = self._at_once, True
             try:
                 return work()
             finally:
-                self._at_once = False
+                self._at_once = usual
 
         return interruptible
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a loader's worker: its end is the main process's business
+        if os.getpid() != self._process:  # a loader's worker: Ctrl-C is the main process's business
+            if number == signal.SIGTERM:
+                die_of(number)
             return
+        self._kind = Terminated if number == signal.SIGTERM else KeyboardInterrupt
         if self.asked or self._at_once:
-            raise KeyboardInterrupt
+            raise self._kind
         self.asked = True
         os.write(2, b"\nstopping after this step (Ctrl-C again: at once)\n")
 
@@ -69,4 +79,4 @@ class Interruption(TrainerCallback):
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Stop once it is there."""
         if self.asked:
-            raise KeyboardInterrupt
+            raise self._kind

@@ -17,6 +17,9 @@ CTC_RATES = [(20e6, 5e-4), (150e6, 1e-4)]
 """(parameters below, peak learning rate); larger ones get 3e-5."""
 
 
+USUAL_DEV = 200
+"""Utterances of dev that are decoded at once where nobody said how many."""
+
 USUAL_BATCH_S = 40.0
 """Seconds of a batch where nothing else is known."""
 
@@ -45,11 +48,14 @@ class TrainingOptions(BaseModel):
         gradient_accumulation_steps: batches for one step; the loss is a mean over all of them.
         precision: "auto" takes bf16 where GPU or CPU multiply in it, else float32.
         gradient_checkpointing: a third slower, far less memory.
-        eval_steps: steps between looks at the dev WER (the CER without spaces); None makes it about ten looks.
-        dev_limit: at most so many dev utterances are decoded each time, always the same ones; None is all.
+        eval_steps: steps between validation passes, which measure the dev WER (the CER without spaces); None makes up
+            to ten, as many as take about a quarter of the training's time (see `validation.py`).
+        dev_limit: at most so many dev utterances are decoded each time, always the same ones; None is all. "auto" is
+            up to 200, as many as the same quarter allows, and no fewer than 50.
         patience: looks without a better dev figure before stopping; None never stops early.
         workers: processes that load audio; None picks by machine.
         bad_losses: so many non-finite losses in a row stop the run.
+        keep_checkpoints: leave the best and the last checkpoint, with the optimiser's state, when training has ended.
         auxiliary_ctc: weight of a second CTC loss while pre-training, on Whisper's encoder or in the middle of a CTC
             encoder; 0 is off.
         shortcuts: compute the same in faster ways than the published code; false takes that code, to compare.
@@ -73,10 +79,11 @@ class TrainingOptions(BaseModel):
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     gradient_checkpointing: bool = False
     eval_steps: int | None = Field(None, ge=1)
-    dev_limit: int | None = Field(200, ge=1)
+    dev_limit: Literal["auto"] | int | None = "auto"
     patience: int | None = Field(None, ge=1)
     workers: int | None = Field(None, ge=0)
     bad_losses: int = Field(20, ge=1)
+    keep_checkpoints: bool = False
     auxiliary_ctc: float = Field(0.0, ge=0)
     shortcuts: bool = True
 
@@ -87,6 +94,19 @@ class TrainingOptions(BaseModel):
         if value != "auto" and not (isinstance(value, int | float) and not isinstance(value, bool) and value > 0):
             raise ValueError("expected auto, or seconds above 0")
         return value
+
+    @field_validator("dev_limit", mode="before")
+    @classmethod
+    def _limit(cls, value: Any) -> Any:
+        """One message instead of one for each kind of value."""
+        if value not in (None, "auto") and not (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+            raise ValueError("expected auto, null (all), or a number of utterances")
+        return value
+
+    @property
+    def dev_at_most(self) -> int | None:
+        """Utterances of dev that are decoded for a check after training; None is all."""
+        return USUAL_DEV if self.dev_limit == "auto" else self.dev_limit
 
     @property
     def expected_batch_seconds(self) -> float:

@@ -16,6 +16,7 @@ from transformers import (
 )
 
 from speech_tl.data.batching import BatchFacts
+from speech_tl.decoding.memory import FreedMemory
 from speech_tl.text import Rate, write_atomically
 
 StepProgress = Callable[[int, int, dict[str, float]], None]
@@ -73,9 +74,10 @@ class TrainingFacts:
         return {name: round(getattr(self, name), 3) for name in self.COUNTS}
 
     def restore(self, entries: list[dict[str, Any]]) -> None:
-        """Continue from the counts of the last log entry and the problems of all."""
+        """Continue from the log's last counts, which its last entry need not have, and the problems of all."""
+        counts = {name: entry[name] for entry in entries for name in self.COUNTS if name in entry}
         for name in self.COUNTS:
-            setattr(self, name, entries[-1].get(name, 0))
+            setattr(self, name, counts.get(name, 0))
         for entry in entries:
             self.problems |= {int(index): problem for index, problem in entry.get("problems", {}).items()}
 
@@ -136,8 +138,28 @@ class LogFile(TrainerCallback):
         self.facts.pause()
 
 
+class BoundMemory(TrainerCallback):
+    """Gives freed memory back between steps where gaps between blocks of ever new shapes have added up."""
+
+    def __init__(self, device_type: str) -> None:
+        """On a CPU only; see `FreedMemory`."""
+        self.device_type, self.freed = device_type, None
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Begin with what the process has before its first step."""
+        self.freed = FreedMemory(self.device_type)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Look at what has added up."""
+        self.freed.bound()
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Decoding has given its own back."""
+        self.freed = FreedMemory(self.device_type)
+
+
 class TimeLimit(TrainerCallback):
-    """Ends training, after a last look at dev, when its own steps have taken `minutes`."""
+    """Ends training, after a last validation, when its own steps have taken `minutes`."""
 
     def __init__(self, minutes: float, facts: TrainingFacts) -> None:
         """The clock is the one of `facts`, so dev decoding does not count and a resumed run goes on counting."""

@@ -6,12 +6,16 @@ import copy
 import dataclasses
 import json
 import platform
+import re
+import shlex
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from speech_tl.data.fingerprints import Fingerprint, Progress, changes, fingerprints
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
@@ -19,10 +23,22 @@ from speech_tl.scoring.files import versions
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import require_writable, write_atomically
 from speech_tl.training.progress import read_log
+from speech_tl.training.run_lock import RunLock, Tell, locked
 from speech_tl.training.train import TrainingResult
 
+if TYPE_CHECKING:
+    from speech_tl.data.manifest import Manifest
+
 CHECKPOINTS = 3
-"""Two are kept, one is being written."""
+"""Two stay, the best and the last; one is being written."""
+
+CHECKPOINT = "checkpoint-*"
+
+ONLY_TRAINING = ("cache", "fisher.safetensors", "old_transcripts.json", "batch_seconds.json")
+"""What else in training/ no run needs that has been trained: the log and the result stay."""
+
+TEMPORARY = re.compile(r"\..+\.(yaml|jsonl?|md|html|csv|safetensors)\.[a-z0-9_]{8}")
+"""Names of files that `replacing` had not finished when it was killed."""
 
 
 class RunFolder:
@@ -31,49 +47,95 @@ class RunFolder:
     Attributes:
         path: the folder.
         resumed: whether an earlier run is continued.
+        keep_checkpoints: whether checkpoints stay when training has ended.
     """
 
-    def __init__(self, path: Path, recipe_yaml: str, resume: bool) -> None:
-        """Look, and touch nothing yet.
+    def __init__(self, path: Path, recipe_yaml: str, resume: bool, keep_checkpoints: bool = False) -> None:
+        """Touch nothing yet.
 
         Raises:
-            BadInput: it cannot be written, is in use without `resume`, holds nothing to resume, or was started by
-                another recipe.
+            BadInput: it cannot be written, or holds nothing to resume.
         """
-        self.path, self.recipe_yaml = path, recipe_yaml
-        saved = path / "recipe.yaml"
+        self.path, self.recipe_yaml, self.resumed = path, recipe_yaml, resume
+        self.keep_checkpoints = keep_checkpoints
+        self._lock: RunLock | None = None
         if path.exists() and not path.is_dir():
             raise BadInput(f"output folder {path} is a file: choose another --out")
         require_writable(path)
-        used = path.is_dir() and any(path.iterdir())
-        if used and not resume:
-            raise BadInput(f"output folder {path} is in use: continue it with --resume, or choose another --out")
-        if resume and not saved.is_file():
+        if resume and not (path / "recipe.yaml").is_file():
             raise BadInput(f"nothing to resume in {path}: it has no recipe.yaml (run without --resume)")
-        if resume and saved.read_text(encoding="utf-8") != recipe_yaml:
+
+    @contextmanager
+    def held(self, tell: Tell = lambda line: None) -> Iterator[RunFolder]:
+        """Have the folder for this run alone; an empty one vanishes at the end.
+
+        Raises:
+            BadInput: another run works in it, it is in use without `resume`, was started by another recipe, or was
+                removed while this run worked in it.
+        """
+        with locked(self.path, tell) as self._lock:
+            self._require_mine()
+            for file in self.path.rglob(".*"):
+                if TEMPORARY.fullmatch(file.name) and file.is_file():
+                    file.unlink(missing_ok=True)
+            try:
+                yield self
+            except Exception as error:  # whatever a folder that is gone led to
+                self._require_there(error)
+                raise
+            self._require_there()
+
+    def _require_mine(self) -> None:
+        """Refuse what somebody else has put there. Hidden files are no use of a folder."""
+        saved = self.path / "recipe.yaml"
+        if not self.resumed:
+            if any(not entry.name.startswith(".") for entry in self.path.iterdir()):
+                raise BadInput(
+                    f"output folder {self.path} is in use: continue it with --resume, or choose another --out"
+                )
+        elif saved.read_text(encoding="utf-8") != self.recipe_yaml:
+            command = shlex.join(["speech-tl", "adapt", str(saved), "--resume", "--out", str(self.path)])
             raise BadInput(
-                f"{path} was started with {_first_difference(saved.read_text(encoding='utf-8'), recipe_yaml)}: "
-                f"resume it as it was (`speech-tl adapt {saved} --resume --out {path}`), or choose another --out"
+                f"{self.path} was started with {_first_difference(saved.read_text(encoding='utf-8'), self.recipe_yaml)}"
+                f": resume it as it was (`{command}`), or choose another --out"
             )
-        self.resumed = resume
+
+    def _require_there(self, because: Exception | None = None) -> None:
+        """Refuse to go on in a folder that is not the one that was begun."""
+        if self._lock is not None and not self._lock.there():
+            raise BadInput(
+                f"{self.path} was removed or moved while this run worked in it: run again without --resume"
+            ) from because
 
     @property
     def model_folder(self) -> Path:
         """Where the adapted model is saved."""
         return self.path / "model"
 
-    def open(self, parameters: tuple[int, int], facts: dict[str, Any], seed: int, device: str) -> None:
-        """Make the folder and note what the run depends on; `parameters` are the trained ones and all.
+    def open(
+        self,
+        disk: Disk,
+        facts: Mapping[str, Any],
+        tables: Mapping[str, Manifest],
+        seed: int,
+        device: str,
+        progress: Progress = lambda done, total: None,
+    ) -> None:
+        """Note what the run depends on.
+
+        Args:
+            disk: what it will take.
+            facts: of the data, for its fingerprint as reports have it.
+            tables: the data by the names of its parts, audio included.
+            seed, device: of the run.
+            progress: called with (files done, files in all) while audio is compared.
 
         Raises:
-            BadInput: it cannot be written, or the disk has no room for the checkpoints.
+            BadInput: the run that is resumed was started with other data (says which part), the folder cannot be
+                written, or the disk has no room for the checkpoints.
         """
-        existing = next(p for p in [self.path, *self.path.absolute().parents] if p.exists())
-        free, needed = shutil.disk_usage(existing).free, disk_bytes(*parameters)
-        if free < needed:
-            raise BadInput(
-                f"no space left for {self.path}: checkpoints need {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free"
-            )
+        data = self._same_data(facts, tables, progress)
+        self._require_room(disk)
         try:
             # The recipe comes first: a run that is killed after this line can be resumed.
             write_atomically(self.path / "recipe.yaml", self.recipe_yaml)
@@ -88,8 +150,42 @@ class RunFolder:
             "seed": seed,
             "git_revision": git_revision(),
             "data_fingerprint": facts.get("fingerprint"),
+            "data": data,
         }
         self._write_json("environment.json", environment)
+
+    def _same_data(
+        self, facts: Mapping[str, Any], tables: Mapping[str, Manifest], progress: Progress
+    ) -> dict[str, Fingerprint]:
+        """Fingerprints of the data, which are those that the run was started with."""
+        file = self.path / "environment.json"
+        try:
+            saved = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+            known = saved.get("data", {})
+        except ValueError as error:
+            raise BadInput(f"{file} is damaged: remove it to resume without comparing the data") from error
+        data = fingerprints(tables, known, progress)
+        changed = changes(known, data)
+        if not known and saved.get("data_fingerprint", facts.get("fingerprint")) != facts.get("fingerprint"):
+            changed = ["the table"]  # noted by a version that had one fingerprint for all
+        if changed:
+            raise BadInput(
+                f"{self.path} was started with other data; what changed: {', '.join(changed)}. Put it back as it was, "
+                "or choose another --out"
+            )
+        return data
+
+    def _require_room(self, disk: Disk) -> None:
+        """Refuse a disk without room for what is still to come; a run that was trained needs none to speak of."""
+        if (self.path / "training" / "result.json").is_file():
+            return
+        mine = sum(file.stat().st_size for file in self.path.rglob("*") if file.is_file())
+        free, needed = shutil.disk_usage(self.path).free, disk.training - mine
+        if free < needed:
+            raise BadInput(
+                f"no space left for {self.path}: checkpoints need {needed / 1e6:,.0f} MB{' more' if mine else ''}, "
+                f"{free / 1e6:,.0f} MB are free"
+            )
 
     def evaluation(self, name: str, measure: Callable[[], Evaluation]) -> Evaluation:
         """The evaluation in the folder `name`, such as "before" or "guards/NAME/after": read if it is there, else
@@ -98,13 +194,14 @@ class RunFolder:
         if (folder / "summary.json").is_file():
             return Evaluation.read(folder)
         evaluation = measure()
+        self._require_there()
         evaluation.write(folder)
         return evaluation
 
     def training(
         self, model: AcousticModel, learn: Callable[[], tuple[AcousticModel, TrainingResult]]
     ) -> tuple[AcousticModel, TrainingResult]:
-        """The adapted model: loaded where training had finished, else learnt now and saved.
+        """The adapted model: loaded where training had finished, else learnt now and saved. Checkpoints and caches go.
 
         `model` says in which language and for which task it is loaded; `learn` trains it, or another.
         """
@@ -113,12 +210,24 @@ class RunFolder:
             values = json.loads(done.read_text(encoding="utf-8"))
             values["problems"] = {int(index): problem for index, problem in values["problems"].items()}
             adapted = load_model(self.model_folder, language=model.language, task=model.task)
+            self._tidy()
             return adapted, TrainingResult(**values)
         model, result = learn()
+        self._require_there()
         model.save(self.model_folder)
         model.source = str(self.model_folder)
         self._write_json("training/result.json", dataclasses.asdict(result))
+        self._tidy()
         return model, result
+
+    def _tidy(self) -> None:
+        """Give back the disk that only training needs; a run that is resumed now has its model."""
+        for pattern in ONLY_TRAINING if self.keep_checkpoints else (CHECKPOINT, *ONLY_TRAINING):
+            for place in (self.path / "training").glob(pattern):
+                if place.is_dir():
+                    shutil.rmtree(place, ignore_errors=True)
+                else:
+                    place.unlink(missing_ok=True)
 
     def inside(self, name: str) -> RunFolder:
         """A folder inside this one, such as "rounds/1", for a training of its own; it is made if need be."""
@@ -138,13 +247,29 @@ class RunFolder:
         write_atomically(self.path / "training" / "log.jsonl", lines)
 
     def _write_json(self, name: str, value: dict[str, Any]) -> None:
+        self._require_there()
         write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
-def disk_bytes(trained: int, total: int) -> int:
-    """What a run of so many parameters needs: checkpoints of all weights and two moments of the trained, the model."""
-    weights, moments = 4 * total, 2 * 4 * trained
-    return CHECKPOINTS * (weights + moments) + weights
+class Disk(NamedTuple):
+    """What a run takes of the disk, in bytes: at most `training` while it trains, `afterwards` when it has ended."""
+
+    training: int
+    afterwards: int
+
+    @classmethod
+    def of(cls, trained: int, total: int, *, models: int = 1, keep_checkpoints: bool = False) -> Disk:
+        """Of so many parameters: checkpoints of all weights and two moments of the trained, and the model.
+
+        Args:
+            trained, total: parameters that learn, and all.
+            models: that are there together until the best one is chosen: one a round of pseudo-labels.
+            keep_checkpoints: whether the best and the last checkpoint stay.
+        """
+        weights, moments = 4 * total, 2 * 4 * trained
+        checkpoint = weights + moments
+        afterwards = weights + (CHECKPOINTS - 1) * checkpoint * keep_checkpoints
+        return cls(CHECKPOINTS * checkpoint + models * weights, afterwards)
 
 
 def git_revision() -> str | None:

@@ -84,12 +84,12 @@ def chosen_by(figures: Mapping[str, Any], rate: Rate) -> float:
 
 
 def look_at(log: list[dict[str, Any]], step: int | None) -> Mapping[str, Any]:
-    """The log's entry of the look at dev after so many steps; empty where there was none."""
+    """The log's entry of the validation after so many steps; empty where there was none."""
     return next((entry for entry in log if entry["step"] == step and "dev_wer" in entry), {})
 
 
 def never_better(start: Mapping[str, Any], best: Mapping[str, Any], rate: Rate) -> str | None:
-    """A sentence for the report where no look at dev was better than the one before the first step."""
+    """A sentence for the report where no validation was better than the one before the first step."""
     if not start or not best:
         return None
     first, chosen = (choice(look["dev_wer"], look["dev_cer"], rate) for look in (start, best))

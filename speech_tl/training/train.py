@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ from speech_tl.scoring.wer import score
 from speech_tl.text import Normaliser, Rate
 from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import epoch_seconds, training_dataset
+from speech_tl.training.checkpoints import Checkpoints, newest_whole
 from speech_tl.training.interruption import Interruption
 from speech_tl.training.keeping import Tell
 from speech_tl.training.masking import set_masks
@@ -34,6 +36,7 @@ from speech_tl.training.options import (
     resolved_precision,
 )
 from speech_tl.training.progress import (
+    BoundMemory,
     LogFile,
     StepProgress,
     TimeLimit,
@@ -44,6 +47,7 @@ from speech_tl.training.retention import Retention
 from speech_tl.training.schedule import StrategySchedule
 from speech_tl.training.selection import CHOICE, look_at, never_better, too_small, weights_kept
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
+from speech_tl.training.validation import Validation, validation
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
@@ -115,33 +119,38 @@ def train(
     retention = retention or Retention()
     mixed = retention.mixed(utterances)
     options = _with_batch_seconds(options, model, mixed, folder, tell)
+    options, planned = with_validation(options, model, mixed, dev, retention, decoding)
     retention.begin(model, strategy, folder, options=options, decoding=decoding, seed=seed, tell=tell)
     transformers.set_seed(seed)
     set_masks(model, augmenter.options.spec_augment, strategy)
-    facts, interruption = TrainingFacts(rate), Interruption()
+    facts, interruption, checkpoints = TrainingFacts(rate), Interruption(), Checkpoints(folder, rate, tell)
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed, augmenter)
-    small = too_small(validated(dev, options, seed), normaliser, rate) if scorer else None
+    small = too_small(validated(dev, options.dev_limit, seed), normaliser, rate) if scorer else None
     selects = scorer is not None and not small
-    callbacks = [interruption, *_callbacks(options, folder, facts, progress, selects), *_schedule(strategy, model)]
+    callbacks = [checkpoints, interruption, *_callbacks(options, folder, facts, progress, selects)]
+    callbacks += _schedule(strategy, model)
+    callbacks.append(BoundMemory(model.device.type))
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(mixed, model, options, chain, seed)
     learning = retention.learning(options)
     trainer = _trainer(model, dataset, scorer, selects, learning, folder, seed, facts, callbacks, strategy)
     trainer.retention = retention
-    checkpoint = _last_checkpoint(folder) if resume else None
+    checkpoint = newest_whole(folder, tell) if resume else None
     trainer.args.eval_on_start = bool(len(dev)) and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
         trainer.keep(folder / "cache", cache_gb, strategy, tell)
         trainer.train(resume_from_checkpoint=checkpoint)
     trainer.kept.remove()
-    state, notes = trainer.state, _notes(folder, trainer, facts)
+    state, notes = trainer.state, [*checkpoints.notes, *_notes(folder, trainer, facts)]
     if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
         notes.append(note)
     notes.extend(retention.notes)
     if small:
         notes.append(_nothing_chosen(small, options))
     figures = _figures(trainer, model, facts, folder, small) | {"batch_seconds": options.batch_seconds}
+    if planned.utterances:
+        figures["validation"] = dataclasses.asdict(planned)
     return TrainingResult(figures | retention.figures(facts), facts.problems, notes)
 
 
@@ -154,6 +163,23 @@ def _with_batch_seconds(
     found = batch_seconds(model, utterances, options, folder, int(os.environ.get("WORLD_SIZE", "1")))
     tell(f"batches of {found:g} s on each {model.device.type} (training.batch_seconds)")
     return options.model_copy(update={"batch_seconds": found})
+
+
+def with_validation(
+    options: TrainingOptions,
+    model: AcousticModel,
+    utterances: Manifest | Mixture,
+    dev: Sequence[Utterance],
+    retention: Retention,
+    decoding: DecodingOptions,
+) -> tuple[TrainingOptions, Validation]:
+    """The options with numbers for `eval_steps` and `dev_limit`, and the validation passes that they make."""
+    dev_s = [utterance.duration_s or 0.0 for utterance in dev]
+    learning = retention.learning(options)
+    steps = options.max_steps or steps_of_epochs(epoch_seconds(utterances), learning)
+    found = validation(model, utterances.durations_s().tolist(), dev_s, steps, learning, decoding)
+    limit = found.utterances or None
+    return options.model_copy(update={"eval_steps": found.eval_steps, "dev_limit": limit}), found
 
 
 def _trainer(
@@ -177,21 +203,17 @@ def _trainer(
 @contextmanager
 def _learning(model: AcousticModel, options: TrainingOptions) -> Iterator[None]:
     """What only training has: an auxiliary loss, and the attention code that trains fastest; both are taken back."""
-    network, wanted = model.network, model.training_attention()
-    usual, shortcuts = network.config._attn_implementation, model.shortcuts
+    shortcuts = model.shortcuts
     model.shortcuts = shortcuts and options.shortcuts
-    if wanted:
-        network.set_attn_implementation(wanted)
     if options.auxiliary_ctc:
         model.attach_auxiliary_ctc(options.auxiliary_ctc)
     try:
-        yield
+        with model.attention(model.training_attention()):
+            yield
     finally:
         model.detach_auxiliary_ctc()
         model.shortcuts = shortcuts
-        if wanted:
-            network.set_attn_implementation(usual)
-        network.eval()
+        model.network.eval()
 
 
 def _dev_scorer(
@@ -206,13 +228,16 @@ def _dev_scorer(
     """Decodes the same seeded choice of dev utterances each time, as recorded or in noise of dev's own."""
     if not len(dev):
         return None
-    utterances, chain = validated(dev, options, seed), None
+    utterances, chain = validated(dev, options.dev_limit, seed), None
     if augmenter.options.on_dev:
         chain = augmenter.chain("dev", dev, sample_rate=model.sample_rate, seed=seed, speed=False)
 
+    usual = model.network.config._attn_implementation
+
     def dev_score() -> dict[str, float]:
         """WER and CER of the chosen utterances with the weights of this moment."""
-        heard = decode(model, utterances, decoding, augment=chain, seed=seed)
+        with model.attention(usual):  # what trains fastest takes long, and much memory, to decode 30 s windows
+            heard = decode(model, utterances, decoding, augment=chain, seed=seed)
         texts = [hypothesis.text for hypothesis in heard]
         figures = score(utterances, texts, normaliser).score
         if figures.wer is None or figures.cer is None:
@@ -224,11 +249,11 @@ def _dev_scorer(
     return dev_score
 
 
-def validated(dev: Sequence[Utterance], options: TrainingOptions, seed: int) -> list[Utterance]:
-    """The dev utterances of every validation pass: a seeded choice of at most `dev_limit`."""
+def validated(dev: Sequence[Utterance], limit: int | None, seed: int) -> list[Utterance]:
+    """The dev utterances of every validation pass: a seeded choice of at most `limit`; None is all."""
     chosen = range(len(dev))
-    if options.dev_limit and options.dev_limit < len(dev):
-        chosen = sorted(random.Random(seed).sample(chosen, options.dev_limit))
+    if limit and limit < len(dev):
+        chosen = sorted(random.Random(seed).sample(chosen, limit))
     return [dev[i] for i in chosen]
 
 
@@ -285,7 +310,10 @@ def _decay(options: TrainingOptions, steps: int) -> dict[str, Any]:
 
 
 def _looks(eval_steps: int, looks: bool, selects: bool) -> dict[str, Any]:
-    """When to log, to look at dev and to save; where dev `selects`, the weights it chooses are taken at the end."""
+    """When to log, to validate and to save; where dev `selects`, the weights it chooses are taken at the end.
+
+    Which checkpoints stay is up to `Checkpoints`: the Trainer would give one up before the next is known to be whole.
+    """
     return {
         "logging_steps": max(1, min(25, eval_steps)),
         "logging_nan_inf_filter": False,
@@ -293,7 +321,6 @@ def _looks(eval_steps: int, looks: bool, selects: bool) -> dict[str, Any]:
         "eval_steps": eval_steps,
         "save_strategy": "steps",
         "save_steps": eval_steps,
-        "save_total_limit": 2,
         "restore_callback_states_from_checkpoint": True,
         "load_best_model_at_end": selects,
         "metric_for_best_model": CHOICE if selects else None,
@@ -325,12 +352,6 @@ def _callbacks(
 def _schedule(strategy: BaseStrategy | None, model: AcousticModel) -> list[TrainerCallback]:
     """What tells the strategy of every step."""
     return [StrategySchedule(strategy, model)] if strategy else []
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end: the Trainer writes its state last."""
-    whole = [c for c in folder.glob("checkpoint-*") if (c / "trainer_state.json").is_file()]
-    return str(max(whole, key=lambda c: int(c.name.split("-")[1]))) if whole else None
 
 
 def _figures(

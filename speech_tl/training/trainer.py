@@ -18,6 +18,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch
 from speech_tl.text import RATES
 from speech_tl.training.batches import Batches, training_batches
+from speech_tl.training.checkpoints import require_whole
 from speech_tl.training.keeping import Kept, Tell, keep
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions
@@ -337,6 +338,11 @@ class AdaptationTrainer(Trainer):
                 f"the {what} was not finite {self.facts.bad_in_a_row} times in a row at step {self.state.global_step}: "
                 "lower training.learning_rate, or run `speech-tl check` on the data"
             )
+
+    def _load_best_model(self) -> None:
+        """Take the weights that dev chose; the stock Trainer would go on with others where they are gone."""
+        require_whole(Path(self.state.best_model_checkpoint))
+        super()._load_best_model()
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
         """With what keeping adds to the loss, beside the loss."""

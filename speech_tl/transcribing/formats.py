@@ -28,9 +28,12 @@ class Transcript:
     Attributes:
         audio: absolute path of the recording.
         duration_s: its length in seconds.
-        language: language code the model was set to, or None.
+        language: language code the model was set to, or that was heard in it; None where there is none to choose.
         model: where the model came from, as the user wrote it.
+        language_probability: of the language, where it was heard; None where it was given.
         segments: in order, not overlapping; none where the recording is silent.
+        channel: 1, 2, ...: the channel that was heard; None for the mix of all.
+        notes: what a person should know about how the recording was read, one line each.
     """
 
     audio: str
@@ -38,6 +41,14 @@ class Transcript:
     language: str | None
     model: str
     segments: list[TranscribedSegment] = field(default_factory=list)
+    language_probability: float | None = None
+    channel: int | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """The recording, and its channel where one was asked for."""
+        return self.audio if self.channel is None else f"{self.audio} (channel {self.channel})"
 
     @property
     def text(self) -> str:
@@ -101,28 +112,41 @@ def as_vtt(transcript: Transcript) -> str:
 
 
 def as_tsv(transcript: Transcript) -> str:
-    """A table with the columns audio, start, end, text (seconds): a manifest, ready to be corrected and trained on."""
+    """A table with the columns audio, start, end, text (seconds): a manifest, ready to be corrected and trained on.
+
+    Of one channel it has the column channel, too.
+    """
     stream = io.StringIO()
     table = csv.writer(stream, dialect="excel-tab", lineterminator="\n")
-    table.writerow(["audio", "start", "end", "text"])
+    channel = {} if transcript.channel is None else {"channel": transcript.channel}
+    table.writerow(["audio", *channel, "start", "end", "text"])
+    audio = " ".join(transcript.audio.splitlines())
     for s in transcript._spoken():
-        table.writerow([" ".join(transcript.audio.splitlines()), f"{s.start_s:.3f}", f"{s.end_s:.3f}", s.text])
+        table.writerow([audio, *channel.values(), f"{s.start_s:.3f}", f"{s.end_s:.3f}", s.text])
     return stream.getvalue()
 
 
 def as_json(transcript: Transcript) -> str:
-    """One object: audio, duration, language, model, text, and segments, a list of objects with start, end and text.
+    """One object: audio, channel, duration, language, model, text, notes, and segments with start, end, text, channel.
 
-    `audio` is the absolute path, times are in seconds (rounded to the millisecond), `language` may be null. Segments in
-    which nothing was recognised are kept with an empty text.
+    `audio` is the absolute path, times are in seconds (rounded to the millisecond). `channel` is null where all were
+    mixed. `language` may be null, and so is `language_probability` where the language was given and not heard.
+    Segments in which nothing was recognised are kept with an empty text.
     """
-    segments = [{"start": round(s.start_s, 3), "end": round(s.end_s, 3), "text": s.text} for s in transcript.segments]
+    channel = transcript.channel
+    segments = [
+        {"start": round(s.start_s, 3), "end": round(s.end_s, 3), "channel": channel, "text": s.text}
+        for s in transcript.segments
+    ]
     content = {
         "audio": transcript.audio,
+        "channel": channel,
         "duration": round(transcript.duration_s, 3),
         "language": transcript.language,
+        "language_probability": transcript.language_probability and round(transcript.language_probability, 4),
         "model": transcript.model,
         "text": transcript.text,
+        "notes": transcript.notes,
         "segments": segments,
     }
     return json.dumps(content, ensure_ascii=False, indent=2) + "\n"

@@ -23,10 +23,12 @@ class Recording:
     Attributes:
         path: absolute path of the audio.
         name: unique among all recordings, with sub-folders and without suffix where that is clear: "day1/talk".
+        channel: 1, 2, ...: the channel to hear; None for the mix of all.
     """
 
     path: Path
     name: str
+    channel: int | None = None
 
 
 def find_recordings(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Recording]:

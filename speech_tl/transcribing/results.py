@@ -56,7 +56,7 @@ class TranscriptionResult:
         """The text of a single recording; of several, each under its path, with what failed at the end."""
         if len(self.transcripts) == 1 and not self.failures:
             return self.text
-        parts = [f"{transcript.audio}\n{transcript.text}" for transcript in self.transcripts]
+        parts = [f"{transcript.label}\n{transcript.text}" for transcript in self.transcripts]
         return "\n\n".join([*parts, *(f"failed: {failure}" for failure in self.failures)])
 
 
@@ -80,8 +80,9 @@ class Desk:
         if self.out is None:
             return recordings
         if not overwrite:
-            self.result.skipped = [str(r.path) for r in recordings if self._is_done(r)]
-        recordings = [r for r in recordings if str(r.path) not in set(self.result.skipped)]
+            done = [recording for recording in recordings if self._is_done(recording)]
+            self.result.skipped = list(dict.fromkeys(str(recording.path) for recording in done))
+            recordings = [recording for recording in recordings if recording not in done]
         for recording in recordings:
             reference = self._file(recording, "txt")
             if "txt" in self.formats and reference.exists() and _same_folder(reference, recording.path):

@@ -14,11 +14,13 @@ import numpy as np
 from speech_tl.audio import probe, stream_audio
 from speech_tl.errors import AudioError
 from speech_tl.transcribing.ahead import ahead
+from speech_tl.transcribing.channels import asked_channel, on_channels
 from speech_tl.transcribing.formats import (
     TranscribedSegment,
     Transcript,
     known_formats,
 )
+from speech_tl.transcribing.hearing_language import HEARD_S, heard_language
 from speech_tl.transcribing.pieces import pieces
 from speech_tl.transcribing.recordings import Recording, find_recordings
 from speech_tl.transcribing.results import Desk, FailedRecording, TranscriptionResult
@@ -45,6 +47,7 @@ def transcribe(
     options: DecodingOptions | None = None,
     max_segment_s: float | None = None,
     join: bool = False,
+    channel: str | int | None = None,
     progress: Progress | None = None,
     on_transcript: Callable[[Transcript], None] | None = None,
     overwrite: bool = True,
@@ -63,6 +66,8 @@ def transcribe(
         max_segment_s: no segment is longer, 1 to 30 seconds; None is 25.
         join: what pauses part is recognised together where the model takes as long for a short piece as for a long one
             (a Whisper that hears 30 s at a time): several times faster, with segments too long for subtitles.
+        channel: 1, 2, ... (or left, right): this channel alone; "each": every channel by itself, with transcripts named
+            NAME.ch1, NAME.ch2, ...; None or "mix": all together.
         progress: told seconds of audio done and in all, after every few batches.
         on_transcript: given each transcript as soon as it is complete (and written), in order.
         overwrite: True replaces earlier transcripts in `out`; False leaves recordings alone that have all their files
@@ -84,7 +89,7 @@ def transcribe(
     max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
     refuse_impossible(max_segment_s)
     desk = Desk(Path(out) if out is not None else None, known_formats(formats), on_transcript)
-    recordings = desk.accept(find_recordings(paths), overwrite)
+    recordings = desk.accept(on_channels(find_recordings(paths), asked_channel(channel)), overwrite)
     if recordings:
         run = _Run(_loaded(model), options, max_segment_s, join, desk, progress)
         run.transcribe(recordings)
@@ -113,9 +118,13 @@ class _Job:
     recording: Recording
     segments: list[TranscribedSegment] = field(default_factory=list)
     duration_s: float = 0.0
+    language: str | None = None
+    language_probability: float | None = None
+    language_is_known: bool = False
     waiting: int = 0
     read: bool = False
     problem: AudioError | None = None
+    notes: list[str] = field(default_factory=list)
 
     def is_complete(self) -> bool:
         return self.problem is not None or (self.read and not self.waiting)
@@ -160,7 +169,7 @@ class _Run:
             else:
                 job.read = True
                 self._hand_in()
-        self._decode()
+        self._decode(last=True)
         self.done_s = self.total_s
         self._tell()
 
@@ -168,7 +177,10 @@ class _Run:
         """The segments of all recordings in order, and None behind each recording's last; runs in a thread ahead."""
         for recording in recordings:
             job = _Job(recording)
-            blocks = self._counted(job, stream_audio(recording.path, self.model.sample_rate))
+            sound = stream_audio(
+                recording.path, self.model.sample_rate, channel=recording.channel, on_note=job.notes.append
+            )
+            blocks = self._counted(job, sound)
             try:
                 cut = pieces(blocks, self.model.sample_rate, max_segment_s=self.max_segment_s, join=self.join)
                 yield from ((job, segment) for segment in cut)
@@ -188,20 +200,40 @@ class _Run:
         if self.waiting_s >= self.sorted_s:
             self._decode()
 
-    def _decode(self) -> None:
-        """Turn all waiting segments into text."""
-        if not self.waiting:
-            return
+    def _decode(self, last: bool = False) -> None:
+        """Turn all waiting segments into text, each in the language of its recording.
+
+        Those of a recording whose language is not settled, as too little of it was read, go on waiting unless they are
+        the `last`.
+        """
         from speech_tl.decoding import decode_waveforms
         from speech_tl.decoding.memory import give_memory_back
 
-        texts = decode_waveforms(self.model, [segment.waveform for _, segment in self.waiting], self.options)
-        for (job, segment), text in zip(self.waiting, texts, strict=True):
-            job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, " ".join(text.split())))
-            job.waiting -= 1
-        self.waiting, self.waiting_s = [], 0.0
-        give_memory_back()
-        self._hand_in()
+        self._hear_languages(last)
+        ready = [(job, segment) for job, segment in self.waiting if job.language_is_known]
+        for language in dict.fromkeys(job.language for job, _ in ready):
+            part = [(job, segment) for job, segment in ready if job.language == language]
+            with self.model.speaking(language):
+                texts = decode_waveforms(self.model, [segment.waveform for _, segment in part], self.options)
+            for (job, segment), text in zip(part, texts, strict=True):
+                job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, " ".join(text.split())))
+                job.waiting -= 1
+        self.waiting = [(job, segment) for job, segment in self.waiting if not job.language_is_known]
+        self.waiting_s = sum(segment.end_s - segment.start_s for _, segment in self.waiting)
+        if ready:
+            give_memory_back()
+            self._hand_in()
+
+    def _hear_languages(self, last: bool) -> None:
+        """Settle the language of every recording of which enough is waiting."""
+        for job in {id(job): job for job, _ in self.waiting if not job.language_is_known}.values():
+            segments = [segment for other, segment in self.waiting if other is job]
+            spoken_s = sum(segment.end_s - segment.start_s for segment in segments)
+            if not (last or job.read or spoken_s >= HEARD_S):
+                continue
+            heard = heard_language(self.model, segments, self.model.sample_rate)
+            job.language, job.language_probability = heard or (self.model.language, None)
+            job.language_is_known = True
 
     def _hand_in(self) -> None:
         """Let go of the recordings at the front of the queue that are complete, so that their order is kept."""
@@ -212,7 +244,9 @@ class _Run:
             if job.problem is not None:
                 self.desk.result.failures.append(FailedRecording(audio, str(job.problem), job.problem.kind))
                 continue
-            transcript = Transcript(audio, job.duration_s, self.model.language, self.model.source, job.segments)
+            language = job.language if job.language_is_known else self.model.language
+            told = audio, job.duration_s, language, self.model.source, job.segments, job.language_probability
+            transcript = Transcript(*told, job.recording.channel, job.notes)
             self.desk.hand_in(job.recording, transcript)
         self._tell()
 

@@ -211,7 +211,7 @@ def spoilt(made: Made, tmp_path: Path, what: str) -> tuple[Recipe, str]:
         written(path, [row | {"text": "?!"} for row in rows])
         return made.recipe.with_overrides([f"guards.source={path}"]), "holds no words after normalising with english"
     if what == "split":
-        return made.recipe.with_overrides(["guards.other.split=valid"]), "guard other: "
+        return made.recipe.with_overrides(["guards.other.split=spare"]), "guard other: "
     if what == "audio":
         written(path, [row | {"audio": "gone.wav"} for row in rows])
         return made.recipe.with_overrides([f"guards.source={path}"]), "guard source: "

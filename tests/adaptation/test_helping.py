@@ -30,6 +30,7 @@ def test_two_processes_tell_one_story_and_learn_what_one_learns_from_twice_the_b
     )
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml())
     by_two_processes("speech_tl.cli", "adapt", tmp_path / "recipe.yaml", "--out", tmp_path / "two")
+    assert not (tmp_path / "two" / ".lock").exists()
     alone = recipe.with_overrides(["training.gradient_accumulation_steps=2"])
     one = adapt(alone, tmp_path / "one").report
     two = json.loads((tmp_path / "two" / "report.json").read_text())
@@ -38,3 +39,7 @@ def test_two_processes_tell_one_story_and_learn_what_one_learns_from_twice_the_b
     assert two["training"]["steps"] == one["training"]["steps"] == 6
     assert two["target"]["before"] == one["target"]["before"]
     help_along(recipe, tmp_path / "two", resume=True)  # comes too late: returns instead of waiting for the first
+    by_two_processes("tests.adaptation.script_of_two", tmp_path / "recipe.yaml", tmp_path / "script")
+    wanted = {"target": two["target"], "utterances": two["target"]["after"]["utterances"]}
+    for name in ("first-0", "first-1", "second-0", "second-1"):
+        assert json.loads((tmp_path / "script" / f"{name}.json").read_text()) == wanted, name

@@ -14,7 +14,7 @@ import pytest
 
 from speech_tl.adaptation import adapt
 from speech_tl.errors import BadInput
-from speech_tl.recipe import Recipe, copy_recipe, read_recipe, recipe_from_yaml, recipe_titles, shipped_recipes
+from speech_tl.recipe import Recipe, copy_recipe, read_recipe, recipe_from_yaml, script_titles, shipped_recipes
 from tests.data.augment.made import noise_folder
 from tests.small import made_corpus, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper
@@ -175,7 +175,7 @@ def test_a_new_script_gets_its_letters_from_the_train_texts(models: dict[str, Pa
 
 def test_the_command_line_lists_and_shows_them():
     listed = run_python("-m", "speech_tl.cli", "recipes").stdout
-    for name, title in recipe_titles().items():
+    for name, title in script_titles(shipped_recipes()).items():
         assert re.search(rf"^{re.escape(name)} +{re.escape(title)}$", listed, re.MULTILINE)
 
 

@@ -45,5 +45,19 @@ def test_everyday_sentences_are_varied_repeatable_and_writable():
     assert sentences == list(islice(everyday_sentences(0), 3000))
     assert len(set(sentences)) == 3000
     assert len({word for sentence in sentences for word in sentence.split()}) > 1000
-    assert not [sentence for sentence in sentences if not re.fullmatch(r"[a-z']+( [a-z']+)*", sentence)]
-    assert not [sentence for sentence in sentences if re.search(r"\ba [aeio]", sentence)]
+    assert not [
+        sentence for sentence in sentences if not re.fullmatch(r"[A-Z][A-Za-z']*(,? [A-Za-z']+)*[.?]", sentence)
+    ]
+    assert not [sentence for sentence in sentences if re.search(r"\ba [aeio]", sentence, re.IGNORECASE)]
+
+
+def test_everyday_sentences_are_written_as_people_write():
+    sentences = list(islice(everyday_sentences(0), 3000))
+    words = {word.strip(",.?") for sentence in sentences for word in sentence.split()[1:]}
+    names = {"Anna", "London", "York", "Germany", "Monday", "May", "English", "I"}
+    assert names <= words
+    assert not words & (({name.lower() for name in names} - {"may"}) | {"francisco", "zoe", "korea"})
+    asked = [one for one in sentences if re.match(r"(What|Where|Who|How|Did|Could|Can|Are|Shall) ", one)]
+    assert len(asked) > 200 and all(one.endswith("?") for one in asked)
+    told = [one for one in sentences if re.match(r"(The|It|We|She|I|Please|There|This) ", one)]
+    assert len(told) > 200 and all(one.endswith(".") for one in told)

@@ -14,9 +14,9 @@ import pytest
 from speech_tl.adaptation import adapt
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput, PartlyDone
-from speech_tl.recipe import Recipe, recipe_from_yaml
+from speech_tl.recipe import Recipe, recipe_from_yaml, shipped_studies
 from speech_tl.reporting.study import write_study_page
-from speech_tl.study import Study, Variant, read_study, run_study, shipped_studies
+from speech_tl.study import Study, Variant, read_study, run_study
 from speech_tl.study.planning import plan_study
 from speech_tl.study.table import seconds_to
 from speech_tl.training.progress import read_log

@@ -47,4 +47,7 @@ def test_counts_and_problems_come_back_from_the_log() -> None:
         ]
     )
     assert (facts.audio_seconds, facts.skipped_losses) == (9.5, 1)
+    facts.restore([{"step": 1, "audio_seconds": 5.0}, {"step": 1, "audio_context": {}}])
+    assert facts.audio_seconds == 5.0, "an entry that is not of training says nothing of it"
+    facts.restore([{"step": 2, "audio_seconds": 9.5, "skipped_losses": 1, "problems": {"7": "broken", "2": "missing"}}])
     assert facts.problems == {7: "broken", 2: "missing"}

@@ -87,10 +87,11 @@ def test_tsv_reads_back_as_a_table():
 
 def test_json_holds_everything():
     content = json.loads(render(transcript(), "json"))
-    assert list(content) == ["audio", "duration", "language", "model", "text", "segments"]
+    keys = ["audio", "channel", "duration", "language", "language_probability", "model", "text", "notes", "segments"]
+    assert list(content) == keys
     assert (content["audio"], content["duration"], content["language"]) == ("/talks/a.wav", 300.123, "en")
     assert [s["text"] for s in content["segments"]] == NASTY
-    assert content["segments"][1] == {"start": 30.0, "end": 60.0, "text": NASTY[1]}
+    assert content["segments"][1] == {"start": 30.0, "end": 60.0, "channel": None, "text": NASTY[1]}
     assert content["text"] == transcript().text == " ".join(text for _, _, text in expected())
 
 

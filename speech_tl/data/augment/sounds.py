@@ -180,7 +180,7 @@ class SoundBank:
 
     def whole(self, utterance: Utterance) -> np.ndarray:
         """All of a recording but the emptiness at its ends."""
-        key = f"{utterance.audio} {utterance.start_s}"
+        key = f"{utterance.audio} {utterance.start_s} {utterance.channel}"
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]

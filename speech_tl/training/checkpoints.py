@@ -1,0 +1,139 @@
+"""Checkpoints that can be trusted: each is sealed with sizes and hashes once it is whole, others are passed over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from speech_tl.errors import BadInput
+from speech_tl.text import Rate, write_atomically
+from speech_tl.training.selection import choice
+
+SEAL = "complete.json"
+"""{file: {"bytes", "sha256"}} of a checkpoint, written when everything else of it is."""
+
+OTHER_RANKS = "rng_state_*"
+"""Every process writes its own, whenever it comes to it."""
+
+CHUNK_BYTES = 1 << 20
+
+Tell = Callable[[str], None]
+
+
+class Checkpoints(TrainerCallback):
+    """Seals every checkpoint, keeps the best and the newest, and finds the best one again when a run is resumed.
+
+    Attributes:
+        notes: sentences for the report.
+    """
+
+    def __init__(self, folder: Path, rate: Rate, tell: Tell) -> None:
+        """`folder` is that of the training; `rate` is the error rate of dev that selects."""
+        self.folder, self.rate, self.tell = folder, rate, tell
+        self.notes: list[str] = []
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """The best checkpoint by the folder it is in now; the newest one in its stead where it is damaged."""
+        if not state.best_global_step:
+            return
+        best = self._of_step(state.best_global_step)
+        problem = damage(best)
+        if problem is None:
+            state.best_model_checkpoint = str(best)
+            return
+        newest = self._of_step(state.global_step)
+        looks = [entry for entry in state.log_history if entry["step"] == state.global_step and "eval_wer" in entry]
+        state.best_metric = state.best_model_checkpoint = state.best_global_step = None
+        if looks:
+            state.best_metric = choice(looks[-1]["eval_wer"], looks[-1]["eval_cer"], self.rate)
+            state.best_model_checkpoint, state.best_global_step = str(newest), state.global_step
+        self.notes.append(
+            f"{best.name}, the best one on dev when the run was resumed, {problem}: its weights could not be taken"
+        )
+        self.tell(self.notes[-1])
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Seal the newest; only then give up an older one."""
+        if not state.is_world_process_zero:
+            return
+        newest = self._of_step(state.global_step)
+        seal(newest)
+        wanted = {newest.name, Path(state.best_model_checkpoint or "").name}
+        for checkpoint in self.folder.glob("checkpoint-*"):
+            if checkpoint.name not in wanted:
+                shutil.rmtree(checkpoint, ignore_errors=True)
+
+    def _of_step(self, step: int) -> Path:
+        return self.folder / f"checkpoint-{step}"
+
+
+def newest_whole(folder: Path, tell: Tell) -> str | None:
+    """The newest checkpoint that is as it was sealed; None where there is none.
+
+    Args:
+        folder: of the training.
+        tell: hears of every newer one that is not.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=lambda checkpoint: -int(checkpoint.name.split("-")[1]))
+    for checkpoint in found:
+        problem = damage(checkpoint)
+        if problem is None:
+            return str(checkpoint)
+        tell(f"{checkpoint} {problem}: passed over")
+    if found:
+        tell("no whole checkpoint is left: training starts again")
+    return None
+
+
+def require_whole(checkpoint: Path) -> None:
+    """Refuse a checkpoint that was damaged since the run sealed it.
+
+    Raises:
+        BadInput: says what is wrong with it.
+    """
+    if (problem := damage(checkpoint)) is not None:
+        raise BadInput(f"{checkpoint}, the best on dev, {problem}: go on with --resume from what is left")
+
+
+def seal(checkpoint: Path) -> None:
+    """Write down what a checkpoint holds."""
+    others = {*checkpoint.glob(OTHER_RANKS), checkpoint / SEAL}
+    files = sorted(file for file in checkpoint.rglob("*") if file.is_file() and file not in others)
+    sealed = {
+        str(file.relative_to(checkpoint).as_posix()): {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+        for file in files
+    }
+    write_atomically(checkpoint / SEAL, json.dumps(sealed, indent=2) + "\n")
+
+
+def damage(checkpoint: Path) -> str | None:
+    """What is wrong with a checkpoint, in words that follow its name; None where it is as it was sealed."""
+    if not checkpoint.is_dir():
+        return "is missing"
+    try:
+        sealed = json.loads((checkpoint / SEAL).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return "was not written to its end"
+    except (OSError, ValueError):
+        return f"is damaged ({SEAL})"
+    for name, told in sealed.items():
+        file = checkpoint / name
+        if not file.is_file():
+            return f"is damaged ({name} is missing)"
+        if file.stat().st_size != told["bytes"] or _sha256(file) != told["sha256"]:
+            return f"is damaged ({name} is not what was written)"
+    return None
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

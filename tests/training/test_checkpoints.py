@@ -1,0 +1,121 @@
+"""The newest whole checkpoint is used; damaged ones are told and passed over, and no other weights slip in."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from speech_tl.data.manifest import Manifest
+from speech_tl.errors import BadInput
+from speech_tl.models.load import load_model
+from speech_tl.training import train as training
+from speech_tl.training.checkpoints import SEAL, damage
+from tests.training.learning import changed, learn, weights
+
+RUN = {"max_steps": 6, "eval_steps": 2}
+
+
+class Killed(Exception):
+    """A power cut."""
+
+
+def killed_at(step: int) -> Callable[..., None]:
+    def progress(done: int, steps: int, latest: dict[str, float]) -> None:
+        if done == step:
+            raise Killed
+
+    return progress
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def turn_a_bit(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[-10] ^= 1
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "said"),
+    [
+        ("model.safetensors", cut, "model.safetensors is not what was written"),
+        ("optimizer.pt", turn_a_bit, "optimizer.pt is not what was written"),
+        ("trainer_state.json", Path.unlink, "trainer_state.json is missing"),
+        (SEAL, Path.unlink, "was not written to its end"),
+        (SEAL, cut, f"is damaged ({SEAL})"),
+    ],
+)
+def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(
+    name: str, spoil: Callable[[Path], None], said: str, folders: dict[str, Path], corpus: Manifest, tmp_path: Path
+) -> None:
+    straight, resumed = (load_model(folders["ctc"]) for _ in range(2))
+    learn(straight, corpus, tmp_path / "straight", **RUN)
+    with pytest.raises(Killed):
+        learn(load_model(folders["ctc"]), corpus, tmp_path / "killed", progress=killed_at(5), **RUN)
+    there = sorted(path.name for path in (tmp_path / "killed").glob("checkpoint-*"))
+    assert there[-1] == "checkpoint-4"
+    spoil(tmp_path / "killed" / "checkpoint-4" / name)
+    told: list[str] = []
+    learn(resumed, corpus, tmp_path / "killed", resume=True, tell=told.append, **RUN)
+    assert "checkpoint-4" in told[0] and said in told[0] and "passed over" in told[0]
+    assert ("starts again" in " ".join(told)) == (there == ["checkpoint-4"])
+    assert not changed(weights(straight), weights(resumed))
+    assert damage(tmp_path / "killed" / "checkpoint-6") is None
+
+
+def dev_says(wers: Sequence[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The WERs of dev, one after the other, whatever is decoded."""
+    coming = iter(wers)
+
+    def scorer(*_: object, **__: object) -> Callable[[], dict[str, float]]:
+        return lambda: {"wer": (wer := next(coming)), "cer": wer}
+
+    monkeypatch.setattr(training, "_dev_scorer", scorer)
+
+
+def resumed_with_best_at_2(
+    folder: Path, folders: dict[str, Path], corpus: Manifest, monkeypatch: pytest.MonkeyPatch, spoil: Callable
+) -> tuple[training.TrainingResult, list[str]]:
+    """Dev likes checkpoint-2 best; the run is killed at step 5, `spoil` has its way, and the run is resumed."""
+    dev_says([0.9, 0.2, 0.5, 0.6], monkeypatch)
+    with pytest.raises(Killed):
+        learn(load_model(folders["ctc"]), corpus, folder, progress=killed_at(5), **RUN)
+    folder = spoil(folder) or folder
+    told: list[str] = []
+    return learn(load_model(folders["ctc"]), corpus, folder, resume=True, tell=told.append, **RUN), told
+
+
+def test_the_best_checkpoint_is_found_in_a_folder_that_was_moved(
+    folders: dict[str, Path], corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, told = resumed_with_best_at_2(
+        tmp_path / "run", folders, corpus, monkeypatch, lambda folder: folder.rename(tmp_path / "moved")
+    )
+    assert result.figures["best_step"] == 2 and not told and not result.notes
+
+
+def test_a_best_checkpoint_that_is_damaged_gives_way_in_the_open(
+    folders: dict[str, Path], corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, told = resumed_with_best_at_2(
+        tmp_path, folders, corpus, monkeypatch, lambda folder: cut(folder / "checkpoint-2" / "model.safetensors")
+    )
+    assert result.figures["best_step"] == 4
+    assert "checkpoint-2" in told[0] and "damaged" in told[0] and told[0] in result.notes
+
+
+def test_a_best_checkpoint_that_goes_while_training_ends_the_run(
+    folders: dict[str, Path], corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove(done: int, steps: int, latest: dict[str, float]) -> None:
+        if done == 4:
+            shutil.rmtree(tmp_path / "checkpoint-2")
+
+    dev_says([0.9, 0.2, 0.5], monkeypatch)
+    with pytest.raises(BadInput, match="the best on dev, is missing: go on with --resume"):
+        learn(load_model(folders["ctc"]), corpus, tmp_path, progress=remove, max_steps=4, eval_steps=2)
