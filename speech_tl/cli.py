@@ -289,8 +289,8 @@ def transcribe(
         str | None, typer.Option(help="Language of the speech, e.g. en; by default it is heard, once a recording.")
     ] = None,
     task: Annotated[
-        str, typer.Option(help="transcribe, or translate into English (multilingual Whisper).")
-    ] = "transcribe",
+        str | None, typer.Option(help="transcribe, or translate into English (multilingual Whisper).")
+    ] = None,
     batch_seconds: BatchSeconds = None,
     engine: Engine = None,
     audio_context: AudioContext = "auto",

@@ -123,7 +123,7 @@ def ids(run: Run, split: str) -> set[str]:
 
 def test_nothing_that_takes_long_stands_before_training_but_before(run: Run) -> None:
     titles = [title.partition(":")[0] for title in run.stages]
-    assert titles[:3] == ["checking the data", "before", "training"]
+    assert titles[:4] == ["checking the data", "capitals and marks of the train texts", "before", "training"]
     assert titles[-2:] == ["after", "comparing the audio of train and test"]
 
 

@@ -24,10 +24,10 @@ RELATIVES = {
         "Celtic languages": "ga:cy gd:cy kw:br gv:cy",
         "Slavic languages": "hsb:cs dsb:pl csb:pl rue:uk",
         "Baltic languages": "ltg:lv sgs:lt",
-        "Iranian languages": "ckb:fa kmr:fa ku:fa os:fa",
+        "Iranian languages": "ckb:fa ku:fa os:fa",
         "Indo-Aryan languages": "or:bn dv:si bho:hi mai:hi skr:pa kok:mr",
         "Turkic languages": "ky:kk ug:uz cv:tt sah:tt crh:tr gag:tr kaa:kk",
-        "Uralic languages": "myv:fi mdf:fi mhr:fi mrj:fi vot:et se:fi kpv:fi udm:fi",
+        "Uralic languages": "myv:fi mdf:fi chm:fi mrj:fi vot:et se:fi kv:fi udm:fi",
         "Bantu languages": "zu:sn xh:sn nso:sn st:sn tn:sn ss:sn ts:sn ve:sn ny:sn lg:sw rw:sw rn:sw kam:sw ki:sw "
         "umb:ln bem:ln",
         "Volta-Niger languages": "ig:yo ibb:yo",

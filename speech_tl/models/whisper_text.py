@@ -90,7 +90,7 @@ class WhisperText(AcousticModel):
             return
         settings = self.network.generation_config
         before = self.language, self.prompt, getattr(settings, "language", None)
-        self._set_language(language)
+        self._set_prompt(language, self.task)
         try:
             yield
         finally:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from speech_tl import adaptation
-from speech_tl.adaptation import adapt, interpolating, plan
+from speech_tl.adaptation import adapt, interpolating
 from speech_tl.adaptation.interpolating import Between, chosen
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput
@@ -143,7 +143,6 @@ def test_the_saved_model_lies_between_the_old_and_the_new_one(
 
 def test_the_share_is_the_rule_s_and_the_report_shows_the_curve(shop: Path, tmp_path: Path) -> None:
     run = recipe(shop, "keep=interpolate", SHARES, "keep.interpolate.limit_share=0.5", "guards.source.limit=0")
-    assert "shares of the new weights" in plan(run)
     result = adapt(run, tmp_path / "run")
     found = result.report["training"]["interpolation"]
     first, last = (found["points"][place]["scores"]["source"]["wer"] for place in (0, -1))

@@ -55,7 +55,7 @@ def test_a_whole_run_packs_and_is_decoded_with_30_s(tmp_path: Path) -> None:
     manifest, model = made_corpus(tmp_path / "corpus"), tiny_whisper(tmp_path / "tiny", tokens=300)
     path = recipe_yaml(tmp_path / "recipe.yaml", model, manifest, packing=True, batch_seconds=60, max_steps=2)
     recipe = recipe_from_yaml(path)
-    assert "# steps     2" in plan(recipe)
+    assert "steps     2" in plan(recipe)
     adapt(recipe, tmp_path / "run")
     report = json.loads((tmp_path / "run" / "report.json").read_text())
     assert "audio_context" not in report["training"]
