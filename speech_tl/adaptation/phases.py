@@ -64,7 +64,7 @@ class Phases:
     def note(self) -> None:
         """Write the clock down."""
         self._noted = time.perf_counter()
-        if self._path is not None:
+        if self._path is not None and self._path.parent.is_dir():  # a folder that somebody removed is not made anew
             values = {"run_seconds": round(self.run_seconds, 1), "phases": self.seconds}
             write_atomically(self._path, json.dumps(values) + "\n")
 
