@@ -9,7 +9,7 @@ import os
 import struct
 
 from speech_tl.audio.contents import FLAC_START, OGG_START, SLACK_BYTES
-from speech_tl.audio.flac import ends_at, samples_and_rate
+from speech_tl.audio.flac import ends_at, frame_bytes, samples_and_rate
 
 _HEAD_BYTES, _TAIL_BYTES, _MIDDLE_BYTES = 4096, 16_384, 8192
 _SEARCHED_BYTES = 65_536  # a file of so many is searched whole for a second beginning
@@ -62,8 +62,11 @@ def _flac(handle: int, head: bytes, size: int) -> float | None:
         return None
     if size <= _SEARCHED_BYTES:
         return None if FLAC_START.search(os.pread(handle, size - 1, 1)) else samples / rate
-    place = ends_at(os.pread(handle, _TAIL_BYTES, size // 2 - _TAIL_BYTES), head)
-    return samples / rate if place is not None and samples / 4 <= place <= 3 * samples / 4 else None
+    # Of two or three recordings as long as each other, a third of the bytes is much more of the first one's samples; of
+    # more of them there are more bytes than samples.
+    place = ends_at(os.pread(handle, _TAIL_BYTES, size // 3 - _TAIL_BYTES), head)
+    alone = place is not None and 0.1 < place / samples < 0.6 and size < 1.1 * samples * frame_bytes(head)
+    return samples / rate if alone else None
 
 
 def _ogg(handle: int, head: bytes, size: int) -> float | None:
