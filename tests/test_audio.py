@@ -301,3 +301,23 @@ def test_a_glance_leaves_compressed_wav_and_mp3_alone(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", chirp(1.0), RATE, subtype="MS_ADPCM")
     save_audio(tmp_path / "a.mp3", chirp(1.0), RATE)
     assert glance_s(tmp_path / "a.wav") is None and glance_s(tmp_path / "a.mp3") is None
+
+
+@pytest.mark.parametrize("suffix", [".flac", ".ogg", ".opus"])
+@pytest.mark.parametrize("duration_s", [2.0, 60.0])
+def test_a_glance_is_not_taken_in_by_joined_files(tmp_path: Path, suffix: str, duration_s: float) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, round(duration_s * RATE)).astype(np.float32)
+    one = save_audio(tmp_path / f"one{suffix}", noise, RATE).read_bytes()
+    assert glance_s(tmp_path / f"one{suffix}") == pytest.approx(duration_s)
+    for times in (2, 3, 5) if suffix == ".flac" else (2,):
+        (tmp_path / f"many{suffix}").write_bytes(times * one)
+        assert glance_s(tmp_path / f"many{suffix}") is None
+        assert len(load_audio(tmp_path / f"many{suffix}")) == times * len(noise)
+
+
+def test_a_glance_is_not_taken_in_by_a_length_that_is_too_small(tmp_path: Path) -> None:
+    path = save_audio(tmp_path / "a.wav", chirp(2.0), RATE)
+    data = bytearray(path.read_bytes())
+    data[40:44] = (10_000).to_bytes(4, "little")
+    path.write_bytes(data)
+    assert glance_s(path) is None

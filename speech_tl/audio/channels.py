@@ -15,8 +15,9 @@ from speech_tl.errors import AudioError
 
 CANCELLED_DB = 20.0
 DECIDED_AFTER_S = 30.0
-QUIET = 10 ** (-70 / 20)
-"""Blocks whose channels all stay below this peak say nothing about them."""
+QUIET_POWER = 10 ** (-80 / 10)
+"""Stretches whose channels are all below this mean square (-80 dB of full scale) say nothing about them."""
+STRETCH = 16_384
 
 _NAMES = {"left": 1, "right": 2, "a": 1, "b": 2}
 _MIX = ("", "mix", "mono", "none", "null")
@@ -60,16 +61,18 @@ class Energies:
 
     def add(self, block: np.ndarray) -> None:
         """Take in a block `(samples, channels)`, as much as still counts; a constant offset is no sound."""
-        for first in range(0, len(block), 4096):
-            piece = block[first : first + min(4096, max(0, self.left))]
+        for first in range(0, len(block), STRETCH):
+            piece = block[first : first + min(STRETCH, max(0, self.left))]
             if not len(piece):
                 return
-            if float(np.abs(piece).max()) < QUIET:
+            sums, mean = piece.sum(axis=0, dtype=np.float64), piece.mean(axis=1)
+            power = np.einsum("sc,sc->c", piece, piece) - sums * sums / len(piece)
+            if not float(power.max()) > QUIET_POWER * len(piece):
                 continue
             if len(self.channels) != piece.shape[1]:
                 self.channels, self.mean = np.zeros(piece.shape[1]), 0.0
-            self.channels += piece.var(axis=0, dtype=np.float64) * len(piece)
-            self.mean += float(piece.mean(axis=1).var(dtype=np.float64)) * len(piece)
+            self.channels += power
+            self.mean += float(np.dot(mean, mean)) - float(sums.mean()) ** 2 / len(piece)
             self.left -= len(piece)
 
     @property
@@ -108,7 +111,7 @@ def mixed(
     for block in blocks:
         if block.shape[1] > 1:
             energies.add(block)
-            if not held and not energies.decided and float(np.abs(block).max()) < QUIET:
+            if not held and not len(energies.channels):  # silence sounds the same whichever way it is mixed
                 yield one_of(block, None)
                 continue
         held.append(block)

@@ -6,23 +6,25 @@ libsndfile stops where the first header says, so it gets a file only where that 
 from __future__ import annotations
 
 import io
+import re
 import struct
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import BinaryIO
 
 from speech_tl.audio.flac import ends_at as flac_ends_at
-from speech_tl.audio.flac import samples_and_rate
+from speech_tl.audio.flac import frame_bytes, samples_and_rate
 from speech_tl.audio.mp3 import LengthHeader, skip_id3v2
 
 HEAD_BYTES = 4096
-SEARCHED_BYTES = 1 << 20  # files up to this size are searched for joins; longer ones are looked at in places first
-PLACES = 5
+SEARCHED_BYTES = 1 << 16  # files up to this size are searched for joins; longer ones are looked at in places first
+BLOCK_BYTES = 1 << 20
+OGG_PLACES, FLAC_PLACES = (1 / 5, 2 / 5, 3 / 5, 4 / 5, 1), (1 / 3, 1 / 2, 1)
 WINDOW_BYTES = 1 << 15
 UNKNOWN_LENGTH = 0x7FFF_0000  # writers into a pipe put this or more where the length belongs
 SLACK_BYTES = 64  # some writers count their header too
-OGG_START = b"OggS\x00\x02" + bytes(8)
-FLAC_STARTS = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
+OGG_START = re.compile(rb"OggS\x00\x02\x00{8}")
+FLAC_START = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 OGG_PAGE_MAX_BYTES = 65_307
 PAGE_HEAD_BYTES = 27
 
@@ -138,7 +140,7 @@ def _after_data(stream: BinaryIO, end: int, size: int) -> int | None:
         if place >= size or size - place < 8:
             return size
     stream.seek(end)
-    while block := stream.read(SEARCHED_BYTES):
+    while block := stream.read(BLOCK_BYTES):
         if block.strip(b"\0"):
             return None if size - end > SLACK_BYTES else size
     return size
@@ -166,43 +168,42 @@ def _flac(stream: BinaryIO, head: bytes, size: int) -> Contents:
     """One stream with a sample count at which the last frame ends (RFC 9639)."""
     samples, rate = samples_and_rate(head)
     if not samples or not rate:
-        joined = _parts(_starts(stream, FLAC_STARTS, size), size) if size <= SEARCHED_BYTES else ()
-        return Contents(parts=joined)
+        return Contents(parts=_parts(_starts(stream, FLAC_START, size), size))
     promised_s = samples / rate
     if size <= SEARCHED_BYTES:
-        starts = _starts(stream, FLAC_STARTS, size)
-        ended = _flac_position(stream, size, size) == samples
+        starts = _starts(stream, FLAC_START, size)
+        ended = _flac_position(stream, size, head) == samples
     else:
-        places = [_flac_position(stream, place, size) for place in _places(size)]
+        places = [_flac_position(stream, round(share * size), head) for share in FLAC_PLACES]
         ended = places[-1] == samples
-        in_order = all(a is not None and b is not None and a < b for a, b in pairwise(places))
-        starts = [0] if ended and in_order else _starts(stream, FLAC_STARTS, size)
+        alone = ended and _in_order(places) and size < 1.1 * samples * frame_bytes(head)  # several would be too many
+        starts = [0] if alone else _starts(stream, FLAC_START, size)
     if len(starts) > 1:
         return Contents(parts=_parts(starts, size))
     return Contents(certain=ended, promised_s=promised_s)
 
 
-def _flac_position(stream: BinaryIO, place: int, size: int) -> int | None:
-    """The sample at which the last frame before `place` ends; None where no frame begins in the window."""
-    first = max(0, min(place, size) - WINDOW_BYTES)
-    stream.seek(0)
-    head = stream.read(42)
-    stream.seek(first)
-    return flac_ends_at(stream.read(min(place, size) - first), head)
+def _flac_position(stream: BinaryIO, place: int, head: bytes) -> int | None:
+    """The sample at which the last frame before `place` ends; None where no frame begins in the windows before it."""
+    for length in (WINDOW_BYTES // 2, 4 * WINDOW_BYTES):
+        first = max(0, place - length)
+        stream.seek(first)
+        if end := flac_ends_at(stream.read(place - first), head):
+            return end
+    return None
 
 
 def _ogg(stream: BinaryIO, head: bytes, size: int) -> Contents:
     """One logical stream, whose last page is whole (RFC 3533)."""
     cut = _ogg_ends_early(stream, size)
     second = PAGE_HEAD_BYTES + head[26] + sum(head[PAGE_HEAD_BYTES : PAGE_HEAD_BYTES + head[26]])
-    if head[second : second + 6] == OGG_START[:6]:  # several streams begin together: a film, or a skeleton
+    if OGG_START.match(head, second):  # several streams begin together: a film, or a skeleton
         return Contents(cut=cut)
     if size <= SEARCHED_BYTES:
-        starts = _starts(stream, (OGG_START,), size)
+        starts = _starts(stream, OGG_START, size)
     else:
-        pages = [_ogg_page(stream, place, head[14:18]) for place in _places(size)]
-        in_order = all(a is not None and b is not None and a < b for a, b in pairwise(pages))
-        starts = [0] if in_order else _starts(stream, (OGG_START,), size)
+        pages = [_ogg_page(stream, round(share * size), head[14:18]) for share in OGG_PLACES]
+        starts = [0] if _in_order(pages) else _starts(stream, OGG_START, size)
     if len(starts) > 1:
         return Contents(parts=_parts(starts, size), cut=cut)
     return Contents(certain=head[28:36].startswith((b"\x01vorbis", b"OpusHead", b"\x7fFLAC")), cut=cut)
@@ -247,22 +248,22 @@ def _mpeg(stream: BinaryIO, size: int) -> Contents:
     return Contents(certain=header.agrees, promised_s=header.duration_s if header.missing else None, cut=header.missing)
 
 
-def _places(size: int) -> list[int]:
-    """Where a long file is looked at: the end of each of `PLACES` equal stretches."""
-    return [size * number // PLACES for number in range(1, PLACES + 1)]
+def _in_order(numbers: list[int | None]) -> bool:
+    """Whether all are known, each greater than the one before."""
+    return None not in numbers and all(one < other for one, other in pairwise(numbers))
 
 
-def _starts(stream: BinaryIO, signatures: tuple[bytes, ...], size: int) -> list[int]:
-    """Where any of `signatures` lies in the file, in order."""
-    found, overlap = set(), max(map(len, signatures)) - 1
-    for first in range(0, size, SEARCHED_BYTES):
+def _starts(stream: BinaryIO, beginning: re.Pattern[bytes], size: int) -> list[int]:
+    """Where recordings begin in the file, in order."""
+    found, magic = set(), beginning.pattern[:4]
+    for first in range(0, size, BLOCK_BYTES):
         stream.seek(first)
-        block = stream.read(SEARCHED_BYTES + overlap)
-        for signature in signatures:
-            at = block.find(signature)
-            while at >= 0:
+        block = stream.read(BLOCK_BYTES + 32)
+        at = block.find(magic)  # many times faster than a pattern
+        while at >= 0:
+            if beginning.match(block, at):
                 found.add(first + at)
-                at = block.find(signature, at + 1)
+            at = block.find(magic, at + 1)
     return sorted(found)
 
 

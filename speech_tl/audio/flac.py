@@ -28,12 +28,18 @@ def samples_and_rate(head: bytes) -> tuple[int, int]:
     return both & (1 << 36) - 1, both >> 44
 
 
+def frame_bytes(head: bytes) -> int:
+    """Bytes of one sample of all channels, not compressed, by the first metadata block."""
+    channels, bits = (head[20] >> 1 & 7) + 1, ((head[20] & 1) << 4 | head[21] >> 4) + 1
+    return channels * -(-bits // 8)
+
+
 def ends_at(window: bytes, head: bytes) -> int | None:
     """The sample at which the last frame that begins in `window` ends; None where none does."""
     usual_size = int.from_bytes(head[10:12], "big")
     at = len(window)
-    while (at := window.rfind(b"\xff", 0, at)) >= 0:
-        if window[at + 1 : at + 2] in (b"\xf8", b"\xf9") and (end := _frame_end(window[at : at + 16], usual_size)):
+    while (at := max(window.rfind(b"\xff\xf8", 0, at), window.rfind(b"\xff\xf9", 0, at))) >= 0:
+        if end := _frame_end(window[at : at + 16], usual_size):
             return end
     return None
 

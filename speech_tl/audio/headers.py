@@ -8,7 +8,11 @@ from __future__ import annotations
 import os
 import struct
 
-_HEAD_BYTES, _TAIL_BYTES = 4096, 16_384
+from speech_tl.audio.contents import FLAC_START, OGG_START, SLACK_BYTES
+from speech_tl.audio.flac import ends_at, frame_bytes, samples_and_rate
+
+_HEAD_BYTES, _TAIL_BYTES, _MIDDLE_BYTES = 4096, 16_384, 8192
+_SEARCHED_BYTES = 65_536  # a file of so many is searched whole for a second beginning
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _OPUS_RATE = 48_000
 _PAGE_HEAD_BYTES = 27
@@ -37,7 +41,7 @@ def _read_at(handle: int, count: int, position: int) -> bytes:
 
 
 def _wav(handle: int, head: bytes, size: int) -> float | None:
-    """PCM or float samples, whose chunk ends within the file."""
+    """PCM or float samples, whose chunk ends with the file, or where another chunk begins."""
     if head[8:12] != b"WAVE":
         return None
     position, rate, frame_bytes = 12, 0, 0
@@ -49,19 +53,26 @@ def _wav(handle: int, head: bytes, size: int) -> float | None:
             if kind not in (_PCM, _FLOAT, _EXTENSIBLE):
                 return None
         if name == b"data":
-            whole = rate and position + length <= size
-            return length // frame_bytes / rate or None if whole else None
+            end = position + length
+            if not rate or end > size or (size - end > SLACK_BYTES and not _chunk_at(handle, end + length % 2)):
+                return None
+            return length // frame_bytes / rate or None
         position += length + length % 2
     return None
 
 
 def _flac(handle: int, head: bytes, size: int) -> float | None:
-    """What the encoder noted in its first block (RFC 9639, section 8.2)."""
-    if head[4] & 0x7F:
+    """What the encoder noted in its first block, if the last frame ends there."""
+    samples, rate = samples_and_rate(head)
+    if not samples or ends_at(os.pread(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES)), head) != samples:
         return None
-    rate_and_samples = int.from_bytes(head[18:26], "big")
-    rate, samples = rate_and_samples >> 44, rate_and_samples & (1 << 36) - 1
-    return samples / rate or None
+    if size <= _SEARCHED_BYTES:
+        return None if FLAC_START.search(os.pread(handle, size - 1, 1)) else samples / rate
+    # Of two or three recordings as long as each other, a third of the bytes is much more of the first one's samples; of
+    # more of them there are more bytes than samples.
+    place = ends_at(os.pread(handle, _TAIL_BYTES, size // 3 - _TAIL_BYTES), head)
+    alone = place is not None and 0.1 < place / samples < 0.6 and size < 1.1 * samples * frame_bytes(head)
+    return samples / rate if alone else None
 
 
 def _ogg(handle: int, head: bytes, size: int) -> float | None:
@@ -70,7 +81,7 @@ def _ogg(handle: int, head: bytes, size: int) -> float | None:
     tail = _read_at(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
     page = tail[max(0, tail.rfind(b"OggS")) :]
     ends_at = _PAGE_HEAD_BYTES + page[26] + sum(page[_PAGE_HEAD_BYTES : _PAGE_HEAD_BYTES + page[26]])
-    if page[:4] != b"OggS" or len(page) != ends_at or page[14:18] != stream:
+    if page[:4] != b"OggS" or len(page) != ends_at or page[14:18] != stream or _begins_again(handle, page, size):
         return None
     (position,) = struct.unpack_from("<q", page, 6)
     if packet.startswith(b"\x01vorbis"):
@@ -80,3 +91,20 @@ def _ogg(handle: int, head: bytes, size: int) -> float | None:
         (skipped,) = struct.unpack_from("<H", packet, 10)
         return (position - skipped) / _OPUS_RATE if position > skipped else None
     return None
+
+
+def _chunk_at(handle: int, position: int) -> bool:
+    """Whether something with a chunk's name, but not another wav, lies there."""
+    name = os.pread(handle, 4, position)
+    return len(name) == 4 and name.isascii() and name.decode().isprintable() and name != b"RIFF"
+
+
+def _begins_again(handle: int, last_page: bytes, size: int) -> bool:
+    """Whether another stream may have been joined to the first, though it has the same number."""
+    if size <= _SEARCHED_BYTES:
+        return OGG_START.search(os.pread(handle, size - 1, 1)) is not None
+    (last,) = struct.unpack_from("<I", last_page, 18)
+    middle = os.pread(handle, 2 * _MIDDLE_BYTES, size // 2 - _MIDDLE_BYTES)
+    at = middle.find(b"OggS\0")
+    (number,) = struct.unpack_from("<I", middle, at + 18)
+    return at < 0 or OGG_START.search(middle) or not last / 4 <= number <= 3 * last / 4

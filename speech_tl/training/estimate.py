@@ -93,11 +93,6 @@ class Estimate:
             "test after": self.test_s,
         }
 
-    @property
-    def validation_share(self) -> float:
-        """Share of validation in all that is named here."""
-        return self.looks_s / max(self.total_s, 1e-9)
-
 
 def estimate(
     model: AcousticModel,

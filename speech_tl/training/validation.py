@@ -63,16 +63,15 @@ def validation(
         return Validation(options.eval_steps or max(1, steps // PASSES[0]), 0, 0)
     window_s = sum(windows_s(model, dev_s, decoding)) / len(dev_s)
     trained_s = steps * _step_seconds(model, train_s, options) * _pass_cost(model)
-    affordable = (
-        trained_s * MOST_SHARE / (1 - MOST_SHARE) / (DECODING[model.has_decoder] * window_s)
-    )  # utterances, of all passes together
+    decoded_s = trained_s * MOST_SHARE / (1 - MOST_SHARE) / DECODING[model.has_decoder]
+    affordable = decoded_s / window_s  # utterances, of all passes together
     utterances = min(UTTERANCES[0], len(dev_s)) if fixed is None else fixed
     passes = PASSES[0] if options.eval_steps is None else max(1, steps // options.eval_steps)
     for fewest_passes, fewest in zip(PASSES, UTTERANCES, strict=True):
-        if options.eval_steps is None:
-            passes = min(passes, max(fewest_passes, int(affordable / utterances) - 1))
         if fixed is None:
             utterances = min(utterances, max(fewest, int(affordable / (passes + 1))))
+        if options.eval_steps is None:
+            passes = min(passes, max(fewest_passes, int(affordable / utterances) - 1))
     eval_steps = options.eval_steps or _spread(steps, passes)
     return Validation(eval_steps, 1 + steps // eval_steps, utterances)
 

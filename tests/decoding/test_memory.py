@@ -32,3 +32,27 @@ def test_blocks_are_used_again_until_memory_is_given_back() -> None:
     usual, reused, given_back = map(int, found.stdout.split())
     assert reused < usual / 10, "pages came anew each time"
     assert given_back > reused + 100, "nothing was given back"
+
+
+SHAPES = """
+import sys
+import numpy as np
+from speech_tl.decoding.memory import FreedMemory, resident_bytes, reuse_freed_memory
+
+reuse_freed_memory()
+freed = FreedMemory("cpu") if sys.argv[1] == "bound" else FreedMemory("cuda")
+start = resident_bytes()
+for samples in (5_000_000, 75_000_000):  # 40 and 600 MB
+    np.ones(samples)
+    freed.bound()
+print((resident_bytes() - start) / 1e6)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's way with memory")
+def test_what_adds_up_beyond_a_batch_is_given_back() -> None:
+    grown = {}
+    for way in ("free", "bound"):
+        found = subprocess.run([sys.executable, "-c", SHAPES, way], capture_output=True, text=True, check=True)
+        grown[way] = float(found.stdout)
+    assert grown["bound"] < 200 < 500 < grown["free"]

@@ -45,6 +45,10 @@ def test_both_families_are_measured(make, corpus, tmp_path):
     assert (found.steps, found.looks, found.precision) == (100, 4, "float32")
     assert min(found.training_s, found.looks_s, found.test_s) > 0
     assert found.total_s == pytest.approx(sum(found.parts().values()))
+    assert found.total_s == pytest.approx(
+        found.training_s + found.looks_s + 2 * found.test_s + found.checkpoints_s + found.window_check_s
+    )
+    assert found.dev_utterances == len(corpus.split("dev"))
     assert found.peak_memory_bytes > 50e6
 
 
@@ -87,5 +91,5 @@ def test_the_dry_run_steps_with_the_optimiser_of_the_run(optimizer, corpus, tmp_
     splits = [corpus.split(name) for name in ("train", "dev", "test")]
     estimate(model, *splits, options, DecodingOptions(), Augmenter(AugmentOptions()), seed=0)
     measured, trained = list(stepped), new_optimizer(model.network, options, 1e-4)
-    assert measured.count(type(trained)) >= 3
+    assert measured.count(type(trained)) == 4
     assert (MuonWithAdamW in measured) == (optimizer == "muon")

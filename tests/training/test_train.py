@@ -325,6 +325,31 @@ def test_as_many_dev_utterances_as_asked_always_the_same(
     assert len(set(decoded[0])) == 3
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_dev_is_decoded_with_decodings_own_attention(
+    family: str, folders: dict[str, Path], corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What trains fastest keeps a number for every pair of positions: gigabytes on a batch of 30 s windows."""
+    import speech_tl.training.train as training
+
+    model, used, decode = load_model(folders[family], language="en"), [], training.decode
+    usual = model.network.config._attn_implementation
+    model.set_audio_context("auto", 0.0)
+
+    def seen(model: AcousticModel, *rest: Any, **conditions: Any) -> Any:
+        used.append(model.network.config._attn_implementation)
+        return decode(model, *rest, **conditions)
+
+    def learnt(network: Any, batch: Any, loss: Any = model.loss) -> Any:
+        used.append(model.network.config._attn_implementation)
+        return loss(network, batch)
+
+    monkeypatch.setattr(training, "decode", seen)
+    monkeypatch.setattr(model, "loss", learnt)
+    learn(model, corpus, tmp_path / "run", max_steps=1)
+    assert used == [usual, model.training_attention(), usual]
+
+
 def test_a_dev_split_without_words_cannot_select(folders: dict[str, Path], tmp_path: Path) -> None:
     corpus = clips(tmp_path / "clips", dev=1)
     texts = [u.text if u.columns["split"] == "train" else "?!" for u in corpus]
