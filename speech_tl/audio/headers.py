@@ -64,13 +64,13 @@ def _wav(handle: int, head: bytes, size: int) -> float | None:
 def _flac(handle: int, head: bytes, size: int) -> float | None:
     """What the encoder noted in its first block, if the last frame ends there."""
     samples, rate = samples_and_rate(head)
-    if not samples or ends_at(os.pread(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES)), head) != samples:
+    if not samples or ends_at(_read_at(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES)), head) != samples:
         return None
     if size <= _SEARCHED_BYTES:
-        return None if FLAC_START.search(os.pread(handle, size - 1, 1)) else samples / rate
+        return None if FLAC_START.search(_read_at(handle, size - 1, 1)) else samples / rate
     # Of two or three recordings as long as each other, a third of the bytes is much more of the first one's samples; of
     # more of them there are more bytes than samples.
-    place = ends_at(os.pread(handle, _TAIL_BYTES, size // 3 - _TAIL_BYTES), head)
+    place = ends_at(_read_at(handle, _TAIL_BYTES, size // 3 - _TAIL_BYTES), head)
     alone = place is not None and 0.1 < place / samples < 0.6 and size < 1.1 * samples * frame_bytes(head)
     return samples / rate if alone else None
 
@@ -95,16 +95,16 @@ def _ogg(handle: int, head: bytes, size: int) -> float | None:
 
 def _chunk_at(handle: int, position: int) -> bool:
     """Whether something with a chunk's name, but not another wav, lies there."""
-    name = os.pread(handle, 4, position)
+    name = _read_at(handle, 4, position)
     return len(name) == 4 and name.isascii() and name.decode().isprintable() and name != b"RIFF"
 
 
 def _begins_again(handle: int, last_page: bytes, size: int) -> bool:
     """Whether another stream may have been joined to the first, though it has the same number."""
     if size <= _SEARCHED_BYTES:
-        return OGG_START.search(os.pread(handle, size - 1, 1)) is not None
+        return OGG_START.search(_read_at(handle, size - 1, 1)) is not None
     (last,) = struct.unpack_from("<I", last_page, 18)
-    middle = os.pread(handle, 2 * _MIDDLE_BYTES, size // 2 - _MIDDLE_BYTES)
+    middle = _read_at(handle, 2 * _MIDDLE_BYTES, size // 2 - _MIDDLE_BYTES)
     at = middle.find(b"OggS\0")
     (number,) = struct.unpack_from("<I", middle, at + 18)
     return at < 0 or OGG_START.search(middle) or not last / 4 <= number <= 3 * last / 4
