@@ -10,11 +10,11 @@ and is resampled to other vocal-tract lengths in the test; the sentences are our
     speech-tl adapt quickstart                             # the same, from an installed package
     speech-tl adapt quickstart model=starter-wav2vec2      # the other model family
 
-Measured by the first of these commands on two free CPU cores, in 4 min 15 s:
+Measured by the first of these commands on two CPU cores beside other work, in under 8 minutes:
 
             before   after   change
-    WER     57.9 %   30.1 %  -27.8 points, 95 % interval -37.1 to -23.2 (8 voices: it describes these)
-    CER     38.2 %   20.0 %  -18.2 points
+    WER     54.9 %   32.9 %  -22.0 points, 95 % interval -29.3 to -17.4 (8 voices: it describes these)
+    CER     36.2 %   21.7 %  -14.5 points
 
 This shows that everything works, not what adaptation is worth: the voices are machines. For people see
 `accent/mandarin_english`, for yourself `speaker/my_voice`.
