@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from speech_tl.study import Study, Variant, read_study, run_study
 from speech_tl.study.planning import plan_study
 from speech_tl.study.table import seconds_to
 from speech_tl.training.progress import read_log
+from speech_tl.training.run_lock import locked
 from tests.small import made_corpus, written
 from tests.tiny import tiny_ctc
 
@@ -193,6 +195,23 @@ def test_a_stopped_study_goes_on_with_what_is_missing(made: Study, finished: Any
     assert again.names == []
     with pytest.raises(BadInput, match="was run with other settings than the study has now"):
         run_study(made.with_overrides(["training.max_steps=3"]), tmp_path / "out", launch=again)
+
+
+def test_a_study_has_its_folder_alone_and_shares_no_figures_of_other_data(
+    made: Study, finished: Any, tmp_path: Path
+) -> None:
+    shutil.copytree(finished[0], tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "runs" / "lora-0.05min-seed0")
+    with locked(tmp_path / "out"), pytest.raises(BadInput, match="out is in use by a run that is going on"):
+        run_study(made, tmp_path / "out", launch=Launched())
+    recording = Path(made.recipe.data.root).parent / "audio" / "13.wav"
+    whole = recording.read_bytes()
+    try:
+        recording.write_bytes((recording.parent / "12.wav").read_bytes())
+        with pytest.raises(BadInput, match=r"lora\S* was started with other data; what changed: the audio of test"):
+            run_study(made, tmp_path / "out", launch=Launched())
+    finally:
+        recording.write_bytes(whole)
 
 
 def test_a_run_that_fails_is_in_the_table_and_the_others_go_on(made: Study, tmp_path: Path) -> None:
