@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speech_tl.errors import BadInput
 
@@ -41,6 +41,7 @@ class AdapterFolder:
         """The adapter at a folder or Hub id; None where there is a whole model, or nothing.
 
         Raises:
+            OSError: the Hub has no such model, or cannot be reached.
             BadInput: one that names no base, or whose weights would have to be unpickled.
         """
         folder = _fetched(place, revision)
@@ -131,14 +132,8 @@ def _fetched(place: str, revision: str | None) -> Path | None:
     return Path(config).parent
 
 
-def _hub_file(place: str, name: str, revision: str | None) -> Any:
-    """A file of the Hub, on this machine; None where it is not there."""
+def _hub_file(place: str, name: str, revision: str | None) -> str | None:
+    """A file of the Hub, on this machine; None where the Hub does not have it."""
     from transformers.utils import cached_file
 
-    quietly = {
-        f"_raise_exceptions_for_{what}": False for what in ("gated_repo", "missing_entries", "connection_errors")
-    }
-    try:
-        return cached_file(place, name, revision=revision, **quietly)
-    except (OSError, ValueError):
-        return None
+    return cached_file(place, name, revision=revision, _raise_exceptions_for_missing_entries=False)

@@ -135,17 +135,25 @@ def locate(name: str) -> str:
 
 def _checkpoint(name: str, place: str, revision: str | None) -> Checkpoint:
     """Where config, weights and processor are; those of an adapter are its base's, but for what lies beside it."""
-    adapter = AdapterFolder.at(name, place, revision)
+    adapter = _adapter(name, place, revision)
     if adapter is None:
         return Checkpoint(name, place, revision)
     try:
         base = locate(adapter.base)
+        stacked = _adapter(adapter.base, base, adapter.base_revision) is not None
     except BadInput as error:
         raise BadInput(f"adapter {name} is for another model, which is needed too: {error}") from error
-    if AdapterFolder.at(adapter.base, base, adapter.base_revision) is not None:
+    if stacked:
         raise BadInput(f"adapter {name} is for {adapter.base}, which is an adapter itself: merge that one first")
     own = str(adapter.folder) if adapter.has(*TOKENIZER) and adapter.has(*PROCESSOR[-2:]) else None
     return Checkpoint(name, base, adapter.base_revision, own, adapter)
+
+
+def _adapter(name: str, place: str, revision: str | None) -> AdapterFolder | None:
+    try:
+        return AdapterFolder.at(name, place, revision)
+    except OSError as error:
+        raise Checkpoint(name, place).unloadable(error) from error
 
 
 def _config(checkpoint: Checkpoint) -> PretrainedConfig:
