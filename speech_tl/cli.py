@@ -41,7 +41,7 @@ class Verb(TyperCommand):
 
 Out = Annotated[Path | None, typer.Option(help="Folder to write into.")]
 By = Annotated[list[str] | None, typer.Option(help="Manifest column to report by group; may be repeated.")]
-MODEL = "Hub id, folder, starter-wav2vec2 or starter-whisper."
+MODEL = "Hub id, folder (of a model or an adapter), starter-wav2vec2 or starter-whisper."
 Model = Annotated[str, typer.Option(help=MODEL)]
 Split = Annotated[str, typer.Option(help="Which split; a manifest without splits is scored whole.")]
 Normaliser = Annotated[

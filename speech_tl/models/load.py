@@ -11,6 +11,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.adapter_folder import PROCESSOR, TOKENIZER, AdapterFolder
 from speech_tl.models.checkpoints import Checkpoint, is_ctranslate2, refuse_file, refuse_folder
 from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.whisper_languages import TASKS
 from speech_tl.text import nearest
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def load_model(
     >>> model.family, model.sample_rate
     ('ctc', 16000)
     """
+    if task is not None and task not in TASKS:
+        raise BadInput(f"task={task}: expected {' or '.join(TASKS)}")
     name = str(source)
     place = locate(name)
     with quiet_transformers():

@@ -13,8 +13,8 @@ class ModelOptions(BaseModel):
     """Which pre-trained model is adapted.
 
     Attributes:
-        source: a Hub id, a folder, `starter-wav2vec2` or `starter-whisper`; "new:wav2vec2" and "new:whisper" start
-            from nothing in the given `shape`.
+        source: a Hub id, a folder (also an adapter's), `starter-wav2vec2` or `starter-whisper`; "new:wav2vec2" and
+            "new:whisper" start from nothing in the given `shape`.
         language: code or name; Whisper's language token, or an MMS adapter. None takes the manifest's.
         task: Whisper's task.
         revision: branch, tag or commit of a Hub id.

@@ -11,6 +11,8 @@ from speech_tl.text import language_code, language_name, nearest_language
 if TYPE_CHECKING:
     from transformers import GenerationConfig, WhisperConfig
 
+TASKS = ("transcribe", "translate")
+
 SAME = {"nb": "no"}
 """Languages that Whisper writes under the token of another code: its Norwegian is Bokmål."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from speech_tl.errors import BadInput
 from speech_tl.models.adapter_folder import TOKENIZER
 from speech_tl.models.checkpoints import Checkpoint
+from speech_tl.models.whisper_languages import TASKS
 
 if TYPE_CHECKING:
     from transformers import (
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from speech_tl.models.whisper import WhisperModel
 
-TASKS = ("transcribe", "translate")
 ENGLISH_ONLY_VOCABULARY = 51864
 """Rows of the published English-only Whispers; the multilingual ones have one or two more."""
 
@@ -47,8 +47,6 @@ def load_whisper(
 
     from speech_tl.models.whisper import WhisperModel
 
-    if task is not None and task not in TASKS:
-        raise BadInput(f"task={task}: expected {' or '.join(TASKS)}")
     tokenizer, extractor = _tokenizer(checkpoint, config), _extractor(checkpoint, config)
     checkpoint.require_weights()
     network = checkpoint.load(WhisperForConditionalGeneration, dtype="float32")
