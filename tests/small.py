@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +69,12 @@ def any_dev_chooses() -> Iterator[None]:
         patch.setattr(selection, "FEWEST_UTTERANCES", 1)
         patch.setattr(selection, "FEWEST_UNITS", {"wer": 1, "cer": 1})
         yield
+
+
+def timeless(report: dict[str, Any]) -> dict[str, Any]:
+    """A report without what the whole run took: looking at it again takes time, too."""
+    training = {name: value for name, value in report["training"].items() if name not in ("run_seconds", "phases")}
+    return report | {"training": training}
 
 
 def rows_of(manifest: Path) -> list[dict[str, str]]:

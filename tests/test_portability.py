@@ -44,7 +44,7 @@ from transformers import EarlyStoppingCallback, Trainer, Wav2Vec2ForCTC, Whisper
 for name in {UNIX_MODULES!r}:
     sys.modules[name] = None
 for name in {UNIX_CALLS!r}:
-    if hasattr(os, name):
+    if name != "statvfs" and hasattr(os, name):  # with it `shutil.disk_usage` does what it does elsewhere without
         delattr(os, name)
 for name in ("poll", "epoll"):
     if hasattr(select, name):

@@ -221,7 +221,7 @@ def test_a_dev_split_too_small_to_tell_means_30_s(tmp_path: Path, tiny: Path, ma
     folder, report = run(tmp_path, tiny, manifest, "training.max_steps=1")
     found = report["training"]["audio_context"]
     assert found["decoding"] == "full" and not found["harmless"] and report["shortened"] is None
-    small = "dev has 2 utterances and 8 words, and a choice takes 30 and 200"
+    small = "dev has 2 utterances and 14 words, and a choice takes 30 and 200"
     assert found["finding"] == f"audio context: {small}: the adapted model is decoded with 30 s"
     assert {f"{small}: the last weights are kept", found["finding"]} < set(report["notes"])
     assert not (folder / "after_shortened").exists() and load_model(folder / "model").decoding_context == FULL

@@ -15,7 +15,7 @@ from speech_tl.errors import BadInput
 from speech_tl.recipe import Recipe
 from speech_tl.training.run_folder import Disk, RunFolder
 from speech_tl.training.run_lock import locked
-from tests.small import made_corpus, rows_of, written
+from tests.small import made_corpus, rows_of, timeless, written
 from tests.tiny import tiny_ctc
 
 TRAINING = {"max_steps": 2, "eval_steps": 1, "batch_seconds": 6.0, "precision": "float32", "workers": 0}
@@ -163,11 +163,12 @@ def test_an_ended_run_leaves_its_model_its_reports_and_its_scores(keeps: bool, r
     recipe = recipe.with_overrides(["keep=[ewc]", f"keep.ewc.root={tmp_path / 'source'}"])
     recipe = recipe.with_overrides([f"training.keep_checkpoints={str(keeps).lower()}"])
     first = adapt(recipe, run)
-    wanted = {"log.jsonl", "result.json"} | ({"checkpoint-1", "checkpoint-2"} if keeps else set())
     left = {path.name for path in (run / "training").iterdir()}
-    assert left == wanted or (keeps and {"log.jsonl", "result.json", "checkpoint-2"} == left)
+    small = {"log.jsonl", "phases.json", "result.json"}
+    # dev is too small to choose a checkpoint, so that the last one is the only one that is worth keeping
+    assert left == small | ({"checkpoint-2"} if keeps else set())
     again = adapt(recipe, run, resume=True)
-    assert json.loads(json.dumps(again.report)) == json.loads(json.dumps(first.report))
+    assert timeless(json.loads(json.dumps(again.report))) == timeless(json.loads(json.dumps(first.report)))
 
 
 def test_a_run_that_lacks_only_its_report_needs_no_room(

@@ -296,6 +296,7 @@ def test_the_command_line(made: Study, tmp_path: Path, capsys: pytest.CaptureFix
 # ---- ways of keeping as variants
 
 
+@pytest.mark.usefixtures("dev_chooses")
 def test_ways_of_keeping_are_variants_and_their_source_is_given_once(made: Study, tmp_path: Path) -> None:
     source = made_corpus(tmp_path / "source", shortest_s=2.0)
     variants = {"full": Variant(), "replay": Variant(overrides=["keep=replay"])}
