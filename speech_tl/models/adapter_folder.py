@@ -102,7 +102,7 @@ class AdapterFolder:
                 raise BadInput(f"adapter {self.name} is a prompt ({config.peft_type.value}): only weights are merged")
             config.inference_mode = True
             wrapped = PeftModel(network, config)
-            missing = set(get_peft_model_state_dict(wrapped)) - set(weights)
+            missing = set(get_peft_model_state_dict(wrapped, save_embedding_layers=False)) - set(weights)
             if missing:
                 raise self._unfit(f"it has no weights for {len(missing)} of the layers, e.g. {min(missing)}")
             set_peft_model_state_dict(wrapped, weights)

@@ -213,6 +213,11 @@ class AcousticModel(ABC):
 
     # ---- the language, of models that must be told one
 
+    @property
+    def chooses_language(self) -> bool:
+        """Whether the model writes several languages and was not told which."""
+        return False
+
     def language_scores(self, waveforms: Sequence[np.ndarray]) -> dict[str, float]:
         """Log probability of each language, summed over windows of sound `(samples,)`; {} where none has to be chosen.
 

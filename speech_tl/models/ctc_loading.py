@@ -173,8 +173,11 @@ def word_delimiter(vocabulary: Mapping[str, Any], saved: str | Mapping[str, Any]
 
 
 def _delimited(tokenizer: Wav2Vec2CTCTokenizer, delimiter: str) -> Wav2Vec2CTCTokenizer:
-    """Set what its class of transformers 5 forgets while it is made."""
-    tokenizer.word_delimiter_token = delimiter
+    """Set what its class of transformers 5 forgets while it is made.
+
+    There the public name sets a table of special tokens, while the tokenizer itself reads the private one.
+    """
+    tokenizer.word_delimiter_token = tokenizer._word_delimiter_token = delimiter
     return tokenizer
 
 

@@ -262,10 +262,15 @@ class WhisperModel(WhisperText):
         beyond = torch.arange(ids.shape[1], device=ids.device)[None] >= allowed[:, None]
         return ids.masked_fill(beyond, self.end)
 
+    @property
+    def chooses_language(self) -> bool:
+        """See `AcousticModel`."""
+        return self.multilingual and self.language is None
+
     @torch.inference_mode()
     def language_scores(self, waveforms: Sequence[np.ndarray]) -> dict[str, float]:
         """See `AcousticModel`; each window of at most 30 s is heard as published, with all 30 s."""
-        if self.language is not None or not self.multilingual:
+        if not self.chooses_language:
             return {}
         names = {token: name.strip("<|>") for name, token in self.network.generation_config.lang_to_id.items()}
         total: torch.Tensor | float = 0.0

@@ -229,7 +229,7 @@ class _Run:
         for job in {id(job): job for job, _ in self.waiting if not job.language_is_known}.values():
             segments = [segment for other, segment in self.waiting if other is job]
             spoken_s = sum(segment.end_s - segment.start_s for segment in segments)
-            if not (last or job.read or spoken_s >= HEARD_S):
+            if self.model.chooses_language and not (last or job.read or spoken_s >= HEARD_S):
                 continue
             heard = heard_language(self.model, segments, self.model.sample_rate)
             job.language, job.language_probability = heard or (self.model.language, None)

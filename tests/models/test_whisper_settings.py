@@ -104,7 +104,7 @@ def test_plain_transformers_goes_on_in_the_saved_language(
     model.save(tmp_path / "saved")
     settings = json.loads((tmp_path / "saved" / "generation_config.json").read_text())
     assert (settings["language"], settings["task"]) == ("nl", "transcribe")
-    clip = next(iter(sorted((corpora / "dutch_nathalie").glob("**/*.[fw][la][av]*"))))
+    clip = next(iter(sorted((corpora / "dutch_nathalie").glob("**/*.ogg"))))
     recogniser = pipeline("automatic-speech-recognition", model=str(tmp_path / "saved"), device="cpu")
     from speech_tl.audio import load_audio
 

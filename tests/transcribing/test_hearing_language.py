@@ -32,7 +32,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory, corpora: Path) -> list[
     """Dutch and German; three seconds of silence before anybody speaks."""
     folder = tmp_path_factory.mktemp("talks")
     voices = (("nl", "dutch_nathalie"), ("de", "german_kerstin"))
-    return [joined(corpora / corpus, 8, folder / f"{code}.flac") for code, corpus in voices]
+    return [joined(corpora / corpus, 4, folder / f"{code}.flac") for code, corpus in voices]
 
 
 def test_each_recording_is_written_in_its_own_language(
