@@ -218,12 +218,9 @@ class AcousticModel(ABC):
         """Whether the model writes several languages and was not told which."""
         return False
 
-    def language_scores(self, waveforms: Sequence[np.ndarray]) -> dict[str, float]:
-        """Log probability of each language, summed over windows of sound `(samples,)`; {} where none has to be chosen.
-
-        A model that was told its language, or knows only one, has nothing to hear.
-        """
-        return {}
+    def language_scores(self, waveform: np.ndarray) -> dict[str, float]:
+        """Log probability of each language for a window of sound `(samples,)`, where one has to be chosen."""
+        raise NotImplementedError
 
     @contextlib.contextmanager
     def speaking(self, language: str | None) -> Iterator[None]:

@@ -268,19 +268,14 @@ class WhisperModel(WhisperText):
         return self.multilingual and self.language is None
 
     @torch.inference_mode()
-    def language_scores(self, waveforms: Sequence[np.ndarray]) -> dict[str, float]:
-        """See `AcousticModel`; each window of at most 30 s is heard as published, with all 30 s."""
-        if not self.chooses_language:
-            return {}
+    def language_scores(self, waveform: np.ndarray) -> dict[str, float]:
+        """See `AcousticModel`; the sound is heard as published, in a window of 30 s."""
         names = {token: name.strip("<|>") for name, token in self.network.generation_config.lang_to_id.items()}
-        total: torch.Tensor | float = 0.0
-        for waveform in waveforms:
-            found = self.features(waveform)
-            mel, silence = torch.from_numpy(found["mel"])[None], torch.tensor([float(found["silence"])])
-            inputs = fitted(mel.float(), silence, self.full_frames).to(self.device)
-            known, scores = language_log_probabilities(self.network, self.network.model.encoder(inputs)[0])
-            total = total + scores[0]
-        return {names[token]: float(score) for token, score in zip(known.tolist(), total.tolist(), strict=True)}
+        found = self.features(waveform)
+        mel, silence = torch.from_numpy(found["mel"])[None], torch.tensor([float(found["silence"])])
+        inputs = fitted(mel.float(), silence, self.full_frames).to(self.device)
+        known, scores = language_log_probabilities(self.network, self.network.model.encoder(inputs)[0])
+        return {names[token]: score for token, score in zip(known.tolist(), scores[0].tolist(), strict=True)}
 
     def _context(self, options: DecodingOptions) -> AudioContext:
         """The windows that utterances are decoded with."""

@@ -20,23 +20,23 @@ HEARD_S = 30.0
 def heard_language(model: AcousticModel, segments: Iterable[Segment], sample_rate: int) -> tuple[str, float] | None:
     """The language of a recording and its probability; None for a model that has none to choose.
 
-    Log probabilities are added over the segments of the first 30 s of speech, so that one odd piece cannot decide.
+    The first 30 s of speech, without the pauses between its segments, are one window of the model: one pass over them
+    weighs more than one over the first seconds alone, which may be silence or a foreign name.
 
     Args:
         model: where the scores come from.
-        segments: of the recording, in order.
+        segments: of the recording, in order; at least one.
         sample_rate: of their waveforms.
     """
-    windows: list[np.ndarray] = []
-    left_s = HEARD_S
-    for segment in segments:
-        if left_s <= 0:
-            break
-        windows.append(segment.waveform[: round(left_s * sample_rate)])
-        left_s -= segment.end_s - segment.start_s
-    scores = model.language_scores(windows) if windows else {}
-    if not scores:
+    if not model.chooses_language:
         return None
+    spoken: list[np.ndarray] = []
+    left = round(HEARD_S * sample_rate)
+    for segment in segments:
+        spoken.append(segment.waveform[:left])
+        left -= len(spoken[-1])
+        if left <= 0:
+            break
+    scores = model.language_scores(np.concatenate(spoken))
     best = max(scores, key=scores.__getitem__)
-    total = sum(math.exp(score - scores[best]) for score in scores.values())
-    return best, 1 / total
+    return best, math.exp(scores[best])
