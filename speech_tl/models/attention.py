@@ -14,8 +14,8 @@ BY_LENGTH = "plain_if_short"
 
 LONG_POSITIONS = 1000
 """20 s at 50 positions a second. Plain attention keeps a number for every pair of positions: on a 30 s window 54 MB a
-layer and utterance in whisper-tiny, up to three times until the backward pass. It is 1.4 to 1.7 times as fast there and
-2.6 times on 2 s (forward and backward in bf16 on one core)."""
+layer and utterance in whisper-tiny, up to three times until the backward pass; on windows of a few seconds it is the
+faster one."""
 
 
 def attention_by_length(
