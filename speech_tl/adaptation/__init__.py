@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from speech_tl.adaptation.context import settle_context
 from speech_tl.adaptation.helping import help_along, helps, learn, wait_for_report
 from speech_tl.adaptation.interpolating import hours_to_decode, interpolate, small_part
-from speech_tl.adaptation.keeping import interpolates
+from speech_tl.adaptation.keeping import chooses_share
 from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
@@ -247,7 +247,7 @@ def _not_chosen(recipe: Recipe, model: AcousticModel, data: Data, decoded: int) 
     rate = leading_rate(data.language or model.language, data.normaliser.name)
     small = too_small(validated(data.dev, decoded, recipe.seed), data.normaliser, rate)
     notes = [f"{small}: the run keeps its last weights and chooses nothing on dev"] if small else []
-    choosing = interpolates(recipe)
+    choosing = chooses_share(recipe)
     unshared = choosing and small_part(data, recipe, choosing)
     return [*notes, unshared] if unshared else notes
 
@@ -296,7 +296,7 @@ def _train(
         trained = learn(model, data, recipe, run.path / "training", run.resumed, show, screen.line)
     with phases.of("choices"):
         merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
-        between, told = interpolate(model, data, recipe, screen)
+        between, told = interpolate(model, data, recipe, screen, trained.figures)
         limit = trained.figures.get("validation", {}).get("utterances")
         found = settle_context(
             model, data.dev, recipe.model.audio_context, recipe.decoding, data.normaliser, recipe.seed, screen, limit

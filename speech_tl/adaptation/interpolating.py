@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from speech_tl.adaptation.keeping import interpolates
-from speech_tl.adaptation.preparation import Data
+from speech_tl.adaptation.keeping import chooses_share, interpolates
+from speech_tl.adaptation.preparation import Data, starts_anew
 from speech_tl.decoding import decode
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
+from speech_tl.reporting import words
 from speech_tl.reporting.interpolation import TARGET, finding
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import score
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
     from speech_tl.data.manifest import Manifest
     from speech_tl.models.base import AcousticModel
+
+
+UNDERSTOOD = 0.6
+"""From this error rate on dev on, a checkpoint has too little to keep for a share that nobody has tried."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,9 @@ class Between:
                     weights[name].copy_(torch.lerp(old, self.new[name], share))
 
 
-def interpolate(model: AcousticModel, data: Data, recipe: Recipe, screen: Screen) -> tuple[dict[str, Any], list[str]]:
+def interpolate(
+    model: AcousticModel, data: Data, recipe: Recipe, screen: Screen, figures: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
     """Score several shares on dev, choose one by the recipe's rule, and leave `model` with its weights.
 
     Args:
@@ -78,6 +85,7 @@ def interpolate(model: AcousticModel, data: Data, recipe: Recipe, screen: Screen
         data: its dev split and the guards' dev parts are decoded, with the windows that the checkpoint has.
         recipe: its `Interpolate` and how to decode.
         screen: where to show progress, and what was found.
+        figures: of the training.
 
     Returns:
         {} where the recipe does not interpolate or a dev part is too small to choose on, else "interpolation" as
@@ -87,6 +95,8 @@ def interpolate(model: AcousticModel, data: Data, recipe: Recipe, screen: Screen
     options = interpolates(recipe)
     if options is None:
         return {}, []
+    if options.fixed_share is not None:
+        return _as_given(model, recipe, options.fixed_share, screen, figures)
     if small := small_part(data, recipe, options):
         screen.line(small)
         return {}, [small]
@@ -107,6 +117,34 @@ def interpolate(model: AcousticModel, data: Data, recipe: Recipe, screen: Screen
     return {"interpolation": told}, _notes(found, recipe)
 
 
+def _as_given(
+    model: AcousticModel, recipe: Recipe, share: float, screen: Screen, figures: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Leave `model` with the share that the recipe gives, unless there is nothing to keep; nothing is decoded."""
+    if why := _nothing_to_keep(model, recipe, figures):
+        told = f"not interpolated: {why}: the new weights are kept whole"
+        screen.line(told)
+        return {}, [told]
+    Between(_published(recipe, model.language), model).put(share, model)
+    found: dict[str, Any] = {"share": share, "points": []}
+    found["finding"] = finding(found)
+    screen.line(found["finding"])
+    return {"interpolation": found}, _notes(found, recipe)
+
+
+def _nothing_to_keep(model: AcousticModel, recipe: Recipe, figures: Mapping[str, Any]) -> str | None:
+    """Why weights between the old and the new ones would only be worse ones."""
+    if starts_anew(recipe, model) or model.head_is_new or recipe.strategy.begins_anew():
+        return "there are no old weights of all parts"
+    if model.added_characters:
+        return "the texts have characters that the checkpoint lacks"
+    rate = "wer" if "first_dev_wer" in figures else "cer"
+    start = figures.get(f"first_dev_{rate}")
+    if start is not None and start >= UNDERSTOOD:
+        return f"the checkpoint hardly understands dev ({rate.upper()} {words.percent(start)})"
+    return None
+
+
 def small_part(data: Data, recipe: Recipe, options: Interpolate) -> str | None:
     """Why no share can be chosen: the first dev part that is too small; None where all are large enough."""
     parts = {"": (data.dev, data.normaliser, data.language)}
@@ -120,7 +158,7 @@ def small_part(data: Data, recipe: Recipe, options: Interpolate) -> str | None:
 
 def hours_to_decode(data: Data, recipe: Recipe) -> float:
     """Audio that all shares decode together; 0 where the recipe does not interpolate."""
-    options = interpolates(recipe)
+    options = chooses_share(recipe)
     if options is None or small_part(data, recipe, options):
         return 0.0
     parts = [data.dev, *(guard.dev for guard in data.guards)]

@@ -82,13 +82,19 @@ def interpolates(recipe: Recipe) -> Interpolate | None:
     return next((way for way in recipe.keep if isinstance(way, Interpolate)), None)
 
 
+def chooses_share(recipe: Recipe) -> Interpolate | None:
+    """The recipe's interpolation, if its share is to be chosen on dev and on guards."""
+    options = interpolates(recipe)
+    return options if options is not None and options.fixed_share is None else None
+
+
 def require_choice(recipe: Recipe, devs: Mapping[str, Manifest | None]) -> None:
     """Refuse to interpolate where nothing can tell which share harms; `devs` are the guards' dev parts, by name.
 
     Raises:
         BadInput: no guard, or one without a dev part.
     """
-    if interpolates(recipe) is None:
+    if chooses_share(recipe) is None:
         return
     if not devs:
         raise BadInput(

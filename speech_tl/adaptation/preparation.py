@@ -11,7 +11,7 @@ from speech_tl.adaptation.hearing import Hearing
 from speech_tl.adaptation.keeping import (
     Sources,
     checked_sources,
-    interpolates,
+    chooses_share,
     read_sources,
     require_choice,
     require_keeping,
@@ -291,7 +291,7 @@ def _guards(recipe: Recipe, language: str | None, normaliser: Normaliser, screen
         language, normaliser: of the target, for guards that have none of their own.
         screen: where to show progress.
     """
-    seed, chooses = recipe.data.split_seed, interpolates(recipe)
+    seed, chooses = recipe.data.split_seed, chooses_share(recipe)
     read = {name: read_guard(name, options, seed) for name, options in recipe.guards.items()}
     devs = {name: read_guard_dev(name, recipe.guards[name], read[name], seed) for name in read if chooses}
     require_choice(recipe, devs)

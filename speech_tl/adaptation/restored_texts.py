@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ WINDOW_S = 10.0
 30 s, in a third of the time (0.24 and 0.71 s a clip); shorter windows make it loop (WER 31 % with 10 s, 69 % with 8 s).
 Several clips joined in one window of 30 s were no faster (0.27 s a clip)."""
 
+SAMPLED = 300
+"""Where nobody asked for `restore`, so many transcripts show how the checkpoint writes; the rest get what is usual."""
+
 TIMED = 6
 """Utterances that a dry run decodes, to say how long all take."""
 
@@ -58,8 +62,9 @@ def with_restored_texts(model: AcousticModel, data: Data, recipe: Recipe, folder
     asked = _asked(_parts(data, recipe), _rows(model, data, recipe), model.language)
     lines = _noted(folder / TEXTS, asked)
     if lines is None:
-        with screen.progress(f"capitals and marks: decoding {len(asked)} training utterances") as update:
-            lines = _written(model, asked, recipe.decoding, update)
+        chosen = _sampled(asked, recipe)
+        with screen.progress(f"capitals and marks: decoding {len(chosen)} training utterances") as update:
+            lines = _written(model, asked, chosen, recipe.decoding, update)
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         write_atomically(folder / TEXTS, text)
     return _replaced(data, recipe, asked, lines)
@@ -83,12 +88,13 @@ def seconds_to_restore(model: AcousticModel, data: Data, recipe: Recipe) -> floa
     by_length = sorted((utterance for *_, utterance in asked), key=lambda utterance: utterance.duration_s or 0.0)
     first = max(0, (len(by_length) - TIMED) // 2)
     timed = by_length[first : first + TIMED]
+    decoded = len(_sampled(asked, recipe))
     if not timed:
         return 0.0
     transcribed(model, timed[:1], recipe.decoding)  # warms up
     started = time.perf_counter()
     transcribed(model, timed, recipe.decoding)
-    return (time.perf_counter() - started) * len(asked) / len(timed)
+    return (time.perf_counter() - started) * decoded / len(timed)
 
 
 def transcribed(
@@ -172,10 +178,26 @@ def _noted(path: Path, asked: Asked) -> list[dict[str, Any]] | None:
     return lines if same else None
 
 
-def _written(model: AcousticModel, asked: Asked, decoding: DecodingOptions, progress: Progress) -> list[dict[str, Any]]:
-    """The lines of `texts.jsonl`; a text whose labels would not fit any more stays as it is."""
+def _sampled(asked: Asked, recipe: Recipe) -> list[int]:
+    """Which of them are decoded: all for `restore`, else a sample."""
+    everyone = range(len(asked))
+    if recipe.data.text_style == "restore" or len(asked) <= SAMPLED:
+        return list(everyone)
+    return sorted(random.Random(recipe.seed).sample(everyone, SAMPLED))
+
+
+def _written(
+    model: AcousticModel, asked: Asked, chosen: Sequence[int], decoding: DecodingOptions, progress: Progress
+) -> list[dict[str, Any]]:
+    """The lines of `texts.jsonl`; a text whose labels would not fit any more stays as it is.
+
+    `chosen` are decoded. The others' transcripts are "", so that they are written as the checkpoint usually writes.
+    """
     utterances = [utterance for *_, utterance in asked]
-    transcripts = transcribed(model, utterances, decoding, progress)
+    transcripts = [""] * len(asked)
+    decoded = transcribed(model, [utterances[place] for place in chosen], decoding, progress)
+    for place, transcript in zip(chosen, decoded, strict=True):
+        transcripts[place] = transcript
     habits, lines = Habits.of(transcripts, model.language), []
     texts = [utterance.text for utterance in utterances]
     words = 1 if sum(map(is_shouted, texts)) > USUAL * len(texts) else SHOUTED_WORDS  # YES beside WE CALL IT BEAR

@@ -372,7 +372,7 @@ TextStyleOption = Literal["as_is", "restore", "auto"]
 
 TEXT_STYLE = (
     "capitals and marks of the training texts: as_is; restore, as the checkpoint writes them for the same audio (words "
-    "stay the text's); auto restores where the model would stop writing them"
+    "stay the text's); auto, where the model would stop writing them, as it usually writes by a sample of the audio"
 )
 
 
@@ -393,7 +393,7 @@ class DataOptions(BaseModel):
     train_seed: int = Field(0, ge=0, description="with one seed, fewer minutes are a part of more minutes")
     dev_limit: int | None = Field(None, ge=1, description="at most so many utterances of dev")
     test_limit: int | None = Field(None, ge=1, description="at most so many utterances of test")
-    text_style: TextStyleOption = Field("as_is", description=TEXT_STYLE)
+    text_style: TextStyleOption = Field("auto", description=TEXT_STYLE)
     cache_gb: float = Field(10.0, ge=0, description="most disk for what later epochs need not compute again; 0: none")
 
     @model_validator(mode="after")

@@ -21,6 +21,8 @@ def rule(found: Mapping[str, Any]) -> str:
 
 def finding(found: Mapping[str, Any]) -> str:
     """What was chosen and what that costs beside the new weights alone, in a sentence."""
+    if not found["points"]:
+        return f"interpolated: {words.percent(found['share'])} of the new weights, as the recipe gives it"
     first, last = found["points"][0]["scores"], found["points"][-1]["scores"]
     taken = next(point for point in found["points"] if point["share"] == found["share"])["scores"]
     parts = []
@@ -34,7 +36,7 @@ def finding(found: Mapping[str, Any]) -> str:
 def interpolation_section(report: Mapping[str, Any]) -> dict[str, Any] | None:
     """What page and Markdown show: the plot, a row for each share, the rule; None where nothing was interpolated."""
     found = (report.get("training") or {}).get("interpolation")
-    if not found:
+    if not found or not found["points"]:
         return None
     names = list(found["rates"])
     series = {

@@ -29,6 +29,7 @@ class BaseKeep(BaseModel):
         needs_old_labels: whether it compares label by label, so that there must be no others.
         pulls_weights: whether it pulls what moves back to where that started.
         reads_texts: whether the texts of its source speech are needed too.
+        may_be_skipped: whether a run goes on without it, and says so, where it cannot work.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,6 +41,10 @@ class BaseKeep(BaseModel):
     reads_texts: ClassVar[bool] = False
 
     name: str
+
+    @property
+    def may_be_skipped(self) -> bool:
+        return False
 
 
 class Replay(SourceOptions, BaseKeep):
@@ -81,7 +86,11 @@ class Interpolate(BaseKeep):
     Each share is scored on the target's dev split and on the dev part of every guard; chosen is the one with the lowest
     error rate on dev among those at which no guard lost more than it may. Costs nothing while training.
 
+    A `fixed_share` needs no guard and decodes nothing. It is a shipped recipe's caution, and is left out, with a
+    note, where there is nothing to keep: random weights, a new head, or a checkpoint that hardly understands dev.
+
     Attributes:
+        fixed_share: of the new weights, as it is; None chooses among `shares`.
         shares: of the new weights; 0 and 1 are always among them.
         limit: by how much the error rate of a guard's dev part may rise, as a fraction; None is the guard's own limit.
         limit_share: instead of it, the share of what the new weights alone lose there: 0.5 is half of the forgetting.
@@ -92,10 +101,15 @@ class Interpolate(BaseKeep):
     needs_old_labels: ClassVar[bool] = True
 
     name: Literal["interpolate"] = "interpolate"
+    fixed_share: float | None = Field(None, gt=0, lt=1)
     shares: list[Annotated[float, Field(ge=0, le=1)]] = [step / 10 for step in range(11)]
     limit: float | None = Field(None, ge=0)
     limit_share: float | None = Field(None, ge=0, le=1)
     utterances: int = Field(200, ge=1)
+
+    @property
+    def may_be_skipped(self) -> bool:
+        return self.fixed_share is not None
 
     @field_validator("shares")
     @classmethod
@@ -107,6 +121,8 @@ class Interpolate(BaseKeep):
     def _one_limit(self) -> Interpolate:
         if self.limit is not None and self.limit_share is not None:
             raise ValueError("give limit (absolute) or limit_share (of what the new weights lose), not both")
+        if self.fixed_share is not None and (self.limit, self.limit_share) != (None, None):
+            raise ValueError("a limit chooses among shares, and fixed_share is given: leave one of them out")
         return self
 
 
@@ -205,6 +221,8 @@ def require_fit(
         BadInput: names the way, what stands against it, and what would work.
     """
     for way in ways:
+        if way.may_be_skipped:
+            continue
         if from_scratch and way.needs_old_weights:
             raise BadInput(
                 f"keep={way.name}: random weights hold nothing to keep: start from a checkpoint, or leave it out"

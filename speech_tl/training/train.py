@@ -380,6 +380,7 @@ def _figures(
         "kept": trainer.kept.what,
         "skipped_losses": facts.skipped_losses,
         "best_step": chosen,
+        f"first_dev_{facts.rate}": look_at(log, 0).get(f"dev_{facts.rate}"),
         f"best_dev_{facts.rate}": kept.get(f"dev_{facts.rate}"),
         "best_dev_cer": kept.get("dev_cer"),
     }

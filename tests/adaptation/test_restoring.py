@@ -46,8 +46,8 @@ CASES = {
     "text's names win": ("we met Bear there", "We met bear there.", None, "We met Bear there."),
     "text in its own case": ("We met the queen there", "We met the Queen there.", None, "We met the queen there."),
     "text's own mark": ("we call it bear!", "We call it bear.", None, "We call it bear!"),
-    "text's own comma": ("good parentage,", "good parentage.", None, "good parentage,"),
-    "unfinished": ("especially after a long", "especially after a long", None, "especially after a long"),
+    "text's own comma": ("good parentage,", "good parentage.", None, "Good parentage,"),
+    "unfinished": ("especially after a long", "especially after a long", None, "Especially after a long."),
     "pause": ("well we go", "Well... we go.", None, "Well... we go."),
     "hopeless": ("zero four one i", "The dolphins are sleeping there?", None, "Zero four one I?"),
     "loop": ("i call it bear", "Yes. Yes. Yes. Yes. Yes. Yes.", None, "I call it bear."),
@@ -110,3 +110,10 @@ def test_few_words_in_capitals_may_be_an_abbreviation() -> None:
 def test_a_loop_is_useless_unless_it_was_said() -> None:
     assert is_useless("no no no no no no", "we call it bear") and is_useless("", "we") and is_useless("...", "we")
     assert not is_useless("No, no, no, no, no!", "no no no no no") and not is_useless("Something else.", "we")
+
+
+def test_texts_without_a_transcript_end_as_others_that_begin_alike_do() -> None:
+    questions = ["Where are you?", "Where is he?", "Where do we go?", "Where it was."]
+    habits = Habits.of([*questions, "We call it bear.", "He is at home.", "She saw it."])
+    assert restored("where is it", "", habits) == "Where is it?"
+    assert restored("we call it", "", habits) == "We call it."
