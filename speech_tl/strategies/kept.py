@@ -29,7 +29,6 @@ class BaseKeep(BaseModel):
         needs_old_labels: whether it compares label by label, so that there must be no others.
         pulls_weights: whether it pulls what moves back to where that started.
         reads_texts: whether the texts of its source speech are needed too.
-        may_be_skipped: whether a run goes on without it, and says so, where it cannot work.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -44,6 +43,7 @@ class BaseKeep(BaseModel):
 
     @property
     def may_be_skipped(self) -> bool:
+        """Whether a run goes on without it, and says so, where it cannot work."""
         return False
 
 
@@ -109,6 +109,7 @@ class Interpolate(BaseKeep):
 
     @property
     def may_be_skipped(self) -> bool:
+        """As the class says of `fixed_share`."""
         return self.fixed_share is not None
 
     @field_validator("shares")
