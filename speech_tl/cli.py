@@ -60,7 +60,7 @@ TestTime = Annotated[
     typer.Option("--test-time", help="Adapt a CTC model to each utterance before it is transcribed, and back; slow."),
 ]
 
-DONE, IN_PART, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+DONE, IN_PART, BAD_INPUT, OUR_FAULT, INTERRUPTED, TERMINATED = 0, 1, 2, 70, 130, 143
 
 VERSION = "--version"
 OWN_VOICE = "speaker/my_voice"
@@ -400,9 +400,12 @@ def check(
     from speech_tl.data.check import check_manifest, print_check
     from speech_tl.data.check import write_clean as write
     from speech_tl.data.manifest import Manifest
+    from speech_tl.data.writing import require_target
 
     console = _console()
     table = Manifest.read(manifest)
+    if write_clean is not None:
+        require_target(table, write_clean)
     writer, rules = None, None
     if model is not None:
         from speech_tl.evaluation import checkpoints_language, the_language
@@ -543,12 +546,14 @@ def run_recipe(script: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command and leave with its exit code: 0 done, 1 done in part, 2 bad input, 130 interrupted, 143 SIGTERM."""
+    """Run a command and leave with its exit code: 0 done, 1 done in part, 2 bad input, 130 interrupted, 143 SIGTERM,
+    70 an error that nobody expected (a fault of ours, as sysexits.h has it).
+    """
     sys.exit(_run(sys.argv[1:] if arguments is None else list(arguments)))
 
 
 def _run(arguments: list[str]) -> int:
-    """The exit code of a command; a user's mistake is one line, never a traceback."""
+    """The exit code of a command; a user's mistake is one line, never a traceback, and so is a fault of ours."""
     if VERSION in arguments:
         typer.echo(f"speech-tl {__version__}")
         return DONE
@@ -573,7 +578,9 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         if reason := disk_trouble(error):
             return _say(reason, BAD_INPUT)
-        raise
+        from speech_tl.uncaught import report
+
+        return _say(report(error, arguments), OUR_FAULT)
     if code == INTERRUPTED:  # Typer itself turns Ctrl-C inside a command into this code
         if termination.asked:
             return _say("terminated", TERMINATED)

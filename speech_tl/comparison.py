@@ -10,6 +10,7 @@ from speech_tl.errors import BadInput
 from speech_tl.reporting.options import AudioMode, ReportOptions
 from speech_tl.reporting.words import telling
 from speech_tl.text import require_writable
+from speech_tl.text.parsed import yaml_value
 
 if TYPE_CHECKING:
     from speech_tl.scoring.wer import Evaluation
@@ -147,11 +148,9 @@ def _audio(given: Sequence[str | Path | Evaluation], asked: str | None) -> Audio
 
 def _said_audio(recipe: Path) -> Any:
     """A run's `report.audio`; None where its recipe cannot be read or does not say."""
-    import yaml
-
     try:
-        return yaml.safe_load(recipe.read_text(encoding="utf-8"))["report"]["audio"]
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
+        return yaml_value(recipe.read_text(encoding="utf-8"), str(recipe))["report"]["audio"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 

@@ -9,8 +9,31 @@ FULL_DISK = ("No space left", "os error 28", "PytorchStreamWriter failed", "unex
 """What safetensors and torch say when a disk is full."""
 
 
+def one_line(message: str) -> str:
+    """The message with what is not printable (line ends, escapes, half characters in names) as Python writes it.
+
+    >>> one_line("no column 'a\\nb'")
+    "no column 'a\\\\nb'"
+    """
+    if message.isprintable():
+        return message
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message)
+
+
+SYSTEM = tuple(
+    getattr(errno, name)
+    for name in ("ENAMETOOLONG", "ELOOP", "EIO", "EMFILE", "ENFILE", "ESTALE", "ENOTDIR", "EISDIR")
+    if hasattr(errno, name)
+)
+"""What the system says of paths and disks that nobody looked at before; no fault of ours."""
+
+
 class BadInput(ValueError):
     """A mistake in what the user gave: the message is one line that names it and says what to do (exit code 2)."""
+
+    def __init__(self, message: str) -> None:
+        """Keep the message, on one line whatever names of files and columns are in it."""
+        super().__init__(one_line(message))
 
 
 class AudioError(BadInput):
@@ -51,6 +74,9 @@ def disk_trouble(error: Exception) -> str | None:
     """What is wrong with the disk, when that is what stopped a command; torch and safetensors only say it in words."""
     if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{error.filename or 'output folder'}: {error.strerror}; check its permissions"
+    if isinstance(error, OSError) and error.errno in SYSTEM:
+        name = one_line(str(error.filename or "a file"))
+        return f"{name if len(name) <= 200 else f'{name[:200]} ...'}: {error.strerror}"
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     if full or any(words in str(error) for words in FULL_DISK):
         return "no space left on the disk: make room (an adaptation then goes on with --resume)"

@@ -440,3 +440,9 @@ def test_a_disk_that_fills_up_while_training(shop, refused, small_disk, monkeypa
 )
 def test_a_command_that_does_not_exist_that_way(refused, command, names):
     refused(*command, names=names)
+
+
+def test_a_name_that_no_file_system_takes(refused):
+    refused("check", "a" * 5000, names=("aaa ...: File name too long",))
+    refused("evaluate", "--hypotheses", "a" * 5000 + ".csv", "--data", "x.csv", names=("File name too long",))
+    refused("adapt", "a" * 5000 + ".yaml", names=("aaa",))

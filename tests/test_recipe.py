@@ -9,7 +9,7 @@ import pytest
 from speech_tl.data.augment import Gain, Noise, Room
 from speech_tl.data.guards import GuardOptions
 from speech_tl.errors import BadInput
-from speech_tl.recipe import Recipe, recipe_from_yaml, validated
+from speech_tl.recipe import Recipe, read_recipe, recipe_from_yaml, validated
 
 DEMO = Recipe(name="demo", guards={"libri": GuardOptions(data="libri.csv", limit=0.05)})
 
@@ -83,3 +83,71 @@ def test_a_mistake_in_an_effect_names_the_key(override: str, told: str) -> None:
 def test_a_guard_s_name_is_a_folder_s_name() -> None:
     with pytest.raises(BadInput, match="guards"):
         validated({"name": "demo", "guards": {"../up": {"data": "x.csv"}}}, "recipe")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "training.learning_rate=.inf",
+        "training.learning_rate=.nan",
+        "training.learning_rate=-1e-4",
+        "training.learning_rate=50",
+        "training.epochs=.inf",
+        "training.epochs=1e400",
+        "training.max_steps=1" + "0" * 30,
+        "training.max_grad_norm=.inf",
+        "training.weight_decay=.nan",
+        "training.batch_seconds=.inf",
+        "training.max_minutes=.inf",
+        "training.workers=1000000",
+        "data.max_duration_s=.inf",
+        "data.cache_gb=.inf",
+        "data.split_seed=-1",
+        "data.where.age=.inf",
+        "decoding.batch_seconds=.inf",
+        "decoding.beam=1" + "0" * 15,
+        "keep.l2_sp.weight=.inf",
+        "augment.noise.snr_db=[0,.inf]",
+        "augment.noise.babble_voices=[1,1000000]",
+        "augment.room.rt60_s=1000",
+        "strategy.freeze_layers=1" + "0" * 40,
+        "unlabelled.rounds=1" + "0" * 40,
+        "model.shape.hidden_size=.nan",
+        "model.audio_context=.nan",
+        "seed=" + "1" * 5000,
+        "seed=2020-13-45",
+        "seed=" + "[" * 3000,
+        "data.where=&a {x: *a}",
+    ],
+    ids=lambda override: override[:40],
+)
+def test_no_number_that_cannot_be_meant_gets_into_a_recipe(override):
+    with pytest.raises(BadInput) as refused:
+        Recipe(name="demo").with_overrides([override])
+    assert len(str(refused.value).splitlines()) == 1
+    assert override.partition("=")[0].split(".")[-1] in str(refused.value) or "unknown key" in str(refused.value)
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("name: x\ndata: &a {where: {b: *a}}\n", "alias"),
+        ("a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(f"b{n}: &b{n} [{','.join([f'*{m}'] * 10)}]\n" for n, m in
+         enumerate(["a", *(f"b{n}" for n in range(7))])), "aliases"),
+        ("name: " + "[" * 5000, "nested too deeply"),
+        ("name: " + "[" * 200 + "]" * 200, "inside each other"),
+        ("name: x\nseed: " + "9" * 5000, "4300 digits"),
+        ("name: x\nseed: 2020-13-45\n", "month"),
+        ("name: x\nseed: \x00\n", "not YAML"),
+        ("name: x\nseed: !!python/object/apply:os.getcwd []\n", "not YAML"),
+        ("name: '" + "x" * 1_100_000 + "'\n", "characters"),
+    ],
+    ids=["an alias inside itself", "billion laughs", "brackets", "deep", "digits", "date", "NUL", "a tag", "long"],
+)  # fmt: skip
+def test_yaml_tricks_are_told_in_one_line(tmp_path, content, said):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(content)
+    with pytest.raises(BadInput, match=said) as refused:
+        read_recipe(str(path))
+    assert str(path) in str(refused.value) and len(str(refused.value).splitlines()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -287,13 +288,15 @@ def _tell_of_no_words(table: Table) -> None:
 def _find_clips(table: Table) -> None:
     """Audio that lies in clips/ beside the table, as Common Voice has it, though the paths do not say so."""
     first = [audio for audio in table.columns["audio"].slice(0, 5).to_pylist() if audio]
-    if table.audio_bytes is not None or not first or any((table.root / audio).exists() for audio in first):
+    if table.audio_bytes is not None or not first:
+        return
+    if any(os.path.exists(os.path.join(table.root, audio)) for audio in first):
         return
     from speech_tl.data.paths import audio_path
 
     for name in _PLACES_OF_CLIPS:
         folder = Path(table.root, name)
-        if folder.is_dir() and all(Path(audio_path(folder, audio)).exists() for audio in first):
+        if folder.is_dir() and all(os.path.exists(audio_path(folder, audio)) for audio in first):
             table.root = folder
             table.notes.append(f"the audio lies in {name}/")
             return

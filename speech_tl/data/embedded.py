@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MOST_BYTES = 256 << 20
 """So much decompressed audio of a Parquet file is remembered, or one row group, whichever is more."""
 
+MOST_RATE = 384_000
+"""Samples per second, of any recording."""
+
 DAMAGED = b"this part of the Parquet file cannot be read"
 """What no decoder takes for audio: the row is then unreadable, as a damaged file is."""
 
@@ -186,12 +189,22 @@ def encoded(cell: pa.Scalar, rate: float | None) -> bytes | None:
     return _as_wav(cell, rate) if cell.is_valid else None
 
 
-def _as_wav(cell: pa.ListScalar, rate: float | None) -> bytes | None:
+def _as_wav(cell: pa.ListScalar, rate: Any) -> bytes | None:
+    """Samples as a WAV file; `DAMAGED` where they, or their rate, are no numbers that sound can have."""
+    import pyarrow as pa
+
+    if rate is None:
+        return None
+    try:
+        return _wav(cell, int(rate)) if 0 < rate <= MOST_RATE else DAMAGED
+    except (TypeError, ValueError, OverflowError, RuntimeError, IndexError, pa.ArrowException):
+        return DAMAGED
+
+
+def _wav(cell: pa.ListScalar, rate: int) -> bytes:
     import pyarrow as pa
     import soundfile
 
-    if not rate or rate <= 0:
-        return None
     values, kind = cell.values, cell.type.value_type
     if pa.types.is_nested(kind):  # channels of samples, or samples of channels: there are fewer channels
         samples = np.array(cell.as_py(), dtype=np.float64)
@@ -203,5 +216,5 @@ def _as_wav(cell: pa.ListScalar, rate: float | None) -> bytes | None:
         full = 1 << (15 if kind.bit_width > 32 else kind.bit_width - 1)  # Python's integers are 64 bits wide
         samples = samples / full
     stream = io.BytesIO()
-    soundfile.write(stream, samples.astype(np.float32), int(rate), format="WAV", subtype="FLOAT")
+    soundfile.write(stream, samples.astype(np.float32), rate, format="WAV", subtype="FLOAT")
     return stream.getvalue()

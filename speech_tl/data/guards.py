@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from speech_tl.data.check import Progress, check_manifest
 from speech_tl.data.manifest import DataOptions, Excluded, Manifest
 from speech_tl.data.source import chosen_rows, first_of, shared_rows
 from speech_tl.errors import BadInput
+from speech_tl.options import Options
 from speech_tl.text import Normaliser
 
 
-class GuardOptions(BaseModel):
+class GuardOptions(Options):
     """One test set that is scored before and after, the source domain first.
 
     Attributes:
@@ -32,11 +33,9 @@ class GuardOptions(BaseModel):
             taken (all, where it has no splits); None looks for rows of split dev in `data`.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     data: str
     split: str | None = "test"
-    where: dict[str, Any] = {}
+    where: dict[str, Any] = Field({})
     utterances: int | None = Field(None, ge=1)
     limit: float = Field(0.02, ge=0)
     normaliser: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +28,11 @@ def read_saved_dataset(folder: Path) -> Table:
 
     try:
         loaded = load_from_disk(str(folder))
+        loaded = loaded if isinstance(loaded, DatasetDict) else {None: loaded}
+        _require_whole(loaded.values())
     except Exception as error:  # whatever the library says about a damaged folder, the user needs one line
         raise BadInput(f"{folder}: not a dataset that can be loaded ({_first_line(error)}); save it again") from error
-    return from_datasets(loaded if isinstance(loaded, DatasetDict) else {None: loaded}, folder.resolve())
+    return from_datasets(loaded, folder.resolve())
 
 
 def read_arrow_files(folder: Path, files: Sequence[Path]) -> Table:
@@ -47,6 +49,7 @@ def read_arrow_files(folder: Path, files: Sequence[Path]) -> Table:
             stem = file.stem.partition("-of-")[0].removesuffix("-00000").rstrip("0123456789-") or file.stem
             by_split.setdefault(stem.rpartition("-")[2], []).append(Dataset.from_file(str(file)))
         joined = {split: concatenate_datasets(parts) for split, parts in by_split.items()}
+        _require_whole(joined.values())
     except Exception as error:  # as above
         raise BadInput(f"{folder}: not a dataset that can be loaded ({_first_line(error)}); load it again") from error
     return from_datasets(joined, folder.resolve())
@@ -66,6 +69,17 @@ def read_hub(name: str) -> Table:
     except Exception as error:  # network, permission, unknown name, missing configuration: all are the user's to solve
         raise BadInput(f"{name}: neither a path nor a Hub dataset within reach ({_first_line(error)})") from error
     return from_datasets(loaded, Path.cwd())
+
+
+def _require_whole(datasets: Iterable[Any]) -> None:
+    """Look at every offset of the files that are mapped into memory: a wrong one would end the process."""
+    for dataset in datasets:
+        dataset.data.table.validate(full=True)
+        if dataset._indices is not None:
+            dataset._indices.table.validate(full=True)
+            rows = dataset._indices.column(0).to_numpy()
+            if len(rows) and int(rows.max()) >= dataset.data.table.num_rows:
+                raise ValueError(f"row {int(rows.max())} of {dataset.data.table.num_rows} is chosen")
 
 
 def _first_line(error: Exception) -> str:
@@ -91,7 +105,7 @@ def from_datasets(splits: Mapping[str | None, Any], root: Path) -> Table:
         rows.append(used + offset)
         split_names.extend([split] * count)
         offset += count
-    columns = {name: pa.chunked_array(parts) for name, parts in chunks.items()}
+    columns = {name: pa.chunked_array(parts or [pa.nulls(0)]) for name, parts in chunks.items()}
     if None not in splits and "split" not in columns:
         columns["split"] = pa.chunked_array([pa.array(split_names, pa.string())])
     table = Table(columns, root, np.concatenate(rows))

@@ -61,11 +61,11 @@ class Rows:
 
 @dataclass
 class _Line:
-    """A line's text, its number, and whether CR alone ends it."""
+    """A line's text, its number, and what ends it."""
 
     text: str
     number: int
-    returned: bool
+    end: str
 
 
 def split_lines(text: str, layout: Layout) -> Rows:
@@ -83,7 +83,7 @@ def split_lines(text: str, layout: Layout) -> Rows:
 def _lines(text: str) -> Iterator[_Line]:
     for number, found in enumerate(LINE.finditer(text), 1):
         if found.end() > found.start():
-            yield _Line(found.group(1), number, found.group(2) == "\r")
+            yield _Line(found.group(1), number, found.group(2))
 
 
 def _rows(splitter: _Splitter, layout: Layout) -> tuple[Rows, list[int]]:
@@ -135,11 +135,11 @@ class _Splitter:
 
     def _over_lines(self, at: int) -> tuple[list[str], bool, int] | None:
         """The row whose quoted cell goes on for more lines; None where its mark is never closed."""
-        text = self.lines[at].text
+        text, end = self.lines[at].text, self.lines[at].end
         for taken, line in enumerate(self.lines[at + 1 : at + _MOST_LINES], 2):
             if self.swallows(self.lines[at].text, line.text):
                 return None
-            text += "\n" + line.text
+            text, end = text + end + line.text, line.end
             cells, lone = cells_of(text, self.separator)
             if not lone:
                 return (cells, False, taken) if len(cells) == self.width else None
@@ -149,7 +149,7 @@ class _Splitter:
         """The row that a CR in its text cuts in two."""
         pair = self.lines[at : at + 2]
         widths = [len(line.text.split(self.separator)) for line in pair]
-        if len(pair) < 2 or not pair[0].returned or sum(widths) != self.width + 1 or self.width == widths[1]:
+        if len(pair) < 2 or pair[0].end != "\r" or sum(widths) != self.width + 1 or self.width == widths[1]:
             return None
         return f"{pair[0].text} {pair[1].text}".split(self.separator), False, 2
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from speech_tl.data.amounts import so_many_minutes
 from speech_tl.data.columns import SECONDS_COLUMNS, standard_split
@@ -21,6 +21,7 @@ from speech_tl.data.splitting import SplitResult, ensure_splits, speaker_disjoin
 from speech_tl.data.table import EmbeddedAudio, Table
 from speech_tl.data.writing import write_manifest
 from speech_tl.errors import AudioError, BadInput
+from speech_tl.options import Options, Seed
 from speech_tl.text import nearest
 
 if TYPE_CHECKING:
@@ -376,21 +377,19 @@ TEXT_STYLE = (
 )
 
 
-class DataOptions(BaseModel):
+class DataOptions(Options):
     """Which utterances a run uses."""
-
-    model_config = ConfigDict(extra="forbid")
 
     root: str | None = Field(None, description="manifest, folder that holds one, saved dataset or Hub id")
     where: dict[str, Any] = Field({}, description="keep rows with these values, e.g. {accent: mandarin, age: 16..}")
     min_duration_s: float = Field(0.3, ge=0, description="shorter utterances are set aside")
     max_duration_s: float = Field(30.0, gt=0, description="longer ones too: memory grows with the longest")
-    split_seed: int = Field(0, description="seed of the split and of the limits below")
+    split_seed: Seed = Field(0, description="seed of the split and of the limits below")
     allow_speaker_overlap: bool = Field(False, description="go on although train and test share a speaker")
     language: str | None = Field(None, description="language of the speech, e.g. en")
     train_limit: int | None = Field(None, ge=1, description="at most so many utterances of train")
     train_minutes: float | None = Field(None, gt=0, description="only so many minutes of train, drawn with train_seed")
-    train_seed: int = Field(0, ge=0, description="with one seed, fewer minutes are a part of more minutes")
+    train_seed: Seed = Field(0, description="with one seed, fewer minutes are a part of more minutes")
     dev_limit: int | None = Field(None, ge=1, description="at most so many utterances of dev")
     test_limit: int | None = Field(None, ge=1, description="at most so many utterances of test")
     text_style: TextStyleOption = Field("auto", description=TEXT_STYLE)

@@ -34,10 +34,12 @@ def read_parquet(path: Path) -> Table:
     refuse_pointer(path)
     try:
         schema = parquet.read_schema(path)
+        _refuse_twice(schema.names, path)
         ours = standard_names(schema.names)
         audio = next((name for name in schema.names if ours.get(name, name) == "audio"), None)
         if audio is None or not is_embedded(schema.field(audio).type):
-            table = parquet.read_table(path)
+            table = parquet.ParquetFile(path).read()
+            table.validate(full=True)
             return Table(_columns(table), path.resolve().parent)
         rates = next((name for name in _RATES if name in schema.names), None)
         kind = schema.field(audio).type
@@ -47,6 +49,7 @@ def read_parquet(path: Path) -> Table:
         if has_paths := pa.types.is_struct(kind) and kind.get_field_index("path") >= 0:
             names.append(f"{audio}.path")
         table = parquet.ParquetFile(path).read(columns=names)  # read_table knows no fields of a struct
+        table.validate(full=True)
         embedded = ParquetAudio([path], audio, rates)
     except (pa.ArrowException, OSError) as error:
         said = (str(error).splitlines() or [""])[0][:100]
@@ -56,6 +59,13 @@ def read_parquet(path: Path) -> Table:
     if pa.types.is_struct(kind) and "array" not in field_names(kind) and _no_bytes(path, audio, kind):
         embedded = None
     return with_audio(Table(columns, path.resolve().parent), audio, embedded, paths)
+
+
+def _refuse_twice(names: Sequence[str], path: Path) -> None:
+    """Two columns of one name cannot be told apart."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise BadInput(f"{path}: column {twice!r} is there twice; rename one of them")
 
 
 def _no_bytes(path: Path, audio: str, kind: pa.StructType) -> bool:

@@ -5,6 +5,7 @@ Every column of a text format stays text ("007" is no number); only start, end a
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from speech_tl.data.columns import SECONDS_COLUMNS, in_order
@@ -38,9 +39,11 @@ def read_table(source: str | Path) -> Table:
     - **Paths.** As `paths.audio_path` finds them; clips/ beside the table is looked into.
 
     Raises:
-        BadInput: not there, empty, not in the format its name says, no column "audio"; names file and row.
+        BadInput: not there, empty, not in the format its name says, no column "audio", a path that is not UTF-8; names
+            file and row.
     """
     path = Path(source)
+    _refuse_name(path)
     if path.is_dir():
         table = read_folder(path, _read_file)
     elif path.is_file():
@@ -54,6 +57,7 @@ def read_table(source: str | Path) -> Table:
 
 def _read_file(path: Path) -> Table:
     suffix = path.suffix.lower()
+    _refuse_name(path)
     if not path.stat().st_size:
         raise BadInput(f"{path}: the manifest is empty (0 bytes); expected a header line and one line an utterance")
     refuse_pointer(path)
@@ -65,3 +69,12 @@ def _read_file(path: Path) -> Table:
         return read_parquet(path)
     sheet = "; save the sheet as CSV" if suffix in (".xlsx", ".xls", ".ods") else ""
     raise BadInput(f"{path}: cannot tell the format from '{suffix}'; expected .csv, .tsv, .jsonl or .parquet{sheet}")
+
+
+def _refuse_name(path: Path) -> None:
+    """Arrow opens no file whose name is not UTF-8, and no table of results could name it."""
+    try:
+        os.path.abspath(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+        raise BadInput(f"{shown}: the name of the file, or of its folder, is not UTF-8; rename it") from None

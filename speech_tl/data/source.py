@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from speech_tl.data.check import Progress, check_manifest
 from speech_tl.data.examining import Writer
 from speech_tl.data.manifest import DataOptions, Manifest
 from speech_tl.errors import BadInput
+from speech_tl.options import Options
 
 FIRST = 3  # rows named in a message
 
@@ -21,7 +22,7 @@ Rows = Mapping[str, Manifest]
 """Test sets by what they are called."""
 
 
-class SourceOptions(BaseModel):
+class SourceOptions(Options):
     """Which speech of the source domain, speech like what the model learnt from before.
 
     Attributes:
@@ -31,11 +32,9 @@ class SourceOptions(BaseModel):
         utterances: at most so many, drawn with `data.split_seed`; None is all.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     root: str | None = None
     split: str | None = "train"
-    where: dict[str, Any] = {}
+    where: dict[str, Any] = Field({})
     utterances: int | None = Field(None, ge=1)
 
 

@@ -68,6 +68,24 @@ class Checkpoint:
         """`loader.from_pretrained` of config or weights, with our one-line error."""
         return self._pretrained(loader, self.place, self.revision, options)
 
+    def load_extractor(self, loader: Any) -> Any:
+        """The same for what turns sound into features, whose settings are looked at first.
+
+        Raises:
+            BadInput: also settings that no sound can have.
+        """
+        from transformers import FeatureExtractionMixin
+
+        from speech_tl.models.plausible import require_preprocessor
+
+        place, revision = (self.place, self.revision) if self.processor is None else (self.processor, None)
+        try:
+            values = FeatureExtractionMixin.get_feature_extractor_dict(place, revision=revision)[0]
+        except Exception as error:  # as in _pretrained
+            raise self.unloadable(error) from error
+        require_preprocessor(self.name, values)
+        return self.load_processor(loader)
+
     def load_processor(self, loader: Any, **options: Any) -> Any:
         """The same for what turns text and sound into numbers."""
         if self.processor is not None:
@@ -75,11 +93,9 @@ class Checkpoint:
         return self.load(loader, **options)
 
     def _pretrained(self, loader: Any, place: str, revision: str | None, options: dict[str, Any]) -> Any:
-        from safetensors import SafetensorError
-
         try:
             return loader.from_pretrained(place, revision=revision, **options)
-        except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        except Exception as error:  # whatever the library says about damaged files, the user needs one line
             raise self.unloadable(error) from error
 
     def unloadable(self, error: Exception) -> BadInput:

@@ -43,10 +43,13 @@ def load_ctc(
 
     from speech_tl.models.ctc import CTCModel, vocabulary_for
     from speech_tl.models.heads import extend_head
+    from speech_tl.models.plausible import require_rows
 
     checkpoint.require_preprocessor(TRAINED_FROM)
-    extractor = checkpoint.load_processor(AutoFeatureExtractor)
+    extractor = checkpoint.load_extractor(AutoFeatureExtractor)
     tokenizer, adapter = _tokenizer(checkpoint), None
+    if tokenizer is not None:
+        require_rows(checkpoint.name, tokenizer.get_vocab())
     if tokenizer is None and any(name.endswith("ForCTC") for name in config.architectures or []):
         raise checkpoint.lacks("vocabulary", ("vocab.json", "tokenizer_config.json"), TRAINED_FROM)
     if getattr(config, "adapter_attn_dim", None) and language and tokenizer is not None:
@@ -98,9 +101,11 @@ def _network(
 
     from speech_tl.models.filterbank import start_as_log_mel
     from speech_tl.models.heads import extend_head, load_own
+    from speech_tl.models.plausible import require_room
 
     if tokenizer is None:
         config.vocab_size = len(SPECIAL_TOKENS)
+    require_room(checkpoint, lambda: AutoModelForCTC.from_config(config), config)
     if getattr(config, "speech_tl", None):
         return load_own(config, None if from_scratch else _own_weights(checkpoint)), False
     if from_scratch:
@@ -154,7 +159,7 @@ def _tokenizer(checkpoint: Checkpoint, adapter: str | None = None) -> Wav2Vec2CT
         delimiter = word_delimiter(tokenizer.encoder, saved)
         if delimiter != SPECIAL_TOKENS[-1]:  # else it would add its usual one behind the vocabulary
             tokenizer = Wav2Vec2CTCTokenizer.from_pretrained(place, word_delimiter_token=delimiter, **options)
-    except (OSError, TypeError, ValueError):
+    except Exception:  # whatever the library says: without characters, as of a checkpoint that was never given any
         return None
     return _delimited(tokenizer, delimiter)
 

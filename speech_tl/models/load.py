@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -164,12 +163,16 @@ def _config(checkpoint: Checkpoint) -> PretrainedConfig:
     from transformers import MODEL_FOR_CTC_MAPPING, AutoConfig, PretrainedConfig
 
     from speech_tl.models.heads import own_config
+    from speech_tl.models.plausible import require_config
 
     place, revision = checkpoint.place, checkpoint.revision
     try:
         values, _ = PretrainedConfig.get_config_dict(place, revision=revision)
+        require_config(checkpoint.name, values)
         config = own_config(values) or AutoConfig.from_pretrained(place, revision=revision)
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # whatever the library says about a damaged file, the user needs one line
         raise checkpoint.unloadable(error) from error
     hears_waveforms = type(config) in MODEL_FOR_CTC_MAPPING and hasattr(config, "conv_kernel")
     if config.model_type != "whisper" and not hears_waveforms:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from speech_tl.models.audio_context import WINDOW_S
+from speech_tl.options import Options
 
 
-class ModelOptions(BaseModel):
+class ModelOptions(Options):
     """Which pre-trained model is adapted.
 
     Attributes:
@@ -28,8 +29,6 @@ class ModelOptions(BaseModel):
         shape: configuration fields of a new model.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     source: str = "starter-wav2vec2"
     language: str | None = None
     task: str = "transcribe"
@@ -37,7 +36,7 @@ class ModelOptions(BaseModel):
     from_scratch: bool = False
     audio_context: Literal["auto", "full"] | float = "auto"
     full_context_share: float = Field(1 / 32, ge=0, le=1)
-    shape: dict[str, Any] = {}
+    shape: dict[str, Any] = Field({})
 
     @field_validator("audio_context", mode="before")
     @classmethod
@@ -49,7 +48,7 @@ class ModelOptions(BaseModel):
         return value
 
 
-class SUTA(BaseModel):
+class SUTA(Options):
     """Test-time adaptation of a CTC model to the one utterance that is being transcribed (see `decoding/suta.py`).
 
     Attributes:
@@ -60,10 +59,8 @@ class SUTA(BaseModel):
         feature_encoder: move the convolutional front end too, not the normalisation layers alone; much slower.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
-    steps: int = Field(10, ge=1)
-    learning_rate: float | None = Field(None, gt=0)
+    steps: int = Field(10, ge=1, le=10**6)
+    learning_rate: float | None = Field(None, gt=0, le=1)
     temperature: float = Field(2.5, gt=0)
     entropy_share: float = Field(0.3, ge=0, le=1)
     feature_encoder: bool = False
@@ -78,7 +75,7 @@ class SUTA(BaseModel):
         )
 
 
-class DecodingOptions(BaseModel):
+class DecodingOptions(Options):
     """How utterances become hypotheses; the same for the figure before and the figure after.
 
     Attributes:
@@ -95,17 +92,15 @@ class DecodingOptions(BaseModel):
         workers: processes that load audio for a GPU, or batches at a time on a CPU; None picks by machine.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     batch_seconds: float | None = Field(None, gt=0)
     max_batch: int = Field(32, ge=1)
-    beam: int = Field(1, ge=1)
+    beam: int = Field(1, ge=1, le=1000)
     precision: str = Field("float32", pattern="^(float32|bf16|fp16)$")
     engine: Literal["torch", "ctranslate2"] = "torch"
     audio_context: Literal["auto", "full"] = "auto"
     test_time: SUTA | None = None
     shortcuts: bool = True
-    workers: int | None = Field(None, ge=0)
+    workers: int | None = Field(None, ge=0, le=1024)
 
     @model_validator(mode="after")
     def _own_weights(self) -> DecodingOptions:

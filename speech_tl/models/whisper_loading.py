@@ -45,10 +45,12 @@ def load_whisper(
     """
     from transformers import GenerationConfig, WhisperForConditionalGeneration
 
+    from speech_tl.models.plausible import require_room
     from speech_tl.models.whisper import WhisperModel
 
     tokenizer, extractor = _tokenizer(checkpoint, config), _extractor(checkpoint, config)
     checkpoint.require_weights()
+    require_room(checkpoint, lambda: WhisperForConditionalGeneration(config), config)
     network = checkpoint.load(WhisperForConditionalGeneration, dtype="float32")
     if from_scratch:
         settings = network.generation_config
@@ -80,7 +82,7 @@ def _extractor(checkpoint: Checkpoint, config: PretrainedConfig) -> WhisperFeatu
     from transformers import WhisperFeatureExtractor
 
     checkpoint.require_preprocessor(_trained_from(config))
-    extractor = checkpoint.load_processor(WhisperFeatureExtractor)
+    extractor = checkpoint.load_extractor(WhisperFeatureExtractor)
     if extractor.feature_size != config.num_mel_bins:
         raise BadInput(
             f"model {checkpoint.name} hears {config.num_mel_bins} mel bins and its preprocessor_config.json makes "

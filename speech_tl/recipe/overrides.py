@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
-import yaml
 from pydantic import BaseModel
 
 from speech_tl.data.guards import GuardOptions
 from speech_tl.errors import BadInput
 from speech_tl.strategies.kept import KEEPS, as_list
 from speech_tl.strategies.trained import STRATEGIES
-from speech_tl.text import nearest
+from speech_tl.text import nearest, parsed
 
 SHORT_FORMS = {"model": "model.source", "data": "data.root", "strategy": "strategy.name"}
 
 PICKS = ("strategy", "strategy.name", "keep")
 """What decides which other keys there are: read before all others."""
+
+MOST_SHOWN = 60
+"""Characters of a value in a message."""
 
 OPEN_TABLES = {"where", "shape"}
 """Fields that take keys of the user's own: columns of a manifest, fields of a configuration."""
@@ -30,9 +32,10 @@ def yaml_value(key: str, text: str) -> Any:
         BadInput: it is not YAML.
     """
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadInput(f"{key}={text}: the value cannot be read (quote it?)") from error
+        value = parsed.yaml_value(text, key)
+    except BadInput as error:
+        shown = text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} ..."
+        raise BadInput(f"{key}={shown}: the value cannot be read (quote it?)") from error
     if isinstance(value, bool) and text.lower() not in ("true", "false"):
         return text
     if isinstance(value, str):

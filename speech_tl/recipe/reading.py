@@ -9,13 +9,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from speech_tl.data.augment import AugmentOptions, Conditions
 from speech_tl.errors import BadInput
 from speech_tl.recipe.value import Recipe, first_mistake, validated
 from speech_tl.text import nearest, write_atomically
+from speech_tl.text.parsed import yaml_value
 
 STUDIES = "study/"
 """Where the shipped studies lie among the recipes."""
@@ -40,9 +40,10 @@ def read_recipe(name: str) -> Recipe:
 def recipe_from_yaml(path: Path) -> Recipe:
     """A saved recipe."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"recipe {path} is not YAML: {str(error).splitlines()[0]}") from error
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"recipe {path} is not YAML: {error}") from error
+    values = yaml_value(text, f"recipe {path}")
     if not isinstance(values, dict):
         raise BadInput(f"recipe {path} holds no recipe: expected keys like name, model, data")
     return validated(values, f"recipe {path}")

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from speech_tl.data.augment import AugmentOptions, LadderOptions
 from speech_tl.data.guards import GuardOptions
 from speech_tl.data.manifest import DataOptions
 from speech_tl.errors import BadInput
 from speech_tl.models.options import DecodingOptions, ModelOptions
+from speech_tl.options import Options, Seed
 from speech_tl.recipe.overrides import PICKS, SHORT_FORMS, put, yaml_value
 from speech_tl.reporting.options import ReportOptions
 from speech_tl.strategies.kept import KEEPS, Keep, as_list, repeated
@@ -24,7 +25,7 @@ GuardName = Annotated[str, Field(pattern=r"^\w[\w-]*$")]
 """Also the name of a folder."""
 
 
-class ScoringOptions(BaseModel):
+class ScoringOptions(Options):
     """How hypotheses are scored.
 
     Attributes:
@@ -33,32 +34,28 @@ class ScoringOptions(BaseModel):
         by: manifest columns whose values get a WER of their own.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     normaliser: str | None = None
-    by: list[str] = []
+    by: list[str] = Field([])
 
 
-class Recipe(BaseModel):
+class Recipe(Options):
     """One run: which model, which data, what is trained, how, how it is scored, and what it must not spoil."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern=r"^[\w.-]+$")
     description: str = ""
     model: ModelOptions = ModelOptions()
     data: DataOptions = DataOptions()
     strategy: Strategy = Full()
-    keep: list[Keep] = []
+    keep: list[Keep] = Field([])
     unlabelled: PseudoLabel | None = None
     training: TrainingOptions = TrainingOptions()
     augment: AugmentOptions = AugmentOptions()
     ladder: LadderOptions | None = None
     scoring: ScoringOptions = ScoringOptions()
     decoding: DecodingOptions = DecodingOptions()
-    guards: dict[GuardName, GuardOptions] = {}
+    guards: dict[GuardName, GuardOptions] = Field({})
     report: ReportOptions = ReportOptions()
-    seed: int = Field(0, ge=0, lt=2**32)
+    seed: Seed = 0
 
     @field_validator("keep", mode="before")
     @classmethod

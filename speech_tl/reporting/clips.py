@@ -82,7 +82,7 @@ def _embedded(utterance: ScoredUtterance) -> str | None:
 def _link(utterance: ScoredUtterance, folder: Path | None) -> str | None:
     """The file's address, with the segment's seconds; None where there is no such file."""
     path = Path(utterance.audio)
-    if not path.is_file():
+    if not os.path.isfile(path):  # which no name is too long or odd for
         return None
     start_s, end_s = _segment(utterance)
     part = "" if not start_s and end_s is None else f"#t={start_s:g}" + ("" if end_s is None else f",{end_s:g}")

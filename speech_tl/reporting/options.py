@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from speech_tl.options import Options
 
 AudioMode = Literal["embed", "link", "none"]
 """How a page plays utterances."""
 
 
-class ReportOptions(BaseModel):
+class ReportOptions(Options):
     """What a report holds and what it is strict about.
 
     Attributes:
@@ -21,8 +21,6 @@ class ReportOptions(BaseModel):
             model's and the data's, so change it with `model`; None is not stated.
         data_licence: name and licence of the data in a few words, for the card; None is not stated.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     audio: AudioMode = "embed"
     strict_guards: bool = False

@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from speech_tl.errors import BadInput
-from speech_tl.text import write_atomically
+from speech_tl.text import read_text, write_atomically
+from speech_tl.text.parsed import json_line, json_value
 
 SUMMARY = "summary.json"
 UTTERANCES = "utterances.jsonl"
-
-# JSON leaves these as they are, but half of all readers would end a line at them.
-LINE_ENDS = {"\u0085": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def plain(value: Any) -> Any:
@@ -41,15 +39,7 @@ def write_json(path: str | Path, value: dict[str, Any]) -> Path:
 
 def write_rows(path: str | Path, rows: Iterable[dict[str, Any]]) -> Path:
     """Write one JSON object a line (JSONL), whole or not at all."""
-    return write_atomically(path, "".join(_line(row) + "\n" for row in rows))
-
-
-def _line(row: dict[str, Any]) -> str:
-    """One row as one line, whatever characters its text holds."""
-    line = json.dumps(plain(row), ensure_ascii=False, allow_nan=False)
-    for character, escaped in LINE_ENDS.items():
-        line = line.replace(character, escaped)
-    return line
+    return write_atomically(path, "".join(json_line(plain(row)) + "\n" for row in rows))
 
 
 def read_summary(folder: str | Path) -> dict[str, Any]:
@@ -59,10 +49,7 @@ def read_summary(folder: str | Path) -> dict[str, Any]:
         BadInput: the folder holds no evaluation, or the file is no JSON object.
     """
     path = _existing(Path(folder), SUMMARY)
-    try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BadInput(f"{path}: not readable as JSON ({error}); evaluate again") from None
+    summary = json_value(read_text(path), str(path), "evaluate again")
     if not isinstance(summary, dict):
         raise BadInput(f"{path}: expected one JSON object; evaluate again")
     return summary
@@ -75,10 +62,7 @@ def read_rows(folder: str | Path, required: Sequence[str]) -> list[dict[str, Any
         BadInput: the file is missing or empty, or a line is broken or lacks a key (the message names it).
     """
     path = _existing(Path(folder), UTTERANCES)
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8 text (byte {error.start}); evaluate again") from None
+    lines = read_text(path).split("\n")
     rows = [_row(line, f"{path}, line {number}", required) for number, line in enumerate(lines, 1) if line.strip()]
     if not rows:
         raise BadInput(f"{path}: holds no utterance; evaluate again")
@@ -100,13 +84,25 @@ def json_object(line: str | bytes, where: str) -> dict[str, Any]:
     Raises:
         BadInput: it is none; `where` names the place.
     """
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{where}: not JSON ({error}); expected one object a line, is the file complete?") from None
+    row = json_value(line, where, "expected one object a line, is the file complete?")
     if not isinstance(row, dict):
         raise BadInput(f"{where}: expected a JSON object, one an utterance")
     return row
+
+
+def seconds_in(cell: Any, name: str, where: str) -> float:
+    """A time in seconds: a finite number, in the digits of any script.
+
+    Raises:
+        BadInput: it is none; names place and column.
+    """
+    try:
+        seconds = float(cell)
+    except (TypeError, ValueError, OverflowError):
+        seconds = math.nan
+    if not math.isfinite(seconds) or isinstance(cell, bool):
+        raise BadInput(f"{where}: {name} is {str(cell)[:60]!r}, expected seconds such as 2.5")
+    return seconds
 
 
 def _existing(folder: Path, name: str) -> Path:

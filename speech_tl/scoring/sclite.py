@@ -14,6 +14,7 @@ from pathlib import Path
 
 from speech_tl.data.manifest import Utterance
 from speech_tl.errors import BadInput
+from speech_tl.scoring.files import seconds_in
 from speech_tl.text import read_text
 
 IGNORED = "IGNORE_TIME_SEGMENT_IN_SCORING"  # the text of a segment that is in no figure
@@ -61,7 +62,7 @@ def read_stm(path: str | Path) -> list[Utterance]:
     found = []
     for where, parts in _parsed(path, _SEGMENT, "file, channel, speaker, start, end and the words"):
         file, channel, speaker, start, end, labels, text = parts.groups()
-        start_s, end_s = _seconds(start, "start", where), _seconds(end, "end", where)
+        start_s, end_s = seconds_in(start, "start", where), seconds_in(end, "end", where)
         if end_s < start_s:
             raise BadInput(f"{where}: the segment ends at {end} s, before it starts at {start} s")
         columns = {"speaker": speaker, "channel": channel, **({"labels": labels} if labels else {})}
@@ -81,7 +82,7 @@ def read_ctm(path: str | Path) -> list[Word]:
         cells = line.split()
         if len(cells) < 5:
             raise BadInput(f"{where}: expected file, channel, start, duration and word")
-        start_s, duration_s = _seconds(cells[2], "start", where), _seconds(cells[3], "duration", where)
+        start_s, duration_s = seconds_in(cells[2], "start", where), seconds_in(cells[3], "duration", where)
         found.append(Word((cells[0], cells[1]), start_s + duration_s / 2, cells[4]))
     return found
 
@@ -180,14 +181,6 @@ def _speaker_of(identity: str) -> dict[str, str]:
         if found and speaker:
             return {"speaker": speaker}
     return {}
-
-
-def _seconds(cell: str, name: str, where: str) -> float:
-    """A time in seconds."""
-    try:
-        return float(cell)
-    except ValueError:
-        raise BadInput(f"{where}: {name} is {cell!r}, expected seconds such as 2.5") from None
 
 
 def _no_id_twice(utterances: Sequence[Utterance], path: str | Path) -> None:

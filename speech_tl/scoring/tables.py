@@ -13,7 +13,7 @@ from speech_tl.data.manifest import Utterance
 from speech_tl.data.separated import SEPARATORS as SEPARATED
 from speech_tl.data.separated import read_rows
 from speech_tl.errors import BadInput
-from speech_tl.scoring.files import json_object
+from speech_tl.scoring.files import json_object, seconds_in
 from speech_tl.scoring.wer import KEYS
 from speech_tl.text.encodings import as_utf8
 
@@ -87,14 +87,14 @@ def _texts(rows: Iterable[Row], identity: str, hypothesis: str) -> dict[str, str
 def _utterance(row: Row, identity: str, reference: str, used: set[str]) -> Utterance:
     """One row with its reference; columns that are neither texts nor counts are kept for grouping."""
     where, cells = row
-    seconds = {name: _seconds(cells.get(name), name, where) for name in SECONDS}
+    seconds = {name: seconds_in(cells[name], name, where) for name in SECONDS if cells.get(name) not in (None, "")}
     return Utterance(
         id=_text(cells, identity, where),
         audio=str(cells.get("audio") or ""),
         text=_text(cells, reference, where),
-        start_s=seconds["start"] or 0.0,
-        end_s=seconds["end"],
-        duration_s=seconds["duration"],
+        start_s=seconds.get("start", 0.0),
+        end_s=seconds.get("end"),
+        duration_s=seconds.get("duration"),
         columns={name: value for name, value in cells.items() if name not in used},
     )
 
@@ -107,14 +107,6 @@ def _text(cells: Mapping[str, Any], name: str, where: str) -> str:
     if not isinstance(value, str):
         raise BadInput(f'{where}: {name} is {json.dumps(value)}, expected text ("" where there is none)')
     return value
-
-
-def _seconds(value: Any, name: str, where: str) -> float | None:
-    """A cell that must be a number of seconds or empty."""
-    try:
-        return None if value in (None, "") else float(value)
-    except (TypeError, ValueError):
-        raise BadInput(f"{where}: {name} is {value!r}, expected seconds such as 2.5") from None
 
 
 def _separated_rows(path: str | Path, notes: list[str]) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from speech_tl.errors import BadInput
+from speech_tl.options import LARGEST
 from speech_tl.scoring import files
 from speech_tl.scoring.alignment import Edits, align
 from speech_tl.scoring.significance import rate_interval
@@ -28,6 +29,10 @@ KEYS = (
     "hypothesis_raw",
 )
 TEXTS = ("reference", "hypothesis", "reference_raw", "hypothesis_raw")
+SECONDS = ("duration", "start", "end")
+
+MOST_SHOWN = 60
+"""Characters of a value in a message."""
 
 
 class UtteranceLike(Protocol):
@@ -228,6 +233,7 @@ class Evaluation:
         summary = files.read_summary(folder)
         rows = files.read_rows(folder, KEYS)
         conditions = {name: summary.get(name) or {} for name in ("model", "decoding", "data", "versions")}
+        _require_plain(summary, conditions, Path(folder) / files.SUMMARY)
         return cls(
             utterances=_from_rows(rows, Path(folder) / files.UTTERANCES),
             normaliser=str(summary.get("normaliser", "unknown")),
@@ -339,11 +345,46 @@ def _segment(said: UtteranceLike) -> dict[str, float | None]:
     return {"start": said.start_s, "end": said.end_s} if said.start_s or said.end_s is not None else {}
 
 
+def _require_plain(summary: dict[str, Any], conditions: dict[str, Any], path: Path) -> None:
+    """Refuse a summary whose parts are of another kind than `Evaluation.write` makes them."""
+    for name, values in conditions.items():
+        if not isinstance(values, dict):
+            raise BadInput(f"{path}: {name} is {_shown(values)}, expected an object; evaluate again")
+    texts = {"normaliser": summary.get("normaliser", "unknown")}
+    texts |= {f"{area}.language": conditions[area].get("language") for area in ("model", "data")}
+    for name, value in texts.items():
+        if not isinstance(value, str | None):
+            raise BadInput(f"{path}: {name} is {_shown(value)}, expected text; evaluate again")
+    if not _is_seconds(summary.get("seconds")):
+        raise BadInput(f"{path}: seconds is {_shown(summary['seconds'])}, expected a number; evaluate again")
+
+
+def _is_seconds(value: Any) -> bool:
+    """Whether a value is a number of seconds, or unknown."""
+    if value is None:
+        return True
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= LARGEST
+
+
+def _shown(value: Any) -> str:
+    """A value in a message."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} ..."
+
+
+def _require_cells(row: dict[str, Any], where: str) -> None:
+    """Refuse a row whose cells are of another kind than `ScoredUtterance.as_row` makes them."""
+    if not all(isinstance(row[key], str) for key in (*TEXTS, "id", "audio")):
+        raise BadInput(f"{where}: {', '.join(('id', 'audio', *TEXTS))} must be text")
+    for key in SECONDS:
+        if not _is_seconds(row.get(key)):
+            raise BadInput(f"{where}: {key} is {_shown(row[key])}, expected seconds such as 2.5")
+
+
 def _from_rows(rows: Sequence[dict[str, Any]], path: Path) -> list[ScoredUtterance]:
     """The utterances of utterances.jsonl; what it does not hold (characters, raw errors) is counted again."""
     for line, row in enumerate(rows, 1):
-        if not all(isinstance(row[key], str) for key in TEXTS):
-            raise BadInput(f"{path}, line {line}: {', '.join(TEXTS)} must be text")
+        _require_cells(row, f"{path}, line {line}")
     references, hypotheses = [row["reference"] for row in rows], [row["hypothesis"] for row in rows]
     words, characters = align(references, hypotheses), align(references, hypotheses, "cer")
     for line, row in enumerate(rows, 1):

@@ -122,7 +122,7 @@ class LoRA(PeftStrategy):
     """
 
     name: Literal["lora"] = "lora"
-    rank: int = Field(8, ge=1)
+    rank: int = Field(8, ge=1, le=4096)
     alpha: float | None = Field(None, gt=0)
     dropout: float = Field(0.0, ge=0, lt=1)
     dora: bool = False
@@ -153,7 +153,7 @@ class Adapters(PeftStrategy):
 
     name: Literal["adapters"] = "adapters"
     method: Literal["ia3", "loha", "lokr"] = "ia3"
-    rank: int | None = Field(None, ge=1)
+    rank: int | None = Field(None, ge=1, le=4096)
     alpha: float | None = Field(None, gt=0)
 
     @model_validator(mode="after")

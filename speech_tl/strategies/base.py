@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from speech_tl.options import Options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,14 +31,12 @@ rate (`training.learning_rate=5e-4`); `strategy=bitfit` 94.2 and 95.8 %; `strate
 62.6 and 65.2 %."""
 
 
-class BaseStrategy(BaseModel):
+class BaseStrategy(Options):
     """One way of training a model; subclasses add a `name` and typed options.
 
     Attributes:
         folds: whether `finish` changes the network, so that its transcripts are to be checked.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     folds: ClassVar[bool] = False
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from speech_tl.data.source import SourceOptions
 from speech_tl.errors import BadInput
+from speech_tl.options import Options
 from speech_tl.text import nearest
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from speech_tl.strategies.base import BaseStrategy
 
 
-class BaseKeep(BaseModel):
+class BaseKeep(Options):
     """One way of keeping; subclasses add a `name` and typed options.
 
     Attributes:
@@ -30,8 +31,6 @@ class BaseKeep(BaseModel):
         pulls_weights: whether it pulls what moves back to where that started.
         reads_texts: whether the texts of its source speech are needed too.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     needs_old_weights: ClassVar[bool] = True
     needs_old_head: ClassVar[bool] = False
@@ -102,7 +101,7 @@ class Interpolate(BaseKeep):
 
     name: Literal["interpolate"] = "interpolate"
     fixed_share: float | None = Field(None, gt=0, lt=1)
-    shares: list[Annotated[float, Field(ge=0, le=1)]] = [step / 10 for step in range(11)]
+    shares: list[Annotated[float, Field(ge=0, le=1)]] = Field([step / 10 for step in range(11)])
     limit: float | None = Field(None, ge=0)
     limit_share: float | None = Field(None, ge=0, le=1)
     utterances: int = Field(200, ge=1)

@@ -13,9 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from speech_tl.data.augment import Conditions, Noise
+from speech_tl.options import Options
 from speech_tl.scoring.alignment import align
 from speech_tl.scoring.loops import longer_than_speech, loops
 
@@ -32,7 +33,7 @@ REASONS = {
 """Why a label is not learnt from; the first that holds."""
 
 
-class PseudoLabel(BaseModel):
+class PseudoLabel(Options):
     """Learn from speech without transcripts: the model's own, where it is sure, in rounds.
 
     Each round transcribes all of it with the model of the round before and trains the checkpoint anew on what is kept,
@@ -53,11 +54,9 @@ class PseudoLabel(BaseModel):
         noise: that noise.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     root: str | None = None
     split: str | None = "train"
-    where: dict[str, Any] = {}
+    where: dict[str, Any] = Field({})
     ignore_text: bool = False
     rounds: int = Field(2, ge=1)
     keep_share: float = Field(0.5, gt=0, le=1)

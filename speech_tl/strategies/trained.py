@@ -75,7 +75,7 @@ class HeadOnly(BaseStrategy):
 
     name: Literal["head_only"] = "head_only"
     layers: Literal["last", "weighted"] = "last"
-    lstm: int = Field(0, ge=0)
+    lstm: int = Field(0, ge=0, le=16384)
     fresh: bool = False
 
     def rate_scale(self, model: AcousticModel) -> float:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from speech_tl.errors import BadInput
+from speech_tl.options import Options, Seed
 from speech_tl.recipe import Recipe
 from speech_tl.recipe.overrides import kept_by, yaml_value
 from speech_tl.recipe.value import first_mistake
@@ -18,7 +19,7 @@ Name = Annotated[str, Field(pattern=r"^\w[\w-]*$")]
 """Also a part of a folder's name."""
 
 
-class Variant(BaseModel):
+class Variant(Options):
     """One way of running the study's recipe.
 
     Attributes:
@@ -26,9 +27,7 @@ class Variant(BaseModel):
         times: so many times the training steps (or epochs) that the others have.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
-    overrides: list[str] = []
+    overrides: list[str] = Field([])
     times: int = Field(1, ge=1)
 
 
@@ -48,7 +47,7 @@ class Trial:
         return self.minutes, self.seed
 
 
-class Study(BaseModel):
+class Study(Options):
     """A recipe, run in every variant on every amount of target speech with every seed.
 
     Attributes:
@@ -60,14 +59,12 @@ class Study(BaseModel):
         reference: the variant whose final dev WER the others are timed against.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     name: str = Field(pattern=r"^[\w.-]+$")
     description: str = ""
     recipe: Recipe
     variants: dict[Name, Variant] = Field(min_length=1)
     minutes: list[Annotated[float, Field(gt=0)] | None] = Field([None], min_length=1)
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1)
+    seeds: list[Seed] = Field([0], min_length=1)
     reference: str | None = None
 
     @model_validator(mode="after")

@@ -33,13 +33,13 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_atomically(path: str | Path, data: str | bytes) -> Path:
-    """Write `data` to `path` whole or not at all.
+    """Write `data` to `path` whole or not at all; half characters, as names of files may have, become "?".
 
     Raises:
         OSError: the folder cannot be written or the disk is full; nothing half-written is left behind.
     """
     with replacing(path) as temporary:
-        temporary.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+        temporary.write_bytes(data.encode("utf-8", "replace") if isinstance(data, str) else data)
     return Path(path)
 
 

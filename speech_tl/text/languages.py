@@ -145,7 +145,7 @@ def _of_name(name: str) -> str | None:
 
     try:
         found = langcodes.find(name)
-    except LookupError:
+    except (LookupError, ValueError):  # its table of names ends in a decoding error for some that are none
         return None
     return _usual(langcodes.standardize_tag(found.language or "", macro=True)) if found.language else None
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from speech_tl.options import Options
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -21,11 +23,14 @@ CTC_RATES = [(20e6, 5e-4), (150e6, 1e-4)]
 USUAL_DEV = 200
 """Utterances of dev that are decoded at once where nobody said how many."""
 
+MOST_SECONDS = 1e6
+"""Of a batch: more is no machine's."""
+
 USUAL_BATCH_S = 40.0
 """Seconds of a batch where nothing else is known."""
 
 
-class TrainingOptions(BaseModel):
+class TrainingOptions(Options):
     """How long, how fast and how carefully to train.
 
     Attributes:
@@ -62,27 +67,25 @@ class TrainingOptions(BaseModel):
         shortcuts: compute the same in faster ways than the published code; false takes that code, to compare.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
-    max_steps: int | None = Field(None, ge=1)
-    epochs: float = Field(10.0, gt=0)
+    max_steps: int | None = Field(None, ge=1, le=10**9)
+    epochs: float = Field(10.0, gt=0, le=1e6)
     max_minutes: float | None = Field(None, gt=0)
-    learning_rate: float | None = Field(None, gt=0)
+    learning_rate: float | None = Field(None, gt=0, le=1)
     schedule: Literal["linear", "cosine", "constant_with_warmup", "warmup_stable_decay"] = "linear"
     warmup_share: float = Field(0.1, ge=0, lt=1)
     optimizer: Literal["adamw", "muon"] = "adamw"
-    weight_decay: float = Field(0.01, ge=0)
+    weight_decay: float = Field(0.01, ge=0, le=1000)
     max_grad_norm: float = Field(1.0, gt=0)
     batch_seconds: Literal["auto"] | float = "auto"
     packing: bool = False
     timestamp_share: float = Field(0.5, ge=0, le=1)
-    gradient_accumulation_steps: int = Field(1, ge=1)
+    gradient_accumulation_steps: int = Field(1, ge=1, le=10**6)
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
     gradient_checkpointing: bool = False
     eval_steps: int | None = Field(None, ge=1)
     dev_limit: Literal["auto"] | int | None = "auto"
     patience: int | None = Field(None, ge=1)
-    workers: int | None = Field(None, ge=0)
+    workers: int | None = Field(None, ge=0, le=1024)
     bad_losses: int = Field(20, ge=1)
     keep_checkpoints: bool = False
     auxiliary_ctc: float = Field(0.0, ge=0)
@@ -92,8 +95,9 @@ class TrainingOptions(BaseModel):
     @classmethod
     def _seconds(cls, value: Any) -> Any:
         """One message instead of one for each kind of value."""
-        if value != "auto" and not (isinstance(value, int | float) and not isinstance(value, bool) and value > 0):
-            raise ValueError("expected auto, or seconds above 0")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if value != "auto" and not (number and 0 < value <= MOST_SECONDS):
+            raise ValueError(f"expected auto, or seconds above 0 (up to {MOST_SECONDS:g})")
         return value
 
     @field_validator("dev_limit", mode="before")

@@ -235,7 +235,7 @@ def test_reading_names_what_is_broken(tmp_path: Path) -> None:
     (tmp_path / "after").mkdir()
     with pytest.raises(BadInput, match="whole run: give"):
         Evaluation.read(tmp_path)
-    with pytest.raises(BadInput, match=r"summary\.json: not readable as JSON"):
+    with pytest.raises(BadInput, match=r"summary\.json: not JSON"):
         Evaluation.read(broken(tmp_path / "1", "summary.json", "{"))
     with pytest.raises(BadInput, match="line 1: not JSON .*is the file complete"):
         Evaluation.read(broken(tmp_path / "2", "utterances.jsonl", '{"id": "u0", "aud'))

@@ -75,3 +75,8 @@ def test_what_is_no_language_is_known_as_none(language: str) -> None:
 
 def test_codes_have_names_for_readers() -> None:
     assert (language_name("nl"), language_name("nob"), language_name("xx")) == ("Dutch", "Norwegian Bokm\u00e5l", "xx")
+
+
+@pytest.mark.parametrize("name", ["9" * 5000, "\0", "con\0", "\ufeff", "word " * 5000, "a\rb", "²", "\x1b[2J", "", "-"])
+def test_what_is_no_language_is_none_whatever_it_is(name: str) -> None:
+    assert not is_language(name)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from speech_tl.errors import BadInput
+from speech_tl.options import Options
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Utterance
@@ -28,10 +29,11 @@ def _in_order(value: tuple[float, float]) -> tuple[float, float]:
     return value
 
 
-Range = Annotated[tuple[float, float], BeforeValidator(_pair), AfterValidator(_in_order)]
+_Number = Annotated[float, Field(ge=-1e5, le=1e5)]
+Range = Annotated[tuple[_Number, _Number], BeforeValidator(_pair), AfterValidator(_in_order)]
 """(lowest, highest): a value is drawn from between them for each utterance, all equally likely."""
 
-_Positive = Annotated[float, Field(gt=0)]
+_Positive = Annotated[float, Field(gt=0, le=1e5)]
 _Share = Annotated[float, Field(ge=0, lt=1)]
 PositiveRange = Annotated[tuple[_Positive, _Positive], BeforeValidator(_pair), AfterValidator(_in_order)]
 ShareRange = Annotated[tuple[_Share, _Share], BeforeValidator(_pair), AfterValidator(_in_order)]
@@ -75,14 +77,12 @@ Progress = Callable[[int, int], None]
 """Called with (recordings looked at, recordings in all)."""
 
 
-class Effect(BaseModel):
+class Effect(Options):
     """One thing that may happen to speech on its way to a recogniser.
 
     Attributes:
         share: about the share of the utterances that it happens to.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     share: float = Field(1.0, ge=0, le=1)
 

@@ -6,7 +6,6 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from speech_tl.data.augment.base import Apply, Effect, Opening, Part, Progress, Scene, Sounds
 from speech_tl.data.augment.channel import Clipping, Codec, Gain, Telephone
@@ -15,6 +14,7 @@ from speech_tl.data.augment.rooms import Room
 from speech_tl.data.augment.spec_augment import SpecAugment
 from speech_tl.data.augment.speed import Speed, played
 from speech_tl.errors import BadInput
+from speech_tl.options import Options
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Utterance
@@ -26,13 +26,11 @@ Draw = tuple[int, int, int]
 """(seed, epoch, index of the utterance): what all chance about an utterance follows from."""
 
 
-class Conditions(BaseModel):
+class Conditions(Options):
     """What a place and a channel do to speech: each effect is None (off) or its parameters.
 
     They follow each other in the order of these fields. None of them changes how long an utterance is.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     room: Room | None = None
     noise: Noise | None = None

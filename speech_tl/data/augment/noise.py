@@ -29,6 +29,9 @@ WEAK = 0.01
 OPTION = "noise.folders"
 
 
+_Voices = Annotated[int, Field(ge=1, le=100)]
+
+
 class Noise(Effect):
     """Noise added at a signal-to-noise ratio over the samples in which somebody speaks.
 
@@ -49,7 +52,7 @@ class Noise(Effect):
     where: dict[str, Any] = Field({})
     generated: list[Kind] = Field([])
     snr_db: Range = (0.0, 20.0)
-    babble_voices: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]] = (4, 8)
+    babble_voices: tuple[_Voices, _Voices] = (4, 8)
 
     @model_validator(mode="after")
     def _some_source(self) -> Noise:

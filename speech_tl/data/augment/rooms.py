@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from speech_tl.data.augment.base import (
     Apply,
@@ -35,8 +35,17 @@ MOST_REFLECTIONS = 40
 WALL_M = 0.5
 OPTION = "room.folders"
 
-Size = tuple[Annotated[float, Field(gt=2 * WALL_M)], Annotated[float, Field(gt=2 * WALL_M)],
-             Annotated[float, Field(gt=2 * WALL_M)]]  # fmt: skip
+MOST_RT60_S = 60.0
+"""Of any place; responses that are longer would only take memory."""
+
+_Side = Annotated[float, Field(gt=2 * WALL_M, le=1000)]
+Size = tuple[_Side, _Side, _Side]
+
+
+def _at_most_a_minute(seconds: tuple[float, float]) -> tuple[float, float]:
+    if seconds[1] > MOST_RT60_S:
+        raise ValueError(f"no room sounds longer than {MOST_RT60_S:g} s")
+    return seconds
 
 
 class Room(Effect):
@@ -57,10 +66,10 @@ class Room(Effect):
     folders: Folders = Field([])
     where: dict[str, Any] = Field({})
     method: Literal["image_source", "decay"] = "image_source"
-    rooms: int = Field(40, ge=1)
+    rooms: int = Field(40, ge=1, le=100_000)
     smallest_m: Size = (3.0, 3.0, 2.4)
     largest_m: Size = (10.0, 8.0, 4.0)
-    rt60_s: PositiveRange = (0.2, 0.8)
+    rt60_s: Annotated[PositiveRange, AfterValidator(_at_most_a_minute)] = (0.2, 0.8)
     distance_m: PositiveRange = (0.5, 4.0)
 
     def sounds(self, progress: Progress | None = None) -> list[Manifest]:

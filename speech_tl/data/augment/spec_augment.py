@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from speech_tl.options import Options
 
 
-class SpecAugment(BaseModel):
+class SpecAugment(Options):
     """Random masks over time and channels while training (Park et al. 2019, arXiv 1904.08779).
 
     Attributes:
@@ -15,8 +17,6 @@ class SpecAugment(BaseModel):
         feature_share: about the share of channels that is masked.
         feature_width: channels of one mask.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     time_share: float | None = Field(None, ge=0, lt=1)
     time_width: int = Field(5, ge=1)
