@@ -45,7 +45,7 @@ def load_ctc(
     from speech_tl.models.heads import extend_head
 
     checkpoint.require_preprocessor(TRAINED_FROM)
-    extractor = checkpoint.load_processor(AutoFeatureExtractor)
+    extractor = checkpoint.load_processor(AutoFeatureExtractor, trust_remote_code=False)
     tokenizer, adapter = _tokenizer(checkpoint), None
     if tokenizer is None and any(name.endswith("ForCTC") for name in config.architectures or []):
         raise checkpoint.lacks("vocabulary", ("vocab.json", "tokenizer_config.json"), TRAINED_FROM)
@@ -104,7 +104,7 @@ def _network(
     if getattr(config, "speech_tl", None):
         return load_own(config, None if from_scratch else _own_weights(checkpoint)), False
     if from_scratch:
-        network = AutoModelForCTC.from_config(config, dtype="float32")
+        network = AutoModelForCTC.from_config(config, dtype="float32", trust_remote_code=False)
         if getattr(config, "log_mel_filters", 0):
             start_as_log_mel(network)  # signal processing, as Whisper's mel frames are: nothing that was learnt
         return network, False
@@ -114,6 +114,7 @@ def _network(
         AutoModelForCTC,
         config=config,
         dtype="float32",
+        trust_remote_code=False,
         ignore_mismatched_sizes=True,
         output_loading_info=True,
         **options,

@@ -49,7 +49,7 @@ def load_whisper(
 
     tokenizer, extractor = _tokenizer(checkpoint, config), _extractor(checkpoint, config)
     checkpoint.require_weights()
-    network = checkpoint.load(WhisperForConditionalGeneration, dtype="float32")
+    network = checkpoint.load(WhisperForConditionalGeneration, dtype="float32", trust_remote_code=False)
     if from_scratch:
         settings = network.generation_config
         network = WhisperForConditionalGeneration(config)
