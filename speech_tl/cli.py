@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -229,7 +229,7 @@ def evaluate(
             decoding = _decoding(batch_seconds, engine, audio_context, test_time)
             evaluation = run(model, data, decoding=decoding, out=out, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
-    for note in evaluation.data.get("notes", []):
+    for note in [*_base_of(evaluation.model), *evaluation.data.get("notes", [])]:
         screen.line(f"note: {note}")
     for line in silence_lines(evaluation.data["silence"]) if silence else []:
         screen.line(line)
@@ -322,8 +322,11 @@ def transcribe(
     console = _console()
     screen = Screen(console)
     with screen.progress("transcribing") as update:
+        loaded = load_model(model, language=language, task=task)
+        for note in _base_of({"source": loaded.source, "base": loaded.base}):
+            screen.line(f"Note: {note}")
         result = run(
-            load_model(model, language=language, task=task),
+            loaded,
             paths,
             out=out,
             formats=formats,
@@ -617,6 +620,11 @@ def _tell_about(transcript: Transcript, screen: Screen) -> None:
         spoken = f"{transcript.language} ({language_name(transcript.language)})"
         probability = f"{transcript.language_probability:.2f}"
         screen.line(f"{transcript.audio}: language {spoken}, p = {probability}; --language says another")
+
+
+def _base_of(model: Mapping[str, Any]) -> list[str]:
+    """Which model an adapter was put on: the adapter itself names it."""
+    return [f"{model.get('source')} is an adapter; it was loaded on {model['base']}"] if model.get("base") else []
 
 
 def _transcripts_line(out: Path, formats: Sequence[str], written: int, kept: int) -> str:

@@ -187,7 +187,7 @@ def print_check(result: CheckResult, console: Console, offenders: int = 3) -> No
     usable = f"{result.rows} utterances, {len(result.clean_indices)} usable"
 
     def line(text: str, style: str = "") -> None:
-        console.print(literal(text, style), soft_wrap=True)
+        console.print(literal(text, style=style), soft_wrap=True)
 
     line(f"{result.source}: {usable}")
     for note in result.notes:

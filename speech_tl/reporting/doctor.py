@@ -75,7 +75,7 @@ def print_findings(findings: list[Finding], console: Console) -> None:
     for finding in findings:
         if finding.part != heading:
             heading = finding.part
-            console.print(literal(heading, "bold"))
+            console.print(literal(heading, style="bold"))
         console.print(f"  {finding.status:<4} ", style=colours[finding.status], end="")
         console.print(literal(f"{finding.name}: {finding.detail}"), soft_wrap=True)
         if finding.advice:

@@ -233,8 +233,8 @@ def _conditions(report: Mapping[str, Any]) -> str:
     """What a reader needs to repeat the measurement, and what test shares with train."""
     reason = report.get("normaliser_reason")
     lines = [
-        f"- normaliser: {code(report['normaliser'])} (rules {code(report.get('normaliser_hash', 'unknown'))}), the same "
-        "for references and both models" + (f"; {escaped(reason)}" if reason else ""),
+        f"- normaliser: {code(report['normaliser'])} (rules {code(report.get('normaliser_hash', 'unknown'))}), "
+        "the same for references and both models" + (f"; {escaped(reason)}" if reason else ""),
         f"- model: {escaped(words.short(report['model']))}",
         f"- decoding: {escaped(words.short(report['decoding']))}",
         f"- versions: {escaped(words.short(report.get('versions') or 'unknown'))}",

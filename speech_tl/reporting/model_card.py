@@ -46,7 +46,7 @@ def place_name(source: Any) -> str:
     >>> place_name("/data/ljspeech_part/manifest.csv"), place_name("openai/whisper-small")
     ('ljspeech_part', 'openai/whisper-small')
     """
-    text = str(source or "unknown").rstrip("/")
+    text = str(source or "unknown").removeprefix("hf:").rstrip("/")
     if is_hub_id(text):
         return text
     path = Path(text)
@@ -124,7 +124,8 @@ def _body(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
         scores_table(target),
         f"Change of the {words.rate_of(target).upper()}: {words.change_line(change)}; {change['method']}. "
         f"Normaliser of references and of both models: {code(report['normaliser'])} "
-        f"(rules {code(report.get('normaliser_hash', 'unknown'))}). Decoding: {escaped(words.short(report['decoding']))}.",
+        f"(rules {code(report.get('normaliser_hash', 'unknown'))}). "
+        f"Decoding: {escaped(words.short(report['decoding']))}.",
         "## Elsewhere",
         escaped(words.guards_verdict(report["guards"])),
         guards_table(report["guards"]) if report["guards"] else "",

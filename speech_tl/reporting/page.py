@@ -22,7 +22,7 @@ from speech_tl.scoring.kinds import error_kinds
 from speech_tl.scoring.pairing import PAIR, differing_conditions, pair
 from speech_tl.scoring.significance import bootstrap_change, change_interval
 from speech_tl.scoring.wer import Evaluation, Score
-from speech_tl.text import Rate, leading_rate, literal, printable, write_atomically
+from speech_tl.text import Rate, leading_rate, literal, write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -170,8 +170,8 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
         style_line(target),
     ]
     table = Table(
-        title=literal("\n".join(printable(line) for line in (few, words.recipe_name(report)) if line), "table.title", lines=True),
-        caption=literal("\n".join(printable(line) for line in lines if line), "table.caption", lines=True),
+        title=literal(*filter(None, (few, words.recipe_name(report))), style="table.title"),
+        caption=literal(*filter(None, lines), style="table.caption"),
         caption_justify="left",
     )
     for heading in ("", "before", "after", "change"):
@@ -205,8 +205,8 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
     table = Table(
         box=box.SIMPLE,  # eight columns would not fit a terminal's 80 characters with lines between them
         padding=(0, 0, 0, 1),
-        title=literal(evaluation.model.get("source") or "evaluation", "table.title"),
-        caption=literal(words.normaliser(_rules(evaluation)), "table.caption"),
+        title=literal(evaluation.model.get("source") or "evaluation", style="table.title"),
+        caption=literal(words.normaliser(_rules(evaluation)), style="table.caption"),
         caption_justify="left",
     )
     table.add_column("", max_width=24, overflow="fold")  # a long value folds; figures are never cut

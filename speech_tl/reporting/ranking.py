@@ -18,7 +18,7 @@ from speech_tl.scoring.pairing import differing_conditions, pair
 from speech_tl.scoring.ranking import rank
 from speech_tl.scoring.significance import LEVEL
 from speech_tl.scoring.wer import Evaluation, Score
-from speech_tl.text import literal, printable, write_atomically
+from speech_tl.text import literal, write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -85,8 +85,8 @@ def ranking_page(report: Mapping[str, Any]) -> str:
     rows = [[escaped(cell) for cell in row] for row in _rows(report)]
     parts = [
         f"# {len(rows)} recognisers on one test set",
-        f"**{words.winner(report, escaped)}** Ranked by {report['rate'].upper()}; normaliser {code(report['normaliser'])} "
-        f"(rules {code(report['normaliser_hash'])}).",
+        f"**{words.winner(report, escaped)}** Ranked by {report['rate'].upper()}; normaliser "
+        f"{code(report['normaliser'])} (rules {code(report['normaliser_hash'])}).",
         table(["rank", "recogniser", *_headings(report)], rows),
         "## Every pair\n\n" + _pairs(report),
         *(_group(report, column) for column in report["groups"]),
@@ -104,16 +104,11 @@ def ranking_table(report: Mapping[str, Any]) -> Table:
         box=box.SIMPLE,
         padding=(0, 0, 0, 1),
         caption=literal(
-            "\n".join(
-                [
-                    words.winner(report, printable),
-                    report["pairs"][0]["method"],
-                    report["correction"],
-                    f"normaliser {printable(report['normaliser'])}",
-                ]
-            ),
-            "table.caption",
-            lines=True,
+            words.winner(report),
+            report["pairs"][0]["method"],
+            report["correction"],
+            f"normaliser {report['normaliser']}",
+            style="table.caption",
         ),
         caption_justify="left",
     )

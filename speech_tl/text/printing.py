@@ -29,8 +29,8 @@ def printable(text: Any, *, lines: bool = False) -> str:
     return STEERING.sub(lambda found: found[0] if lines and found[0] == "\n" else f"\\u{ord(found[0]):04x}", str(text))
 
 
-def literal(text: Any, style: str = "", *, lines: bool = False) -> Text:
-    """`text` for rich, as `printable` has it: square brackets are no markup, and :name: is no picture."""
+def literal(*parts: Any, style: str = "") -> Text:
+    """Lines for rich, each as `printable` has it: square brackets are no markup, and :name: is no picture."""
     from rich.text import Text
 
-    return Text(printable(text, lines=lines), style)
+    return Text("\n".join(map(printable, parts)), style)

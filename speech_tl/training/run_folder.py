@@ -285,7 +285,8 @@ def git_revision() -> str | None:
     """
     try:
         revision = _git("rev-parse", "HEAD")
-        if any(FILTERS.match(setting) for setting in _git("config", "--list", "--show-scope", "--name-only").split("\n")):
+        settings = _git("config", "--list", "--show-scope", "--name-only").splitlines()
+        if any(map(FILTERS.match, settings)):
             return revision
         off = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "--no-optional-locks")
         changed = _git(*off, "status", "--porcelain", "--ignore-submodules=all")
