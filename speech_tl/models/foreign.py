@@ -61,13 +61,18 @@ def _asked_code(file: str, key: str, value: Any) -> str:
     """The code that a setting asks for, in words; "" where it asks for none."""
     if key == "auto_map" and value:
         return f"auto_map {_short(value)}"
-    if key in ATTENTION and "/" in str(value):
+    if names_kernel(key, value):
         return f"{key} {_short(value)}"
     if file == "adapter_config.json" and key == "megatron_config" and value:
         return "megatron_config"
     if file == "adapter_config.json" and key == "peft_type" and str(value).upper() == "XLORA":
         return "X-LoRA, which is made of other adapters"
     return ""
+
+
+def names_kernel(key: str, value: Any) -> bool:
+    """Whether a field of a configuration asks for a kernel of the Hub, which would be fetched and run."""
+    return key in ATTENTION and "/" in str(value)
 
 
 def _outside(folder: Path, key: str, value: Any) -> str:

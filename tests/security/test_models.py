@@ -16,6 +16,7 @@ import torch
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput
 from speech_tl.models.foreign import refuse_foreign
+from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model, only_language
 from speech_tl.models.options import ModelOptions
 from tests.security.test_code import Runs
@@ -90,6 +91,12 @@ def test_the_command_line_ends_with_one_line(changed, tmp_path, capsys):
     folder = changed("ctc", "config.json", model_type="own", auto_map=MAP)
     assert _run(["evaluate", "--model", str(folder), "--data", str(table(tmp_path))]) == 2
     assert CODE in capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("source", ["new:wav2vec2", "new:whisper"])
+def test_the_shape_of_a_new_model_names_no_code(source):
+    with pytest.raises(BadInput, match="attn_implementation 'somebody/kernel' would be code of the Hub"):
+        new_model(source, ["one"], {"attn_implementation": "somebody/kernel"})
 
 
 def table(folder: Path) -> Path:
