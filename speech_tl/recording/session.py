@@ -130,12 +130,18 @@ class Session:
                 raise BadInput(f"there is no clip {name}")
             self.rows.remove(row)
             self._write()
-            Path(row["audio"]).unlink(missing_ok=True)
+            if self._is_ours(row["audio"]):
+                row["audio"].unlink(missing_ok=True)
             self._waiting.appendleft(row["text"])
 
     def clip(self, name: str) -> Path | None:
-        """The file of a clip of the manifest; None when there is none of that name."""
-        return next((Path(row["audio"]) for row in self.rows if Path(row["audio"]).name == name), None)
+        """The file of a clip of the manifest; None when there is none of that name in the folder."""
+        named = (row["audio"] for row in self.rows if row["audio"].name == name)
+        return next(filter(self._is_ours, named), None)
+
+    def _is_ours(self, file: Path) -> bool:
+        """Whether a file is in the folder; the manifest may name any, and only our own are given out or removed."""
+        return file.resolve().is_relative_to(self.out.resolve())
 
     def state(self) -> dict[str, Any]:
         """What the page shows."""

@@ -74,6 +74,11 @@ def shown(capsys: pytest.CaptureFixture, tmp_path: Path, monkeypatch: pytest.Mon
     return run
 
 
+def unwrapped(page: str) -> str:
+    """Without the white space and lines of a table, which folds what is long."""
+    return re.sub(r"[\s│┃]", "", page)
+
+
 def test_check(place, shown):
     page = shown("check", place.broken, "--model", place.model, "--write-clean", f"clean{HOSTILE}.csv", code=1)
     assert f"dir[old] {SPELT}" in page and f"gone {SPELT}.wav: no such file" in page and MARKUP in page
@@ -93,9 +98,9 @@ def test_compare_and_rank(place, shown, tmp_path):
         assert "[red]" in shown("evaluate", "--hypotheses", texts, "--by", "speaker", "--out", f"e{number} {HOSTILE}")
     sides = [tmp_path / f"e{number} {HOSTILE}" for number in range(3)]
     page = shown("compare", *sides[:2], "--by", "speaker", "--out", "two")
-    assert f"a {SPELT}.csv compared with" in page
+    assert unwrapped(f"a {SPELT}.csv compared with") in unwrapped(page)
     page = shown("compare", *sides, "--by", "speaker", "--out", "three")
-    assert f"e0 {SPELT}" in page
+    assert unwrapped(f"e0 {SPELT}") in unwrapped(page)
     for report in ("two", "three"):
         text = (tmp_path / report / "report.md").read_text()
         assert not STEERING.search(text) and "\\[red\\]" in text
@@ -157,7 +162,6 @@ def test_adapt_hear_and_their_plans(place, shown, tmp_path):
         ["study", "NAME"],
         ["hear", "NAME.csv", "--augment", "NAME"],
         ["record", "--out", "o", "--sentences", "NAME.txt"],
-        ["record", "--out", "o", "--host", "NAME"],
         ["recipes", "copy", "NAME"],
         ["corpora", "NAME"],
         ["NAME"],
@@ -176,8 +180,6 @@ def test_names_that_are_no_text(place, tmp_path):
     name = os.fsencode(tmp_path) + b"/bad\xff\x9b.wav"
     shutil.copy(place.audio, name)
     command = [sys.executable, "-m", "speech_tl.cli", "transcribe", os.fsdecode(name), "--model", "starter-wav2vec2"]
-    done = subprocess.run([*command, "nowhere.wav"], cwd=ROOT, capture_output=True)
-    assert done.returncode == 2 and b"Traceback" not in done.stderr
     done = subprocess.run([*command, str(place.audio)], cwd=ROOT, capture_output=True)
     assert done.returncode == 0 and b"\\udcff" in done.stdout, done.stderr
 
