@@ -46,7 +46,7 @@ from data_scripts.voices import (
     missing_engines,
     speak,
 )
-from speech_tl.text import write_atomically
+from speech_tl.text import printable, write_atomically
 
 COLUMNS = [
     "audio",
@@ -283,7 +283,7 @@ def main(arguments: list[str] | None = None) -> int:
         lines = read_text(options.text) if options.text else []
     except (OSError, UnicodeDecodeError) as error:
         print(
-            f"--text {options.text}: cannot be read as UTF-8 text ({error})",
+            printable(f"--text {options.text}: cannot be read as UTF-8 text ({error})"),
             file=sys.stderr,
         )
         return 2
@@ -301,7 +301,7 @@ def run(folder: Path, parts: list[Part], lines: list[str], options: argparse.Nam
         rows += speak_part(part, folder, lines, options.seed, suffix, options.workers)
         (folder / f"manifest-{part.split}.csv").unlink(missing_ok=True)
     write_manifest(folder / "manifest.csv", rows)
-    print(f"{folder / 'manifest.csv'}: {len(rows)} clips", file=sys.stderr)
+    print(printable(f"{folder / 'manifest.csv'}: {len(rows)} clips"), file=sys.stderr)
 
 
 if __name__ == "__main__":

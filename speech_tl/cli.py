@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -114,13 +114,13 @@ def adapt(
 
     if verbose and not dry_run:
         raise BadInput("--verbose goes with --dry-run; a run leaves its whole recipe in recipe.yaml")
-    chosen = read_recipe(recipe).with_overrides(overrides or [])
+    chosen = read_recipe(recipe, overrides or [])
     console = _console()
     screen = Screen(console)
     if dry_run:
         from speech_tl.adaptation import plan
 
-        typer.echo(plan(chosen, screen, verbose=verbose))
+        _echo(plan(chosen, screen, verbose=verbose))
         return
     from speech_tl.adaptation import adapt as run
     from speech_tl.adaptation import run_path
@@ -170,7 +170,7 @@ def study(
     if dry_run:
         from speech_tl.study.planning import plan_study
 
-        typer.echo(plan_study(chosen, screen))
+        _echo(plan_study(chosen, screen))
         return
     folder = out or Path("runs") / chosen.name
     try:
@@ -216,6 +216,7 @@ def evaluate(
     from speech_tl.reporting.silence import silence_lines
 
     console = _console()
+    screen = Screen(console)
     chosen = {"split": split, "by": by or [], "normaliser": normaliser, "language": language, "silence": silence}
     if hypotheses is not None:
         from speech_tl.scoring.elsewhere import evaluate_hypotheses
@@ -224,16 +225,16 @@ def evaluate(
     else:
         from speech_tl.evaluation import evaluate as run
 
-        with Screen(console).progress(f"decoding {data}") as update:
+        with screen.progress(f"decoding {data}") as update:
             decoding = _decoding(batch_seconds, engine, audio_context, test_time)
             evaluation = run(model, data, decoding=decoding, out=out, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
-    for note in evaluation.data.get("notes", []):
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    for note in [*_base_of(evaluation.model), *evaluation.data.get("notes", [])]:
+        screen.line(f"note: {note}")
     for line in silence_lines(evaluation.data["silence"]) if silence else []:
-        console.print(line, markup=False, highlight=False)
+        screen.line(line)
     if out is not None:
-        Screen(console).line(f"Wrote {out / 'summary.json'} and {out / 'utterances.jsonl'}")
+        screen.line(f"Wrote {out / 'summary.json'} and {out / 'utterances.jsonl'}")
     left_out = evaluation.data.get("left_out", [])
     if left_out:
         raise PartlyDone(f"{len(left_out)} utterances could not be decoded and are in no figure", left_out)
@@ -267,6 +268,7 @@ def compare(
         raise BadInput(f"compare needs two or more evaluations of one test set, got {evaluations[0]} alone")
     scoring = {"data": data, "split": split, "normaliser": normaliser, "language": language}
     console = _console()
+    screen = Screen(console)
     if len(evaluations) == 2:
         report = run(*evaluations, by=by or [], out=out, audio=audio, **scoring)
         console.print(terminal_table(report))
@@ -274,9 +276,9 @@ def compare(
         report = rank(evaluations, by=by or [], out=out, audio=audio, **scoring)
         console.print(ranking_table(report))
     for line in report["conditions"]:
-        console.print(f"differs: {line}", markup=False, highlight=False)
+        screen.line(f"differs: {line}")
     if out is not None:
-        Screen(console).line(f"Report: {out / 'report.html'} (also report.md, report.json)")
+        screen.line(f"Report: {out / 'report.html'} (also report.md, report.json)")
 
 
 @app.command(cls=Verb)
@@ -307,6 +309,7 @@ def transcribe(
 
     announce_loading()
     from speech_tl.models.load import load_model
+    from speech_tl.text import printable
     from speech_tl.transcribing.channels import asked_channel
     from speech_tl.transcribing.formats import known_formats, render
     from speech_tl.transcribing.recordings import find_recordings
@@ -319,8 +322,11 @@ def transcribe(
     console = _console()
     screen = Screen(console)
     with screen.progress("transcribing") as update:
+        loaded = load_model(model, language=language, task=task)
+        for note in _base_of({"source": loaded.source, "base": loaded.base}):
+            screen.line(f"Note: {note}")
         result = run(
-            load_model(model, language=language, task=task),
+            loaded,
             paths,
             out=out,
             formats=formats,
@@ -335,11 +341,11 @@ def transcribe(
     for transcript in result.transcripts if out is None else []:
         for name in formats:
             if name == "txt" and len(result.transcripts) > 1:
-                typer.echo(f"{transcript.label}\t{transcript.text}")
+                _echo(f"{printable(transcript.label)}\t{transcript.text}")
             else:
-                typer.echo(render(transcript, name), nl=False)
+                _echo(render(transcript, name), nl=False)
     if out is not None:
-        Screen(console).line(_transcripts_line(out, formats, len(result.transcripts), len(result.skipped)))
+        screen.line(_transcripts_line(out, formats, len(result.transcripts), len(result.skipped)))
     if result.failures:
         total = len(result.transcripts) + len(result.failures)
         lines = [failure.problem for failure in result.failures]
@@ -415,16 +421,17 @@ def check(
         language = the_language(table)
         writer = load_model(model, language=language)
         rules = writer.scored_by = normaliser_for(None, language, checkpoints_language(writer, table))
-    with Screen(console).progress(f"checking {manifest}") as update:
+    screen = Screen(console)
+    with screen.progress(f"checking {manifest}") as update:
         result = check_manifest(table, model=writer, normaliser=rules, progress=update)
     print_check(result, console)
     if writer is not None and len(result.clean_indices):
         from speech_tl.adaptation.text_style import check_style
 
         if warning := check_style(writer, result.usable(table)):
-            console.print(f"text style: {warning}", markup=False, highlight=False, soft_wrap=True)
+            screen.line(f"text style: {warning}")
     if write_clean is not None:
-        console.print(f"Clean manifest: {write(table, result, write_clean)}", markup=False, highlight=False)
+        screen.line(f"Clean manifest: {write(table, result, write_clean)}")
     unusable = result.rows - len(result.clean_indices)
     if unusable:
         raise PartlyDone(f"{unusable} of {result.rows} rows cannot be used")
@@ -452,8 +459,8 @@ def hear(
     if any(table.texts("split")):
         table = Manifest.read(manifest, split=split)
     for example in run(table, options, out, count=count, seed=seed):
-        typer.echo(f"{out / example.files['heard']}: {example.done}")
-    typer.echo(f"All on one page: {out / 'index.html'}")
+        _echo(f"{out / example.files['heard']}: {example.done}")
+    _echo(f"All on one page: {out / 'index.html'}")
 
 
 @app.command(cls=Verb)
@@ -508,7 +515,7 @@ def recipes(
         typer.echo(shipped_recipe(name).read_text(encoding="utf-8"))
     elif action == "copy":
         command = shlex.join(["speech-tl", "adapt", f"{Path(name).name}.py"])
-        typer.echo(f"Copied to {copy_recipe(name)}: edit it and run `{command}`")
+        _echo(f"Copied to {copy_recipe(name)}: edit it and run `{command}`")
     else:
         raise BadInput(f"unknown action {action}: expected list, show or copy")
 
@@ -567,7 +574,7 @@ def _run(arguments: list[str]) -> int:
         return _say(str(error), BAD_INPUT)
     except PartlyDone as error:
         for failure in error.failures:
-            typer.echo(f"  {failure}", err=True)
+            _complain(f"  {failure}")
         return _say(str(error), IN_PART)
     except Interrupted as error:
         if termination.asked or isinstance(error.__cause__, Terminated):
@@ -622,6 +629,11 @@ def _tell_about(transcript: Transcript, screen: Screen) -> None:
         screen.line(f"{transcript.audio}: language {spoken}, p = {probability}; --language says another")
 
 
+def _base_of(model: Mapping[str, Any]) -> list[str]:
+    """Which model an adapter was put on: the adapter itself names it."""
+    return [f"{model.get('source')} is an adapter; it was loaded on {model['base']}"] if model.get("base") else []
+
+
 def _transcripts_line(out: Path, formats: Sequence[str], written: int, kept: int) -> str:
     """What `transcribe` left in its folder."""
     line = f"Wrote {written} transcript{'' if written == 1 else 's'} ({', '.join(formats)}) into {out}"
@@ -630,8 +642,22 @@ def _transcripts_line(out: Path, formats: Sequence[str], written: int, kept: int
 
 def _say(line: str, code: int) -> int:
     """One line on standard error."""
-    typer.echo(f"speech-tl: {line}", err=True)
+    _complain(f"speech-tl: {line}")
     return code
+
+
+def _complain(line: str) -> None:
+    """One line on standard error, whatever data and paths bring into it."""
+    from speech_tl.text.printing import printable
+
+    typer.echo(printable(line), err=True)
+
+
+def _echo(page: str, *, nl: bool = True) -> None:
+    """Lines on standard output; what data and paths bring into them steers no terminal."""
+    from speech_tl.text.printing import printable
+
+    typer.echo(printable(page, lines=True), nl=nl)
 
 
 def _console() -> Console:

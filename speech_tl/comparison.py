@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from speech_tl.errors import BadInput
 from speech_tl.reporting.options import AudioMode, ReportOptions
 from speech_tl.reporting.words import telling
-from speech_tl.text import require_writable
+from speech_tl.text import require_writable, stated_normaliser
 from speech_tl.text.parsed import yaml_value
 
 if TYPE_CHECKING:
@@ -124,8 +124,10 @@ def _evaluations(
         for number, side in enumerate(given)
         if side not in files
     }
-    for side in list(found.values())[:1]:
-        normaliser, language = normaliser or side.normaliser, language or side.data.get("language")
+    for number, side in list(found.items())[: 1 if files else 0]:
+        name = _name(given[number], "the evaluation")
+        normaliser = normaliser or stated_normaliser(side.normaliser, name, "--normaliser ")
+        language = language or side.data.get("language")
     for number, side in enumerate(given):
         if number not in found:
             found[number] = evaluate_hypotheses(side, data, split=split, normaliser=normaliser, language=language)

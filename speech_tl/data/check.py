@@ -34,7 +34,7 @@ from speech_tl.data.overlaps import (
 )
 from speech_tl.data.parallel import in_processes, in_threads
 from speech_tl.errors import BadInput
-from speech_tl.text import Normaliser, agreed, normaliser_for, tags_of, write_atomically
+from speech_tl.text import Normaliser, agreed, literal, normaliser_for, tags_of, write_atomically
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -185,30 +185,33 @@ def print_check(result: CheckResult, console: Console, offenders: int = 3) -> No
     from rich.table import Table
 
     usable = f"{result.rows} utterances, {len(result.clean_indices)} usable"
-    console.print(f"{result.source}: {usable}", markup=False, highlight=False, soft_wrap=True)
+
+    def line(text: str, style: str = "") -> None:
+        console.print(literal(text, style=style), soft_wrap=True)
+
+    line(f"{result.source}: {usable}")
     for note in result.notes:
-        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+        line(f"note: {note}")
     table = Table()
     for name, justify in (("split", "left"), ("utterances", "right"), ("hours", "right"), ("speakers", "right")):
         table.add_column(name, justify=justify)
     for split, count in result.utterances_by_split.items():
         speakers = result.speakers_by_split[split]
-        table.add_row(split or "(none)", str(count), f"{result.hours_by_split[split]:.2f}", str(speakers or "unknown"))
+        hours = f"{result.hours_by_split[split]:.2f}"
+        table.add_row(literal(split or "(none)"), str(count), hours, str(speakers or "unknown"))
     console.print(table)
     if not result.problems:
-        console.print("No problems found.", style="green")
+        line("No problems found.", "green")
     for kind, count in result.counts.items():
         of_kind = [problem for problem in result.problems if problem.kind == kind]
         aside = sum(problem.sets_aside for problem in of_kind)
-        console.print(
-            f"{kind.replace('_', ' ')}: {count} ({f'{aside} set aside' if aside else 'warning'})", style="bold"
-        )
+        line(f"{kind.replace('_', ' ')}: {count} ({f'{aside} set aside' if aside else 'warning'})", "bold")
         if kind == "tags":
-            console.print(f"  {tag_list(result.tags)}", markup=False, highlight=False, soft_wrap=True)
+            line(f"  {tag_list(result.tags)}")
         for problem in of_kind[:offenders]:
-            console.print(f"  row {problem.row}: {problem.detail}", markup=False, highlight=False, soft_wrap=True)
+            line(f"  row {problem.row}: {problem.detail}")
         if count > offenders:
-            console.print(f"  ... and {count - offenders} more")
+            line(f"  ... and {count - offenders} more")
 
 
 def tag_list(tags: Mapping[str, int], most: int = 8) -> str:

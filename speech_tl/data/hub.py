@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,19 +56,27 @@ def read_arrow_files(folder: Path, files: Sequence[Path]) -> Table:
     return from_datasets(joined, folder.resolve())
 
 
+HUB = "hf:"
+"""What a data set on the Hub is marked with: a mistyped path looks like a Hub id, and is told to nobody else."""
+
+_HUB_ID = re.compile(r"(?P<repository>\w[\w.-]*(/\w[\w.-]*)?)(:(?P<configuration>[\w.-]+))?")
+
+
 def read_hub(name: str) -> Table:
-    """A Hub id, "owner/name" or "owner/name:configuration"; all its splits.
+    """A data set of the Hub, "hf:owner/name" or "hf:owner/name:configuration"; all its splits.
 
     Raises:
-        BadInput: it cannot be reached or does not exist.
+        BadInput: that is no Hub id, or it cannot be reached or does not exist.
     """
     from datasets import load_dataset
 
-    repository, _, configuration = name.partition(":")
+    asked = _HUB_ID.fullmatch(name.removeprefix(HUB))
+    if asked is None:
+        raise BadInput(f"{name}: no id of a data set; expected {HUB}owner/name or {HUB}owner/name:configuration")
     try:
-        loaded = load_dataset(repository, configuration or None)
+        loaded = load_dataset(asked["repository"], asked["configuration"])  # never runs code of a data set
     except Exception as error:  # network, permission, unknown name, missing configuration: all are the user's to solve
-        raise BadInput(f"{name}: neither a path nor a Hub dataset within reach ({_first_line(error)})") from error
+        raise BadInput(f"{name}: no data set of the Hub within reach ({_first_line(error)})") from error
     return from_datasets(loaded, Path.cwd())
 
 

@@ -133,8 +133,8 @@ class Manifest(Sequence[Utterance]):
 
         Args:
             source: a CSV, TSV, JSONL or Parquet file; a folder that holds manifest.csv (.tsv, .jsonl, .parquet); a
-                Hugging Face dataset (saved folder, Hub id, "owner/name:configuration"); or a folder of audio files
-                with .txt files beside them.
+                Hugging Face dataset (saved folder; on the Hub "hf:owner/name" or "hf:owner/name:configuration"); or a
+                folder of audio files with .txt files beside them.
             split: keep this split only, by any of the names that people give it.
 
         Raises:
@@ -380,7 +380,7 @@ TEXT_STYLE = (
 class DataOptions(Options):
     """Which utterances a run uses."""
 
-    root: str | None = Field(None, description="manifest, folder that holds one, saved dataset or Hub id")
+    root: str | None = Field(None, description="manifest, folder that holds one, saved dataset, or hf:owner/name")
     where: dict[str, Any] = Field({}, description="keep rows with these values, e.g. {accent: mandarin, age: 16..}")
     min_duration_s: float = Field(0.3, ge=0, description="shorter utterances are set aside")
     max_duration_s: float = Field(30.0, gt=0, description="longer ones too: memory grows with the longest")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from speech_tl.data.columns import SECONDS_COLUMNS, in_order
 from speech_tl.data.folders import MANIFEST_NAMES, read_folder
-from speech_tl.data.hub import read_hub
+from speech_tl.data.hub import HUB, read_hub
 from speech_tl.data.jsonl import JSON_SUFFIXES, read_jsonl
 from speech_tl.data.parquet import read_parquet, refuse_pointer
 from speech_tl.data.paths import AUDIO_SUFFIXES
@@ -24,7 +24,7 @@ _FORMATS = (*SEPARATORS, *JSON_SUFFIXES, ".parquet")
 
 
 def read_table(source: str | Path) -> Table:
-    """Read a manifest file, a folder that holds one (`folders.read_folder`), or a Hugging Face dataset by its Hub id.
+    """Read a manifest file, a folder that holds one (`folders.read_folder`), or a data set of the Hub (`hub.read_hub`).
 
     What real files bring is understood, and told in the table's `notes`:
 
@@ -48,10 +48,12 @@ def read_table(source: str | Path) -> Table:
         table = read_folder(path, _read_file)
     elif path.is_file():
         table = _read_file(path)
-    elif path.suffix.lower() in _FORMATS or str(source).count("/") != 1:
-        raise BadInput(f"{source}: no such manifest; give a CSV, TSV, JSONL or Parquet file, a folder or a Hub id")
-    else:
+    elif str(source).startswith(HUB):
         table = read_hub(str(source))
+    else:
+        raise BadInput(
+            f"{source}: no such manifest; give a CSV, TSV, JSONL or Parquet file, a folder, or {HUB}owner/name"
+        )
     return in_order(table, str(source))
 
 

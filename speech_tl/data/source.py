@@ -26,7 +26,7 @@ class SourceOptions(Options):
     """Which speech of the source domain, speech like what the model learnt from before.
 
     Attributes:
-        root: a manifest, a folder that holds one, a saved dataset or a Hub id, as `data.root`.
+        root: a manifest, a folder that holds one, a saved dataset or hf:owner/name, as `data.root`.
         split: which split; None, or a manifest without splits, means every row.
         where: keep rows with these values, e.g. {accent: us}.
         utterances: at most so many, drawn with `data.split_seed`; None is all.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speech_tl.errors import BadInput
+from speech_tl.models.foreign import INDEXES, SETTINGS
 
 if TYPE_CHECKING:
     import torch
@@ -132,8 +133,17 @@ def _fetched(place: str, revision: str | None) -> Path | None:
     return Path(config).parent
 
 
-def _hub_file(place: str, name: str, revision: str | None) -> str | None:
-    """A file of the Hub, on this machine; None where the Hub does not have it."""
+def fetched_settings(place: str, revision: str | None) -> Path | None:
+    """The folder that a Hub model's settings and indexes lie in, fetched as far as they can be; None without any."""
+    found = [_hub_file(place, name, revision, quietly=True) for name in (*SETTINGS, *INDEXES)]
+    return next((Path(file).parent for file in found if file), None)
+
+
+def _hub_file(place: str, name: str, revision: str | None, quietly: bool = False) -> str | None:
+    """A file of the Hub, on this machine; None where the Hub does not have it (or, `quietly`, cannot be asked)."""
     from transformers.utils import cached_file
 
-    return cached_file(place, name, revision=revision, _raise_exceptions_for_missing_entries=False)
+    silent = {"_raise_exceptions_for_connection_errors": False, "_raise_exceptions_for_gated_repo": False}
+    return cached_file(
+        place, name, revision=revision, _raise_exceptions_for_missing_entries=False, **(silent if quietly else {})
+    )

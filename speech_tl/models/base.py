@@ -43,6 +43,7 @@ class AcousticModel(ABC):
         labels_keep_style: whether the labels of a text keep its capitals and marks, so that they can be learnt.
         shortcuts: whether the same figures may be computed in ways that are faster than the published network's on
             this device.
+        base: of an adapter, the folder or Hub id under it.
         scored_by: the normaliser of the run that it learns in: tags that this drops are no part of any label.
         window_limit_s: seconds of the fixed window that the network was made for; None where it has none. Only Whisper
             has one, and what follows is about it.
@@ -59,6 +60,7 @@ class AcousticModel(ABC):
     head_is_new: bool = False
     added_characters: Sequence[str] = ()
     scored_by: Normaliser = get_normaliser("none")
+    base: str | None = None
     window_limit_s: float | None = None
     full_share: float = 0.0
     trained_context: AudioContext = FULL
@@ -394,6 +396,7 @@ class AcousticModel(ABC):
             "task": self.task,
             "revision": getattr(self.network.config, "_commit_hash", None),
             "parameters": self.parameter_counts()[1],
+            **({"base": self.base} if self.base else {}),
         }
 
 

@@ -93,8 +93,15 @@ class Checkpoint:
         return self.load(loader, **options)
 
     def _pretrained(self, loader: Any, place: str, revision: str | None, options: dict[str, Any]) -> Any:
+        from pickle import UnpicklingError
+
         try:
             return loader.from_pretrained(place, revision=revision, **options)
+        except UnpicklingError as error:
+            raise BadInput(
+                f"model {self.name} cannot be loaded: its pickled weights ({WEIGHTS[1]}) are damaged or hold more than "
+                f"tensors, which is never unpickled; give one with {WEIGHTS[0]}"
+            ) from error
         except Exception as error:  # whatever the library says about damaged files, the user needs one line
             raise self.unloadable(error) from error
 

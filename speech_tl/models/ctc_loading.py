@@ -46,7 +46,7 @@ def load_ctc(
     from speech_tl.models.plausible import require_rows
 
     checkpoint.require_preprocessor(TRAINED_FROM)
-    extractor = checkpoint.load_extractor(AutoFeatureExtractor)
+    extractor = checkpoint.load_extractor(AutoFeatureExtractor, trust_remote_code=False)
     tokenizer, adapter = _tokenizer(checkpoint), None
     if tokenizer is not None:
         require_rows(checkpoint.name, tokenizer.get_vocab())
@@ -109,7 +109,7 @@ def _network(
     if getattr(config, "speech_tl", None):
         return load_own(config, None if from_scratch else _own_weights(checkpoint)), False
     if from_scratch:
-        network = AutoModelForCTC.from_config(config, dtype="float32")
+        network = AutoModelForCTC.from_config(config, dtype="float32", trust_remote_code=False)
         if getattr(config, "log_mel_filters", 0):
             start_as_log_mel(network)  # signal processing, as Whisper's mel frames are: nothing that was learnt
         return network, False
@@ -119,6 +119,7 @@ def _network(
         AutoModelForCTC,
         config=config,
         dtype="float32",
+        trust_remote_code=False,
         ignore_mismatched_sizes=True,
         output_loading_info=True,
         **options,

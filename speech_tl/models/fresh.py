@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.errors import BadInput
+from speech_tl.models.foreign import names_kernel
 from speech_tl.text import nearest
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def _refuse_unknown(source: str, shape: dict[str, Any]) -> None:
         if name not in known:
             hint = nearest(name, known)
             raise ValueError(f"no field {name}" + (f"; did you mean {hint}?" if hint else ""))
+        if names_kernel(name, shape[name]):
+            raise ValueError(f"{name} {shape[name]!r} would be code of the Hub; expected eager or sdpa")
 
 
 def new_wav2vec2(

@@ -204,7 +204,7 @@ def load_own(config: PretrainedConfig, weights: Path | None) -> PreTrainedModel:
     from safetensors.torch import load_file
     from transformers import AutoModelForCTC
 
-    network = AutoModelForCTC.from_config(config, dtype="float32")
+    network = AutoModelForCTC.from_config(config, dtype="float32", trust_remote_code=False)
     head = config.speech_tl["head"]
     give_head(network, head["weighted"], head["units"], None)
     if weights is not None:

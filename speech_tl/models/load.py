@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speech_tl.errors import BadInput
-from speech_tl.models.adapter_folder import PROCESSOR, TOKENIZER, AdapterFolder
+from speech_tl.models.adapter_folder import PROCESSOR, TOKENIZER, AdapterFolder, fetched_settings
 from speech_tl.models.checkpoints import Checkpoint, is_ctranslate2, refuse_file, refuse_folder
+from speech_tl.models.foreign import refuse_foreign
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_languages import TASKS
 from speech_tl.text import nearest
@@ -60,6 +61,7 @@ def load_model(
     place = locate(name)
     with quiet_transformers():
         checkpoint = _checkpoint(name, place, revision)
+        _refuse_foreign(checkpoint)
         if checkpoint.adapter is not None and from_scratch:
             raise BadInput(f"model.from_scratch: {name} is an adapter, which is nothing without its base's weights")
         config = _config(checkpoint)
@@ -72,6 +74,8 @@ def load_model(
 
             _refuse_translation(name, task)
             model = load_ctc(checkpoint, config, language=language, texts=texts, from_scratch=from_scratch)
+    if checkpoint.adapter is not None:
+        model.base = checkpoint.adapter.base
     model.network.eval()
     return model.to(device or best_device())
 
@@ -90,6 +94,7 @@ def only_language(options: ModelOptions) -> str | None:
         return None
     with quiet_transformers():
         checkpoint = _checkpoint(options.source, locate(options.source), options.revision)
+        _refuse_foreign(checkpoint)
         config = _config(checkpoint)
         if config.model_type != "whisper":
             return None
@@ -151,6 +156,20 @@ def _checkpoint(name: str, place: str, revision: str | None) -> Checkpoint:
     return Checkpoint(name, base, adapter.base_revision, own, adapter)
 
 
+def _refuse_foreign(checkpoint: Checkpoint) -> None:
+    """Look at the settings of all that is going to be loaded; see `refuse_foreign`.
+
+    Raises:
+        BadInput: one asks for code of its own or for files elsewhere; or the Hub does not have the model.
+    """
+    if checkpoint.adapter is not None:
+        refuse_foreign(checkpoint.name, checkpoint.adapter.folder)
+    if Path(checkpoint.place).is_dir():
+        refuse_foreign(checkpoint.name, Path(checkpoint.place))
+    elif folder := fetched_settings(checkpoint.place, checkpoint.revision):
+        refuse_foreign(checkpoint.name, folder)
+
+
 def _adapter(name: str, place: str, revision: str | None) -> AdapterFolder | None:
     try:
         return AdapterFolder.at(name, place, revision)
@@ -169,7 +188,7 @@ def _config(checkpoint: Checkpoint) -> PretrainedConfig:
     try:
         values, _ = PretrainedConfig.get_config_dict(place, revision=revision)
         require_config(checkpoint.name, values)
-        config = own_config(values) or AutoConfig.from_pretrained(place, revision=revision)
+        config = own_config(values) or AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
     except BadInput:
         raise
     except Exception as error:  # whatever the library says about a damaged file, the user needs one line

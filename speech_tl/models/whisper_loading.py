@@ -51,7 +51,7 @@ def load_whisper(
     tokenizer, extractor = _tokenizer(checkpoint, config), _extractor(checkpoint, config)
     checkpoint.require_weights()
     require_room(checkpoint, lambda: WhisperForConditionalGeneration(config), config)
-    network = checkpoint.load(WhisperForConditionalGeneration, dtype="float32")
+    network = checkpoint.load(WhisperForConditionalGeneration, dtype="float32", trust_remote_code=False)
     if from_scratch:
         settings = network.generation_config
         network = WhisperForConditionalGeneration(config)

@@ -14,31 +14,39 @@ from pydantic import ValidationError
 from speech_tl.data.augment import AugmentOptions, Conditions
 from speech_tl.errors import BadInput
 from speech_tl.recipe.value import Recipe, first_mistake, validated
-from speech_tl.text import nearest, write_atomically
+from speech_tl.text import nearest, stated_normaliser, write_atomically
 from speech_tl.text.parsed import yaml_value
 
 STUDIES = "study/"
 """Where the shipped studies lie among the recipes."""
 
 
-def read_recipe(name: str) -> Recipe:
+def read_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe from a script, a saved recipe.yaml, or a name as `speech-tl recipes` lists it.
 
+    Args:
+        name: of one of them.
+        overrides: what its reader wants otherwise, as `Recipe.with_overrides` takes it.
+
     Raises:
-        BadInput: not found (the nearest name is given), or it does not hold one recipe.
+        BadInput: not found (the nearest name is given), it does not hold one recipe, or a file names code to run.
     """
     path = Path(name)
     if path.suffix in (".yaml", ".yml") and path.is_file():
-        return recipe_from_yaml(path)
+        return recipe_from_yaml(path, overrides)
     if path.suffix == ".py" and path.is_file():
-        return recipe_from_script(path)
+        return recipe_from_script(path).with_overrides(overrides)
     if path.exists() and name not in shipped_recipes():
         raise BadInput(f"recipe {name} is neither a .py script nor a .yaml file")
-    return recipe_from_script(shipped_recipe(name))
+    return recipe_from_script(shipped_recipe(name)).with_overrides(overrides)
 
 
-def recipe_from_yaml(path: Path) -> Recipe:
-    """A saved recipe."""
+def recipe_from_yaml(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """A saved recipe. It is data, which people exchange: a function as normaliser counts only as an override.
+
+    Raises:
+        BadInput: it is no recipe, an override does not fit, or it names a function that no override names.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -46,7 +54,13 @@ def recipe_from_yaml(path: Path) -> Recipe:
     values = yaml_value(text, f"recipe {path}")
     if not isinstance(values, dict):
         raise BadInput(f"recipe {path} holds no recipe: expected keys like name, model, data")
-    return validated(values, f"recipe {path}")
+    stated = validated(values, f"recipe {path}")
+    recipe = stated.with_overrides(overrides)
+    given = {override.partition("=")[0] for override in overrides}
+    for key, name in recipe.normalisers().items():
+        if key not in given and stated.normalisers().get(key) == name:
+            stated_normaliser(name, f"recipe {path}: {key}", f"{key}=")
+    return recipe
 
 
 def recipe_from_script(path: Path) -> Recipe:

@@ -19,6 +19,7 @@ from speech_tl.reporting.options import ReportOptions
 from speech_tl.strategies.kept import KEEPS, Keep, as_list, repeated
 from speech_tl.strategies.pseudo_label import PseudoLabel
 from speech_tl.strategies.trained import STRATEGIES, Full, Strategy
+from speech_tl.text import NORMALISERS
 from speech_tl.training.options import TrainingOptions
 
 GuardName = Annotated[str, Field(pattern=r"^\w[\w-]*$")]
@@ -94,8 +95,18 @@ class Recipe(Options):
             put(values, SHORT_FORMS.get(key, key), yaml_value(key, text), type(self))
         return validated(values, "override")
 
+    def normalisers(self) -> dict[str, str]:
+        """The normalisers that it names, by their dotted keys: the target's and the guards'."""
+        named = {"scoring.normaliser": self.scoring.normaliser}
+        named |= {f"guards.{name}.normaliser": guard.normaliser for name, guard in self.guards.items()}
+        return {key: name for key, name in named.items() if name}
+
+    def owners_overrides(self) -> list[str]:
+        """What its owner has to say again where it is read from its YAML: functions of their own."""
+        return [f"{key}={name}" for key, name in self.normalisers().items() if name not in NORMALISERS]
+
     def to_yaml(self) -> str:
-        """The whole recipe as YAML; `read_recipe` on it repeats the run."""
+        """The whole recipe as YAML; `read_recipe` on it, with `owners_overrides`, repeats the run."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 

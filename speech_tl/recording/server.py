@@ -8,9 +8,12 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import Message
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,6 +24,8 @@ from speech_tl.recording.session import Session
 
 PAGE = Path(__file__).parent / "page.html"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERY_ADDRESS = ("0.0.0.0", "::")
+STRANGER = b"this page is not for requests from elsewhere: open the address that speech-tl record shows\n"
 MOST_BYTES = 32_000_000  # a clip of 30 s at 192 kHz, twice
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline' blob:; "
 POLICY += "connect-src 'self'; media-src 'self' blob:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -33,7 +38,9 @@ IN_NETWORK = (
 class RecordingServer:
     """Serves one session until the page says that it is finished, or `stop` is called.
 
-    The address holds a secret, so that neither other people in the network nor other pages in the browser can record.
+    The address holds a secret, so that neither other people in the network nor other pages in the browser can record. A
+    request must also be to this server by its own name, and from its own page: a page elsewhere whose name was made to
+    lead here (DNS rebinding) is refused even with the secret.
 
     Attributes:
         address: what to open in a browser.
@@ -48,7 +55,9 @@ class RecordingServer:
         """
         secret = secrets.token_urlsafe(9)
         context = None if host in LOOPBACK else own_certificate(host)
-        self._server = _listening(host, port, partial(_Handler, session=session, secret=secret, finish=self.stop))
+        scheme = "http" if context is None else "https"
+        place = Place(host, scheme, secret)
+        self._server = _listening(host, port, partial(_Handler, session=session, place=place, finish=self.stop))
         if context is not None:
             # the handshake waits in the connection's own thread, so that a silent caller holds up nobody
             self._server.socket = context.wrap_socket(
@@ -56,7 +65,7 @@ class RecordingServer:
             )
         self.remarks = [] if context is None else [IN_NETWORK]
         shown = f"[{host}]" if ":" in host else host
-        self.address = f"{'http' if context is None else 'https'}://{shown}:{self._server.server_port}/{secret}/"
+        self.address = f"{scheme}://{shown}:{self._server.server_port}/{secret}/"
 
     def run(self) -> None:
         """Serve until it is stopped."""
@@ -70,8 +79,61 @@ class RecordingServer:
         threading.Thread(target=self._server.shutdown, daemon=True).start()
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the page is, and so who may ask for it.
+
+    Attributes:
+        host: that the server listens on.
+        scheme: "http" or "https".
+        secret: the first part of every path.
+    """
+
+    host: str
+    scheme: str
+    secret: str
+
+    def inside(self, path: str) -> str | None:
+        """The path behind the secret; None for whoever does not know it."""
+        top, slash, rest = urlsplit(path).path.lstrip("/").partition("/")
+        return rest if slash and secrets.compare_digest(top.encode(), self.secret.encode()) else None
+
+    def invites(self, headers: Message) -> bool:
+        """Whether a request is to this server by its own name, and from its own page where it says from which.
+
+        The port may be another one: a tunnel (`ssh -L`) has its own.
+        """
+        hosts, origin = headers.get_all("Host", []), headers.get("Origin")
+        if len(hosts) != 1 or not self._is_here(_name_in(hosts[0])):
+            return False
+        return origin is None or origin.lower() == f"{self.scheme}://{hosts[0].lower()}"
+
+    def _is_here(self, name: str) -> bool:
+        if self.host in LOOPBACK:
+            return name in LOOPBACK
+        if self.host in EVERY_ADDRESS:  # an address cannot be made to lead elsewhere, as a name can
+            return name in LOOPBACK or _address(name) is not None
+        return name == self.host.lower() or _address(name) == _address(self.host) is not None
+
+
+def _name_in(host: str) -> str:
+    """The name in a Host header; "" where it cannot be read."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _address(name: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(name)
+    except ValueError:
+        return None
+
+
 class _Quiet(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # a page asks for several things at once; five, as socketserver has it, are refused
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A browser that hangs up, or does not trust the certificate yet, is no news."""
@@ -99,14 +161,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     timeout = 60
 
-    def __init__(self, *args: Any, session: Session, secret: str, finish: Callable[[], None]) -> None:
-        self._session, self._secret, self._finish = session, secret, finish
+    def __init__(self, *args: Any, session: Session, place: Place, finish: Callable[[], None]) -> None:
+        self._session, self._place, self._finish = session, place, finish
         super().__init__(*args)
 
     def do_GET(self) -> None:
         """The page, its state, or a clip."""
-        path = self._inside()
-        if path == "":
+        path = self._place.inside(self.path)
+        if path is not None and not self._place.invites(self.headers):
+            self._send(STRANGER, "text/plain", HTTPStatus.FORBIDDEN)
+        elif path == "":
             self._send(PAGE.read_bytes(), "text/html; charset=utf-8")
         elif path == "state":
             self._send_state()
@@ -118,14 +182,19 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """A clip, or a button."""
         acts = {"clip": self._clip, "skip": self._skip, "again": self._again, "finish": self._end}
-        act = acts.get(self._inside() or "")
+        act = acts.get(self._place.inside(self.path) or "")
         if act is None:
             self._send(b"nothing here\n", "text/plain", HTTPStatus.NOT_FOUND)
             return
         length = self.headers.get("Content-Length", "")
-        if not length.isdigit() or int(length) > MOST_BYTES:
+        if not length.isdecimal() or int(length) > MOST_BYTES:
             self.close_connection = True
-            self._send_state({"error": "the recording is too large"}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            said = json.dumps({"error": "the recording is too large"}).encode()
+            self._send(said, "application/json", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            return
+        if not self._place.invites(self.headers):
+            self.close_connection = True
+            self._send(STRANGER, "text/plain", HTTPStatus.FORBIDDEN)
             return
         body = self.rfile.read(int(length))
         asked = {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
@@ -153,11 +222,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_state({"finished": True})
         self._finish()
 
-    def _inside(self) -> str | None:
-        """The path behind the secret; None for whoever does not know it."""
-        top, slash, rest = urlsplit(self.path).path.lstrip("/").partition("/")
-        return rest if slash and secrets.compare_digest(top.encode(), self._secret.encode()) else None
-
     def _send_state(self, more: dict[str, Any] | None = None, status: HTTPStatus = HTTPStatus.OK) -> None:
         self._send(json.dumps({**self._session.state(), **(more or {})}).encode(), "application/json", status)
 
@@ -166,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
-        self.send_header("Referrer-Policy", "no-referrer")
+        self.send_header("Referrer-Policy", "same-origin")  # with no-referrer, browsers may say Origin: null
         self.send_header("Content-Security-Policy", POLICY)
         self.end_headers()
         self.wfile.write(body)

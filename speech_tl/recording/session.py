@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from speech_tl.audio import load_audio, probe, save_audio
+import numpy as np
+
+from speech_tl.audio import probe, save_audio, stream_audio
 from speech_tl.data.corpora.table import write_table
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
@@ -20,6 +22,9 @@ from speech_tl.text import require_writable, write_atomically
 CLIPS, MANIFEST, SKIPPED = "clips", "manifest.csv", "skipped.txt"
 SHOWN = 8  # clips on the page
 LONGEST_S = 30.0
+BLOCK_S = 5.0
+LOWEST_RATE, HIGHEST_RATE = 8000, 384_000
+CLIP = "the recording"
 
 
 class Session:
@@ -98,11 +103,8 @@ class Session:
         """
         with self._lock:
             self._require_present(sentence)
-            waveform = load_audio(data, None, name="the recording")
-            sample_rate = probe(data, name="the recording").sample_rate
+            waveform, sample_rate = decoded(data)
             heard = listen(waveform, sample_rate, sentence)
-            if heard.duration_s > LONGEST_S + 1:
-                raise BadInput(f"the recording is {heard.duration_s:.0f} s long; at most {LONGEST_S:g} s can be used")
             kept = not heard.problems or (anyway and heard.usable)
             if kept:
                 self._keep(waveform, sample_rate, sentence, heard)
@@ -128,12 +130,18 @@ class Session:
                 raise BadInput(f"there is no clip {name}")
             self.rows.remove(row)
             self._write()
-            Path(row["audio"]).unlink(missing_ok=True)
+            if self._is_ours(row["audio"]):
+                row["audio"].unlink(missing_ok=True)
             self._waiting.appendleft(row["text"])
 
     def clip(self, name: str) -> Path | None:
-        """The file of a clip of the manifest; None when there is none of that name."""
-        return next((Path(row["audio"]) for row in self.rows if Path(row["audio"]).name == name), None)
+        """The file of a clip of the manifest; None when there is none of that name in the folder."""
+        named = (row["audio"] for row in self.rows if row["audio"].name == name)
+        return next(filter(self._is_ours, named), None)
+
+    def _is_ours(self, file: Path) -> bool:
+        """Whether a file is in the folder; the manifest may name any, and only our own are given out or removed."""
+        return file.resolve().is_relative_to(self.out.resolve())
 
     def state(self) -> dict[str, Any]:
         """What the page shows."""
@@ -216,6 +224,30 @@ class Session:
             write_table(self.out / MANIFEST, self.rows)
         else:
             (self.out / MANIFEST).unlink(missing_ok=True)
+
+
+def decoded(data: bytes) -> tuple[np.ndarray, int]:
+    """The samples `(samples,)` of a clip from a page, and their rate in Hz.
+
+    Two hours of silence are a megabyte of FLAC: what the headers say is looked at first, and as they may say anything,
+    no more than the longest clip is decoded.
+
+    Raises:
+        AudioError: it cannot be read.
+        BadInput: it is too long, or of a rate that no microphone has.
+    """
+    info = probe(data, name=CLIP)
+    if info.duration_s > LONGEST_S + 1:
+        raise BadInput(f"{CLIP} is {info.duration_s:.0f} s long; at most {LONGEST_S:g} s can be used")
+    if not LOWEST_RATE <= info.sample_rate <= HIGHEST_RATE:
+        raise BadInput(f"{CLIP} has {info.sample_rate} samples a second; expected {LOWEST_RATE} to {HIGHEST_RATE}")
+    blocks, samples = [], 0
+    for block in stream_audio(data, info.sample_rate, BLOCK_S, name=CLIP):
+        blocks.append(block)
+        samples += len(block)
+        if samples > (LONGEST_S + 1) * info.sample_rate:
+            raise BadInput(f"{CLIP} is longer than it says; at most {LONGEST_S:g} s can be used")
+    return np.concatenate(blocks), info.sample_rate
 
 
 def _rows_there(out: Path) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from speech_tl.reporting.codecs import CODECS, codec_problem
+from speech_tl.text import literal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,13 +75,13 @@ def print_findings(findings: list[Finding], console: Console) -> None:
     for finding in findings:
         if finding.part != heading:
             heading = finding.part
-            console.print(heading, style="bold", markup=False, highlight=False)
+            console.print(literal(heading, style="bold"))
         console.print(f"  {finding.status:<4} ", style=colours[finding.status], end="")
-        console.print(f"{finding.name}: {finding.detail}", markup=False, highlight=False, soft_wrap=True)
+        console.print(literal(f"{finding.name}: {finding.detail}"), soft_wrap=True)
         if finding.advice:
-            console.print(f"       -> {finding.advice}", markup=False, highlight=False, soft_wrap=True)
+            console.print(literal(f"       -> {finding.advice}"), soft_wrap=True)
     missing = [finding.name for finding in findings if finding.status == "bad"]
-    console.print(f"To mend: {', '.join(missing)}" if missing else "Ready.", markup=False, highlight=False)
+    console.print(literal(f"To mend: {', '.join(missing)}" if missing else "Ready."))
 
 
 # ---- what is installed

@@ -10,7 +10,7 @@ from speech_tl.reporting.interpolation import interpolation_section
 from speech_tl.reporting.ladder import heard_lines
 from speech_tl.reporting.style import as_written, style_line
 from speech_tl.scoring.alignment import UNITS
-from speech_tl.text import Rate
+from speech_tl.text import Rate, printable
 
 GROUPS_SHOWN = 12
 WORDS_SHOWN = 6
@@ -66,11 +66,17 @@ def judged_headline(report: Mapping[str, Any]) -> str:
 
 
 def escaped(text: Any) -> str:
-    """Text from data that can break neither a table nor the page: no markup, no line ends."""
-    line = " ".join(str(text).split())
+    """Text from data that can break neither a table nor the page: no markup, no line ends, nothing for a terminal."""
+    line = printable(" ".join(str(text).split()))
     for character in "\\`*_[]<>|#":
         line = line.replace(character, f"\\{character}")
     return line
+
+
+def code(text: Any) -> str:
+    """Text from data between marks of code, which it cannot end."""
+    line = printable(" ".join(str(text).split())).replace("`", "'")
+    return f"`{line.replace('|', chr(92) + '|')}`"
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -121,7 +127,7 @@ def _guard(name: str, guard: Mapping[str, Any], named: bool) -> list[str]:
         *(prefix + words.percent(guard[side][rate]) for side in SIDES),
         _with_interval(change),
         words.points(guard.get("limit")),
-        f"`{guard['normaliser']}`" if guard.get("normaliser") else words.NOTHING,
+        code(guard["normaliser"]) if guard.get("normaliser") else words.NOTHING,
         f"**beyond its limit**, {verdict}" if guard.get("exceeded") else verdict,
     ]
 
@@ -227,8 +233,8 @@ def _conditions(report: Mapping[str, Any]) -> str:
     """What a reader needs to repeat the measurement, and what test shares with train."""
     reason = report.get("normaliser_reason")
     lines = [
-        f"- normaliser: `{report['normaliser']}` (rules `{report.get('normaliser_hash', 'unknown')}`), the same for "
-        "references and both models" + (f"; {escaped(reason)}" if reason else ""),
+        f"- normaliser: {code(report['normaliser'])} (rules {code(report.get('normaliser_hash', 'unknown'))}), "
+        "the same for references and both models" + (f"; {escaped(reason)}" if reason else ""),
         f"- model: {escaped(words.short(report['model']))}",
         f"- decoding: {escaped(words.short(report['decoding']))}",
         f"- versions: {escaped(words.short(report.get('versions') or 'unknown'))}",

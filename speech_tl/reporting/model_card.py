@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from speech_tl.reporting import words
-from speech_tl.reporting.markdown import escaped, guards_table, headline, scores_table
+from speech_tl.reporting.markdown import code, escaped, guards_table, headline, scores_table
 from speech_tl.text import write_atomically
 
 NOT_STATED = "not stated: find out before you share this model (`{}` in the recipe states it)"
@@ -46,7 +46,7 @@ def place_name(source: Any) -> str:
     >>> place_name("/data/ljspeech_part/manifest.csv"), place_name("openai/whisper-small")
     ('ljspeech_part', 'openai/whisper-small')
     """
-    text = str(source or "unknown").rstrip("/")
+    text = str(source or "unknown").removeprefix("hf:").rstrip("/")
     if is_hub_id(text):
         return text
     path = Path(text)
@@ -111,7 +111,7 @@ def _body(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
     change = words.leading(target)
     source = place_name(report["model"].get("source"))
     revision = report["model"].get("revision")
-    begun = f"adapted from `{source}`{f' (revision `{revision}`)' if revision else ''}"
+    begun = f"adapted from {code(source)}{f' (revision {code(revision)})' if revision else ''}"
     if source.startswith("new:"):
         begun = "trained from nothing"
     return [
@@ -123,8 +123,9 @@ def _body(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
         "## Results",
         scores_table(target),
         f"Change of the {words.rate_of(target).upper()}: {words.change_line(change)}; {change['method']}. "
-        f"Normaliser of references and of both models: `{report['normaliser']}` "
-        f"(rules `{report.get('normaliser_hash', 'unknown')}`). Decoding: {escaped(words.short(report['decoding']))}.",
+        f"Normaliser of references and of both models: {code(report['normaliser'])} "
+        f"(rules {code(report.get('normaliser_hash', 'unknown'))}). "
+        f"Decoding: {escaped(words.short(report['decoding']))}.",
         "## Elsewhere",
         escaped(words.guards_verdict(report["guards"])),
         guards_table(report["guards"]) if report["guards"] else "",
@@ -152,7 +153,7 @@ def _data(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
     data, stated = report.get("data") or {}, recipe.get("report") or {}
     licence = stated.get("data_licence")
     lines = [
-        f"- source: {escaped(place_name(data.get('source')))} (fingerprint `{data.get('fingerprint', 'unknown')}`)",
+        f"- source: {escaped(place_name(data.get('source')))} (fingerprint {code(data.get('fingerprint', 'unknown'))})",
         f"- licence: {escaped(licence) if licence else NOT_STATED.format('report.data_licence')}",
     ]
     utterances = data.get("utterances")
@@ -179,7 +180,7 @@ def _training(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]
     lines += [f"- seed: {recipe['seed']}"] if "seed" in recipe else []
     lines += [
         f"- licence of this model: {escaped(licence) if licence else NOT_STATED.format('report.licence')}; the "
-        f"licences of `{place_name(report['model'].get('source'))}` and of the data go on to hold",
+        f"licences of {code(place_name(report['model'].get('source')))} and of the data go on to hold",
         f"- versions: {escaped(words.short(report.get('versions') or 'unknown'))}",
     ]
     return ["\n".join(lines)]

@@ -22,7 +22,7 @@ from speech_tl.scoring.kinds import error_kinds
 from speech_tl.scoring.pairing import PAIR, differing_conditions, pair
 from speech_tl.scoring.significance import bootstrap_change, change_interval
 from speech_tl.scoring.wer import Evaluation, Score
-from speech_tl.text import Rate, leading_rate, write_atomically
+from speech_tl.text import Rate, leading_rate, literal, write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -156,7 +156,6 @@ def write_report(
 
 def terminal_table(report: Mapping[str, Any]) -> Table:
     """The figures before and after, compact enough for a terminal."""
-    from rich.markup import escape
     from rich.table import Table
 
     target = report["target"]
@@ -167,12 +166,12 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
         "" if few else words.verdict(change),
         training.get("kept_weights") or "",
         f"whole run {words.run_time(training)}" if training.get("run_seconds") else "",
-        escape(words.normaliser(report)),
+        words.normaliser(report),
         style_line(target),
     ]
     table = Table(
-        title="\n".join(escape(line) for line in (few, words.recipe_name(report)) if line),
-        caption="\n".join(filter(None, lines)),
+        title=literal(*filter(None, (few, words.recipe_name(report))), style="table.title"),
+        caption=literal(*filter(None, lines), style="table.caption"),
         caption_justify="left",
     )
     for heading in ("", "before", "after", "change"):
@@ -185,11 +184,12 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
         rate = words.rate_of(guard)
         rates = [words.percent(guard[side][rate]) for side in ("before", "after")]
         change = words.change_of(guard["before"], guard["after"], rate)
-        table.add_row(f"guard {escape(name)}: {rate.upper()}", *rates, change)
+        table.add_row(literal(f"guard {name}: {rate.upper()}"), *rates, change)
     for rung in (report.get("ladder") or {"rungs": []})["rungs"][1:]:
         rate = words.rate_of(rung)
         rates = [words.percent(rung[side][rate]) for side in ("before", "after")]
-        table.add_row(f"{rung['name']}: {rate.upper()}", *rates, words.change_of(rung["before"], rung["after"], rate))
+        change = words.change_of(rung["before"], rung["after"], rate)
+        table.add_row(literal(f"{rung['name']}: {rate.upper()}"), *rates, change)
     return table
 
 
@@ -200,14 +200,13 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
         BadInput: no utterance has a column of `by`.
     """
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(
         box=box.SIMPLE,  # eight columns would not fit a terminal's 80 characters with lines between them
         padding=(0, 0, 0, 1),
-        title=escape(str(evaluation.model.get("source") or "evaluation")),
-        caption=escape(words.normaliser(_rules(evaluation))),
+        title=literal(evaluation.model.get("source") or "evaluation", style="table.title"),
+        caption=literal(words.normaliser(_rules(evaluation)), style="table.caption"),
         caption_justify="left",
     )
     table.add_column("", max_width=24, overflow="fold")  # a long value folds; figures are never cut
@@ -219,7 +218,7 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
         groups = group(evaluation, column)
         table.add_section()
         for value, figures in groups.items():
-            table.add_row(escape(f"{column} {value}"), *_cells(figures, rate))
+            table.add_row(literal(f"{column} {value}"), *_cells(figures, rate))
     return table
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.reporting import words
-from speech_tl.reporting.markdown import escaped, table
+from speech_tl.reporting.markdown import code, escaped, table
 from speech_tl.reporting.options import AudioMode
 from speech_tl.reporting.plots import KINDS
 from speech_tl.reporting.ranking_html import ranking_html
@@ -18,7 +18,7 @@ from speech_tl.scoring.pairing import differing_conditions, pair
 from speech_tl.scoring.ranking import rank
 from speech_tl.scoring.significance import LEVEL
 from speech_tl.scoring.wer import Evaluation, Score
-from speech_tl.text import write_atomically
+from speech_tl.text import literal, write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -85,8 +85,8 @@ def ranking_page(report: Mapping[str, Any]) -> str:
     rows = [[escaped(cell) for cell in row] for row in _rows(report)]
     parts = [
         f"# {len(rows)} recognisers on one test set",
-        f"**{words.winner(report, escaped)}** Ranked by {report['rate'].upper()}; normaliser `{report['normaliser']}` "
-        f"(rules `{report['normaliser_hash']}`).",
+        f"**{words.winner(report, escaped)}** Ranked by {report['rate'].upper()}; normaliser "
+        f"{code(report['normaliser'])} (rules {code(report['normaliser_hash'])}).",
         table(["rank", "recogniser", *_headings(report)], rows),
         "## Every pair\n\n" + _pairs(report),
         *(_group(report, column) for column in report["groups"]),
@@ -98,19 +98,17 @@ def ranking_page(report: Mapping[str, Any]) -> str:
 def ranking_table(report: Mapping[str, Any]) -> Table:
     """The order, compact enough for a terminal."""
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
 
     found = Table(
         box=box.SIMPLE,
         padding=(0, 0, 0, 1),
-        caption="\n".join(
-            [
-                escape(words.winner(report)),
-                report["pairs"][0]["method"],
-                report["correction"],
-                f"normaliser {report['normaliser']}",
-            ]
+        caption=literal(
+            words.winner(report),
+            report["pairs"][0]["method"],
+            report["correction"],
+            f"normaliser {report['normaliser']}",
+            style="table.caption",
         ),
         caption_justify="left",
     )
@@ -120,7 +118,7 @@ def ranking_table(report: Mapping[str, Any]) -> Table:
     names = [place["name"] for place in report["ranking"]]
     short = dict(zip(names, words.telling(names), strict=True))  # full paths would fold into towers
     for row in _rows(report, short.__getitem__):
-        found.add_row(*map(escape, row))
+        found.add_row(*map(literal, row))
     return found
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from speech_tl.text.printing import literal, printable
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -48,10 +50,10 @@ class Screen:
         self.console = console
 
     def line(self, text: str) -> None:
-        """One line, as it is: no markup, and not wrapped, so that a path can be copied."""
+        """One line, `printable` and otherwise as it is: not wrapped, so that a path can be copied."""
         if self.console is not None:
             _something_is_shown()
-            self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.console.print(literal(text), soft_wrap=True)
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Update]:
@@ -72,13 +74,14 @@ class Screen:
             TimeRemainingColumn,
         )
 
-        columns = [TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%")]
-        columns += [TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), TextColumn("{task.fields[note]}")]
+        columns = [TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f}%")]
+        columns += [TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
+        columns += [TextColumn("{task.fields[note]}", markup=False)]
         with Progress(*columns, console=self.console) as bars:
-            task = bars.add_task(title, total=None, note="")
+            task = bars.add_task(printable(title), total=None, note="")
 
             def update(done: float, total: float, note: str = "") -> None:
-                bars.update(task, completed=done, total=total, note=note)
+                bars.update(task, completed=done, total=total, note=printable(note))
 
             yield update
 

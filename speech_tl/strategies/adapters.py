@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -10,7 +11,7 @@ from pydantic import Field, model_validator
 
 from speech_tl.errors import BadInput
 from speech_tl.strategies.base import FEW_WEIGHTS, BaseStrategy, train_only
-from speech_tl.text import nearest, write_atomically
+from speech_tl.text import nearest, printable, write_atomically
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -198,15 +199,16 @@ def _adapter_card(method: str, model: AcousticModel) -> str:
     rows = getattr(model.network.config, "vocab_size", None)
     loader = "AutoModelForSpeechSeq2Seq" if model.has_decoder else "AutoModelForCTC"
     grown = "" if model.has_decoder else f", vocab_size={rows}, ignore_mismatched_sizes=True"
+    source = json.dumps(printable(model.source), ensure_ascii=False)
     return f"""# Adapter ({method})
 
-What was learnt beside `{model.source}`. The folder `model` next to this one is the same, merged into one plain model.
+What was learnt beside {source}. The folder `model` next to this one is the same, merged into one plain model.
 
 ```python
 from peft import PeftModel
 from transformers import {loader}
 
-base = {loader}.from_pretrained("{model.source}"{grown})
+base = {loader}.from_pretrained({source}{grown})
 model = PeftModel.from_pretrained(base, "FOLDER")
 ```
 """

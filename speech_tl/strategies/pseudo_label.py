@@ -41,7 +41,7 @@ class PseudoLabel(Options):
     by the checkpoint itself. The round that is best on dev is the run's model.
 
     Attributes:
-        root: a manifest, a folder that holds one, a saved dataset or a Hub id; its texts, if it has any, are used to
+        root: a manifest, a folder that holds one, a saved dataset or hf:owner/name; its texts, if any, are used to
             tell how wrong the labels are and for nothing else. None takes the train rows of `data.root` without text,
             and those that `data.train_minutes` or `data.train_limit` leave out.
         split: which split of `root`; None, or a manifest without splits, means every row.

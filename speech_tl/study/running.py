@@ -151,7 +151,7 @@ def _run(folder: StudyFolder, trial: Trial, trials: Sequence[Trial], launch: Lau
     _share_before(folder, trial, trials)
     resume = ["--resume"] if (run / "recipe.yaml").is_file() else []
     log, began = folder.path / "logs" / f"{trial.name}.log", time.monotonic()
-    code = launch(["adapt", str(recipe), "--out", str(run), *resume], log)
+    code = launch(["adapt", str(recipe), *trial.recipe.owners_overrides(), "--out", str(run), *resume], log)
     if code == 1 and folder.finished(trial):
         code = 0  # done, with a guard beyond its limit
     folder.note(trial, time.monotonic() - began, code, _last_line(log) if code else "")

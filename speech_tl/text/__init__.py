@@ -15,7 +15,15 @@ from speech_tl.text.languages import (
     nearest_language,
     same_language,
 )
-from speech_tl.text.normalisers import NORMALISERS, Normaliser, get_normaliser, joint_hash, normaliser_for
+from speech_tl.text.normalisers import (
+    NORMALISERS,
+    Normaliser,
+    get_normaliser,
+    joint_hash,
+    normaliser_for,
+    stated_normaliser,
+)
+from speech_tl.text.printing import literal, printable
 from speech_tl.text.rules import tags_of, without_tags
 from speech_tl.text.spelling import nearest
 from speech_tl.text.vocabulary import ctc_characters, fit_case, spelt_words
@@ -35,14 +43,17 @@ __all__ = [
     "language_code",
     "language_name",
     "leading_rate",
+    "literal",
     "nearest",
     "nearest_language",
     "normaliser_for",
+    "printable",
     "read_text",
     "replacing",
     "require_writable",
     "same_language",
     "spelt_words",
+    "stated_normaliser",
     "tags_of",
     "without_tags",
     "write_atomically",

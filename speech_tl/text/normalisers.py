@@ -78,7 +78,8 @@ def get_normaliser(name: str, language: str | None = None) -> Normaliser:
 
     "none"; "basic" for any language; "english" for English; "unspaced" for languages written without spaces; or a
     function of one's own, text to text, as "module:function" or "module.function" (a module of the current folder or
-    an installed one; the hash is of its source).
+    an installed one; the hash is of its source), which is imported here: a name out of data goes through
+    `stated_normaliser` first.
 
     Args:
         name: of the rules.
@@ -110,6 +111,30 @@ def get_normaliser(name: str, language: str | None = None) -> Normaliser:
         f"unknown normaliser {name!r}: choose one of {', '.join(NORMALISERS)}, or a function of your own as "
         f"module:function{hint}"
     )
+
+
+def stated_normaliser(name: str, where: str, option: str) -> str:
+    """A normaliser's name as data states it: an evaluation's summary, a recipe that somebody sent.
+
+    A function of one's own would be imported and called, so only its owner may name it: on the command line, in a
+    recipe script, or in a call.
+
+    Args:
+        name: as it stands there.
+        where: what states it, for the message.
+        option: by which its owner may name a function: "--normaliser ", "scoring.normaliser=".
+
+    Raises:
+        BadInput: it is none of `NORMALISERS`.
+    """
+    if name in NORMALISERS:
+        return name
+    if is_dotted(name):
+        raise BadInput(
+            f"{where} names the function {name!r} as normaliser, and no file may say what code is run here: if it is "
+            f"yours, give {option}{name}"
+        )
+    raise BadInput(f"{where} names an unknown normaliser {name!r}: expected one of {', '.join(NORMALISERS)}")
 
 
 def normaliser_for(asked: str | None, language: str | None, checkpoints: str | None = None) -> Normaliser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import os
 import platform
 import re
 import shlex
@@ -39,6 +40,10 @@ ONLY_TRAINING = ("cache", "fisher.safetensors", "old_transcripts.json", "batch_s
 
 TEMPORARY = re.compile(r"\..+\.(yaml|jsonl?|md|html|csv|safetensors)\.[a-z0-9_]{8}")
 """Names of files that `replacing` had not finished when it was killed."""
+
+
+FILTERS = re.compile(r"(local|worktree)\s+filter\.")
+"""Settings of a git folder that name programs which read its files."""
 
 
 class RunFolder:
@@ -273,13 +278,26 @@ class Disk(NamedTuple):
 
 
 def git_revision() -> str | None:
-    """The commit of the folder one works in, with a "+" when files differ from it; None outside git."""
+    """The commit of the folder one works in, with a "+" when files differ from it; None outside git.
+
+    The folder may be somebody else's, and looking for changes would run the programs that its own settings name: hooks
+    and monitors are switched off, and where it has filters nothing is said about changes.
+    """
     try:
-        revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
-        changed = subprocess.run(["git", "status", "--porcelain"], capture_output=True, text=True, timeout=10)
+        revision = _git("rev-parse", "HEAD")
+        settings = _git("config", "--list", "--show-scope", "--name-only").splitlines()
+        if any(map(FILTERS.match, settings)):
+            return revision
+        off = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "--no-optional-locks")
+        changed = _git(*off, "status", "--porcelain", "--ignore-submodules=all")
     except (OSError, subprocess.SubprocessError):
         return None
-    return revision.stdout.strip() + ("+" if changed.stdout.strip() else "")
+    return revision + ("+" if changed else "")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    return done.stdout.strip()
 
 
 def _first_difference(saved: str, wanted: str) -> str:

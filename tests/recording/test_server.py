@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from email.message import Message
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,14 +23,18 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import urlopen
 
+import numpy as np
 import pytest
+import soundfile
 
+from speech_tl.audio import AudioInfo, stream_audio
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput
 from speech_tl.recording import certificate
 from speech_tl.recording.opening import open_session
-from speech_tl.recording.server import MOST_BYTES, RecordingServer
+from speech_tl.recording.server import MOST_BYTES, Place, RecordingServer
 from tests.recording.made import as_wav, clip
+from tests.sounds import SAMPLE_RATE
 
 ROOT = Path(__file__).parents[2]
 
@@ -231,3 +237,133 @@ def test_the_command_serves_until_it_is_stopped_and_then_the_recipe_runs(tmp_pat
     recipe += ["training.eval_steps=2", "training.workers=0", "decoding.workers=0", "training.precision=float32"]
     assert _run(["adapt", *recipe, "--out", str(tmp_path / "run")]) == 0
     assert json.loads((tmp_path / "run" / "report.json").read_text())["target"]["after"]["utterances"] == 1
+
+
+def answer_to(server: RecordingServer, path: str, headers: list[str], body: bytes | None = None) -> tuple[int, str]:
+    """Status and answer to a request with these headers alone."""
+    port, secret = server.address.split(":")[2].split("/")[:2]
+    start = f"{'GET' if body is None else 'POST'} /{secret}/{path} HTTP/1.0"
+    sent = [start, *headers, *([f"Content-Length: {len(body)}"] if body is not None else [])]
+    with socket.create_connection(("127.0.0.1", int(port)), 20) as line:
+        line.sendall("\r\n".join([*sent, "", ""]).encode() + (body or b""))
+        head, _, answer = b"".join(iter(partial(line.recv, 65536), b"")).decode().partition("\r\n\r\n")
+    return int(head.split()[1]), answer
+
+
+def test_requests_are_to_this_server_and_from_its_own_page(server, session):
+    skip = f"skip?sentence={quote(session.sentence)}"
+    for headers in (["Host: evil.example"], ["Host: localhost", "Origin: http://evil.example"], []):
+        for path, body in (("state", None), ("", None), ("clips/0001.wav", None), (skip, b""), ("finish", b"")):
+            status, said = answer_to(server, path, headers, body)
+            assert status == 403 and said.startswith("this page is not for requests from elsewhere")
+    assert answer_to(server, "state", ["Host: localhost", "Origin: http://localhost"])[0] == 200
+    assert answer_to(server, skip, ["Host: localhost:9000", "Origin: http://localhost:9000"], b"")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "invited"),
+    [
+        (["Host: 127.0.0.1"], True),
+        (["Host: 127.0.0.1:9000"], True),  # through a tunnel
+        (["Host: LOCALHOST:8765"], True),
+        (["Host: [::1]:8765"], True),
+        (["Host: localhost:8765", "Origin: http://localhost:8765"], True),
+        ([], False),
+        (["Host: "], False),
+        (["Host: evil.example:8765"], False),  # its name was made to lead here
+        (["Host: localhost.evil.example"], False),
+        (["Host: 127.0.0.1.evil.example"], False),
+        (["Host: evil.example@127.0.0.1x"], False),
+        (["Host: [::1"], False),
+        (["Host: 192.168.1.9"], False),
+        (["Host: localhost", "Host: evil.example"], False),
+        (["Host: localhost:8765", "Origin: http://evil.example"], False),
+        (["Host: localhost:8765", "Origin: http://localhost:3000"], False),  # another program's page on this machine
+        (["Host: localhost:8765", "Origin: https://localhost:8765"], False),
+        (["Host: localhost:8765", "Origin: null"], False),
+    ],
+    ids=str,
+)
+def test_names_of_a_server_on_this_machine(headers, invited):
+    made = Message()
+    for header in headers:
+        name, _, value = header.partition(": ")
+        made[name] = value
+    for host in ("127.0.0.1", "localhost", "::1"):
+        assert Place(host, "http", "s").invites(made) == invited
+
+
+def test_names_of_a_server_in_the_network():
+    place = Place("192.168.1.9", "https", "s")
+    named = {"Host": "192.168.1.9:8765", "Origin": "https://192.168.1.9:8765"}
+    assert place.invites(message(**named)) and place.invites(message(Host="192.168.1.9"))
+    for host in ("localhost", "127.0.0.1", "192.168.1.90", "mine.local"):
+        assert not place.invites(message(Host=host))
+    assert not place.invites(message(**named | {"Origin": "http://192.168.1.9:8765"}))
+    assert Place("mine.local", "https", "s").invites(message(Host="Mine.local.:8765"))
+    assert Place("2001:db8:0::1", "https", "s").invites(message(Host="[2001:DB8::1]:8765"))
+    everywhere = Place("0.0.0.0", "https", "s")
+    assert everywhere.invites(message(Host="192.168.1.9:8765")) and everywhere.invites(message(Host="[fe80::1]"))
+    assert not everywhere.invites(message(Host="evil.example"))
+
+
+def message(**headers: str) -> Message:
+    made = Message()
+    for name, value in headers.items():
+        made[name] = value
+    return made
+
+
+def test_many_may_knock_at_once(server):
+    """The page asks for state and clips together; the listener takes them while it is busy with others."""
+    port = int(server.address.split(":")[2].split("/")[0])
+    assert server._server.request_queue_size == 128
+    lines = [socket.create_connection(("127.0.0.1", port), 20) for _ in range(100)]
+    assert json.loads(get(server.address + "state"))["recorded"] == 0
+    for line in lines:
+        line.close()
+
+
+def packed(seconds: float, rate: int = SAMPLE_RATE) -> bytes:
+    """So much silence as FLAC: next to nothing."""
+    stream = io.BytesIO()
+    with soundfile.SoundFile(stream, "w", rate, 1, format="FLAC") as file:
+        for _ in range(round(seconds / 10)):
+            file.write(np.zeros(10 * rate, dtype=np.int16))
+    return stream.getvalue()
+
+
+def test_a_long_clip_is_refused_before_it_is_decoded(server, session, monkeypatch):
+    from speech_tl.recording import session as module
+
+    monkeypatch.setattr(module, "stream_audio", lambda *given, **options: pytest.fail("it was decoded"))
+    code, said = refusal(f"{server.address}clip?sentence={quote(session.sentence)}", packed(900))
+    assert code == 409
+    assert json.loads(said)["error"] == "the recording is 900 s long; at most 30 s can be used"
+
+
+def test_a_clip_that_is_longer_than_it_says_is_not_decoded_to_its_end(monkeypatch):
+    from speech_tl.recording import session as module
+
+    blocks: list[int] = []
+
+    def counted(*given: Any, **options: Any) -> Iterator[np.ndarray]:
+        for block in stream_audio(*given, **options):
+            blocks.append(len(block))
+            yield block
+
+    whole = packed(600)
+    samples = int.from_bytes(whole[21:26], "big") & ~((1 << 36) - 1)
+    unknown = whole[:21] + samples.to_bytes(5, "big") + whole[26:]  # an encoder that wrote to a pipe says 0 samples
+    monkeypatch.setattr(module, "stream_audio", counted)
+    monkeypatch.setattr(module, "probe", lambda *given, **options: AudioInfo(2.0, SAMPLE_RATE, 1, "FLAC"))
+    with pytest.raises(BadInput, match="longer than it says; at most 30 s"):
+        module.decoded(unknown)
+    assert sum(blocks) <= 40 * SAMPLE_RATE
+
+
+@pytest.mark.parametrize("rate", [1, 100, 4_000])
+def test_a_rate_that_no_microphone_has(server, session, rate):
+    clip_ = as_wav(np.zeros(20 * rate, dtype=np.float32), rate)
+    code, said = refusal(f"{server.address}clip?sentence={quote(session.sentence)}", clip_)
+    assert code == 409 and "samples a second; expected 8000 to 384000" in json.loads(said)["error"]

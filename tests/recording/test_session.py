@@ -216,3 +216,22 @@ def test_nothing_left_to_read(given):
     assert session.state()["sentence"] is None
     with pytest.raises(BadInput, match="every sentence is recorded or was skipped"):
         open_session(**given)
+
+
+def test_files_that_a_manifest_names_elsewhere_are_neither_given_out_nor_removed(given, tmp_path):
+    session, _ = open_session(**given)
+    read(session, 1)
+    precious = tmp_path / "precious.wav"
+    precious.write_bytes(GOOD)
+    (tmp_path / "mine" / "linked.wav").symlink_to(precious)
+    manifest = tmp_path / "mine" / "manifest.csv"
+    rows = rows_of(manifest)
+    for name in ("../precious.wav", "linked.wav"):
+        whole = manifest.read_text()
+        manifest.write_text(whole + whole.splitlines()[1].replace("clips/0001.wav", name) + "\n")
+    session, _ = open_session(**given)
+    assert len(session.rows) == len(rows) + 2 and session.clip("0001.wav") == tmp_path / "mine" / "clips" / "0001.wav"
+    for name in ("precious.wav", "linked.wav"):
+        assert session.clip(name) is None
+        session.again(name)
+    assert precious.is_file() and len(session.rows) == 1

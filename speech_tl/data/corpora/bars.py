@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from speech_tl.text.printing import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -50,9 +52,9 @@ def bar(title: str, *, total: int = 0, done: int = 0, bytes_: bool = False) -> I
     )
 
     amount = [DownloadColumn(), TransferSpeedColumn()] if bytes_ else [MofNCompleteColumn()]
-    columns = [TextColumn("{task.description}"), BarColumn(), *amount, TimeRemainingColumn()]
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), *amount, TimeRemainingColumn()]
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(title, total=total or None, completed=done)
+        task = progress.add_task(printable(title), total=total or None, completed=done)
         made = Bar(progress, task, done)
         made.total = total - done if total else 0
         yield made

@@ -18,7 +18,7 @@ from speech_tl.data.corpora.table import Row, counted, measure, summary, write_t
 from speech_tl.data.corpora.unpacking import stem, unpack
 from speech_tl.data.filtering import named
 from speech_tl.errors import BadInput, disk_trouble
-from speech_tl.text import nearest, require_writable
+from speech_tl.text import nearest, printable, require_writable
 
 DONE, IN_PART, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 ALL = "all"
@@ -131,7 +131,7 @@ class Script:
         except BadInput as error:
             return _say(str(error))
         except KeyboardInterrupt:
-            print("interrupted; what was fetched is kept, the same command goes on", file=sys.stderr)
+            _tell("interrupted; what was fetched is kept, the same command goes on")
             return INTERRUPTED
         except OSError as error:
             if is_full_disk(error):
@@ -196,22 +196,18 @@ class Script:
 
     def _hand_over(self, rows: list[Row], aside: list[Row], context: Context) -> int:
         manifest = write_table(context.out / "manifest.csv", rows)
-        print(f"{manifest}: {summary(rows)}{_said(context.left_out)}", file=sys.stderr)
+        _tell(f"{manifest}: {summary(rows)}{_said(context.left_out)}")
         if not any(row.get("split") for row in rows):
-            print(
-                "no official splits: `speech-tl adapt` makes them, by speaker where there are several", file=sys.stderr
-            )
-        print(f"licence: {self.corpus.licence}", file=sys.stderr)
+            _tell("no official splits: `speech-tl adapt` makes them, by speaker where there are several")
+        _tell(f"licence: {self.corpus.licence}")
         listed = context.out / "left_out.csv"
         listed.unlink(missing_ok=True)
         if not aside:
             return DONE
         for row in aside[:3]:
-            print(f"  {row['problem']}", file=sys.stderr)
+            _tell(f"  {row['problem']}")
         write_table(listed, aside)
-        print(
-            f"{len(aside)} of {len(rows) + len(aside)} rows have no usable audio; {listed} lists them", file=sys.stderr
-        )
+        _tell(f"{len(aside)} of {len(rows) + len(aside)} rows have no usable audio; {listed} lists them")
         return IN_PART
 
 
@@ -270,5 +266,9 @@ def _said(left_out: Counter[str]) -> str:
 
 
 def _say(line: str) -> int:
-    print(line, file=sys.stderr)
+    _tell(line)
     return BAD_INPUT
+
+
+def _tell(line: str) -> None:
+    print(printable(line), file=sys.stderr)

@@ -17,6 +17,7 @@ from typing import IO
 from speech_tl.data.corpora.bars import Bar, bar
 from speech_tl.data.corpora.sizes import is_full_disk, require_room
 from speech_tl.errors import BadInput
+from speech_tl.text.printing import printable
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 DAMAGE = (
@@ -63,7 +64,7 @@ def unpack(archive: Path, folder: Path) -> Path:
     kind = _kind(archive)
     staging = folder.with_name(f".{folder.name}.unpacking")
     shutil.rmtree(staging, ignore_errors=True)
-    print(f"unpacking {archive} to {folder}", file=sys.stderr)
+    print(printable(f"unpacking {archive} to {folder}"), file=sys.stderr)
     try:
         staging.mkdir(parents=True)
         with bar(f"unpacking {archive.name}", total=archive.stat().st_size, bytes_=True) as shown:
