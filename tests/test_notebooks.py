@@ -20,7 +20,9 @@ def test_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest
     book = nbformat.read(path, as_version=4)
     assert not any(cell.get("outputs") for cell in book.cells), "outputs are not stored: they would be this machine's"
 
-    nbclient.NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}).execute()
+    nbclient.NotebookClient(
+        book, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    ).execute()
 
     folder = tmp_path / "runs" / path.stem
     assert (folder / "report.html").is_file() and (folder / "model" / "model.safetensors").is_file()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 RUN_FILES: dict[str, str] = {
     "recipe.yaml": "The resolved recipe: `speech-tl adapt recipe.yaml` repeats the run.",
-    "environment.json": "Versions, device, seed, git revision, and the fingerprint of the data, which `--resume` compares.",
+    "environment.json": "Versions, device, seed, git revision; the data's fingerprint, which `--resume` compares.",
     "excluded.jsonl": "Rows that were excluded, each with its file, row and reason.",
     "before/summary.json, after/summary.json": "Scores, decoding, normaliser and model of the two measurements.",
     "before/utterances.jsonl, after/utterances.jsonl": (
