@@ -298,10 +298,8 @@ def python_page() -> str:
             lines += [f"```python\n{name}{_signature(thing)}\n```"]
         lines += [about]
         for title, entries in sections.items():
-            lines += [
-                f"**{title}**",
-                table(["", ""], [[f"`{key}`" if key else "", what] for key, what in entries.items()]),
-            ]
+            rows = [[f"`{key}`" if key else "", what] for key, what in entries.items()]
+            lines += [f"**{title}**", table(["", ""], rows)]
     return joined([*lines, "The fields of a recipe are in [Recipe fields](recipe.md)."])
 
 
