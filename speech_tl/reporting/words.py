@@ -10,6 +10,7 @@ from speech_tl.scoring.significance import is_significant
 from speech_tl.text import Rate
 
 NOTHING = "–"
+SIDES = ("before", "after")
 
 UNBROKEN = "\u00a0"  # no line ends between the digits of one number
 
@@ -374,6 +375,17 @@ def telling(names: Sequence[str]) -> list[str]:
     last = next((n for n in range(shortest - first) if len({part[-1 - n] for part in parts}) > 1), shortest - first)
     cut = ["/".join(part[first : len(part) - last]) for part in parts]
     return cut if len(set(cut)) == len(set(names)) else list(names)
+
+
+def sides_called(report: Mapping[str, Any]) -> dict[str, str]:
+    """How the two sides are called after the name of a rate: "before" and "after" a run; of a comparison the models."""
+    model = report.get("model") or {}
+    sources = [
+        (model.get(side) or {}).get("source") if isinstance(model.get(side), Mapping) else None for side in SIDES
+    ]
+    if report.get("training") or None in sources or sources[0] == sources[1]:
+        return {side: side for side in SIDES}
+    return dict(zip(SIDES, (f"of {name}" for name in telling(sources)), strict=True))
 
 
 def recipe_name(report: Mapping[str, Any]) -> str:
