@@ -130,17 +130,15 @@ def error_section(report: Mapping[str, Any]) -> Section:
     target, errors = report["target"], report.get("errors") or {}
     rate = words.rate_of(target)
     both = [target[side] for side in ("before", "after")]
-    fixed, new = confusion_changes(errors.get("confusions") or {"before": [], "after": []})
+    confusions = errors.get("confusions") or {"before": [], "after": []}
+    fixed, new = confusion_changes(confusions)
     return {
         "plot": kinds_plot(*both, rate) if all(words.units(side, rate) for side in both) else None,
         "kinds": KINDS,
         "counts": [(said, errors[name]) for name, said in ERROR_COUNTS.items() if errors.get(name)],
         "confusions": [(title, rows) for title, rows in (("Rarer", fixed), ("New or more frequent", new)) if rows],
         "words": [
-            (
-                f"{UNITS[rate].capitalize()} {name}",
-                _with_confusions(errors[name], (errors.get("confusions") or {}).get(side)),
-            )
+            (f"{UNITS[rate].capitalize()} {name}", _with_confusions(errors[name], confusions.get(side)))
             for name, side in (("fixed", "before"), ("broken", "after"))
             if errors.get(name)
         ],

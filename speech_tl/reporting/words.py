@@ -380,12 +380,21 @@ def telling(names: Sequence[str]) -> list[str]:
 def sides_called(report: Mapping[str, Any]) -> dict[str, str]:
     """How the two sides are called after the name of a rate: "before" and "after" a run; of a comparison the models."""
     model = report.get("model") or {}
-    sources = [
-        (model.get(side) or {}).get("source") if isinstance(model.get(side), Mapping) else None for side in SIDES
-    ]
+    sides = [model.get(side) for side in SIDES]
+    sources = [side.get("source") if isinstance(side, Mapping) else None for side in sides]
     if report.get("training") or None in sources or sources[0] == sources[1]:
         return {side: side for side in SIDES}
-    return dict(zip(SIDES, (f"of {name}" for name in telling(sources)), strict=True))
+    return dict(zip(SIDES, (f"of {name}" for name in tails(sources)), strict=True))
+
+
+def tails(names: Sequence[str]) -> list[str]:
+    """Names, of long paths the last two parts, where these still tell them apart.
+
+    >>> tails(["openai/whisper-small", "/home/ann/runs/mine/model"])
+    ['openai/whisper-small', 'mine/model']
+    """
+    cut = ["/".join(str(name).split("/")[-2:]) for name in names]
+    return cut if len(set(cut)) == len(set(names)) else list(names)
 
 
 def recipe_name(report: Mapping[str, Any]) -> str:
