@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from speech_tl.errors import BadInput
 from speech_tl.reporting.options import AudioMode, ReportOptions
-from speech_tl.reporting.words import telling
+from speech_tl.reporting.words import tails, telling
 from speech_tl.text import require_writable, stated_normaliser
 from speech_tl.text.parsed import yaml_value
 
@@ -165,6 +165,6 @@ def _title(given: Sequence[str | Path | Evaluation], sides: Sequence[Evaluation]
     """What is compared with what: by the models' sources where those tell the two apart, else by the folders."""
     sources = [str(side.model.get("source") or "unknown model") for side in sides]
     if sources[0] != sources[1]:
-        return " compared with ".join(sources)
+        return " compared with ".join(tails(sources))
     names = telling([_name(side, otherwise) for side, otherwise in zip(given, ("before", "after"), strict=True)])
     return f"{sources[0]}: {' compared with '.join(names)}"

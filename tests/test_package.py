@@ -1,4 +1,4 @@
-"""The package as a stranger meets it: what it needs, what its wheel carries, how fast it answers, its README."""
+"""The package as a stranger meets it: what it needs, what its wheel carries, how fast it answers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ from pathlib import Path
 import pytest
 
 import speech_tl
-from speech_tl.cli import app
-from speech_tl.recipe import read_recipe
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -123,38 +121,3 @@ def seconds(*arguments: str) -> float:
     started = time.perf_counter()
     subprocess.run([sys.executable, *arguments], capture_output=True, env=ENVIRONMENT, check=True)
     return time.perf_counter() - started
-
-
-def readme_commands() -> list[list[str]]:
-    """Every `speech-tl ...` line in the README's blocks of commands, in words."""
-    blocks = re.findall(
-        r"^ *```\n(.*?)^ *```", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-    lines = [line.partition(" #")[0].split() for block in blocks for line in block.splitlines()]
-    return [line[1:] for line in lines if line[:1] == ["speech-tl"]]
-
-
-@pytest.mark.parametrize("words", readme_commands(), ids=" ".join)
-def test_readme_commands_exist(words: list[str]):
-    """The verb, every option and every override that the README shows."""
-    verb, *rest = words
-    known = next(c for c in app.registered_commands if c.callback.__name__ == verb)
-    options = set(re.findall(r"--[\w-]+", help_of(known.callback.__name__)))
-    assert {word for word in rest if word.startswith("--")} <= options
-    if verb == "adapt":
-        name = "quickstart" if rest[0] == "RECIPE" else rest[0]
-        read_recipe(name).with_overrides([word for word in rest[1:] if "=" in word])
-
-
-def help_of(verb: str) -> str:
-    command = [sys.executable, "-m", "speech_tl.cli", verb, "--help"]
-    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=True).stdout
-
-
-def test_readme_links_to_what_is_there():
-    """The recipes it names are shipped; the files it names exist."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in re.findall(r"`((?:accent|language|noise|speaker|pretrain)/\w+)`", text):
-        read_recipe(name)
-    for path in ("LICENSE", "CHANGELOG.md", ".ci/run", "recipes/quickstart.py"):
-        assert (ROOT / path).is_file()

@@ -68,7 +68,7 @@ class Checkpoint:
         """`loader.from_pretrained` of config or weights, with our one-line error."""
         return self._pretrained(loader, self.place, self.revision, options)
 
-    def load_extractor(self, loader: Any) -> Any:
+    def load_extractor(self, loader: Any, **options: Any) -> Any:
         """The same for what turns sound into features, whose settings are looked at first.
 
         Raises:
@@ -84,7 +84,7 @@ class Checkpoint:
         except Exception as error:  # as in _pretrained
             raise self.unloadable(error) from error
         require_preprocessor(self.name, values)
-        return self.load_processor(loader)
+        return self.load_processor(loader, **options)
 
     def load_processor(self, loader: Any, **options: Any) -> Any:
         """The same for what turns text and sound into numbers."""

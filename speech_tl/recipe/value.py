@@ -40,7 +40,13 @@ class ScoringOptions(Options):
 
 
 class Recipe(Options):
-    """One run: which model, which data, what is trained, how, how it is scored, and what it must not spoil."""
+    """One run: which model, which data, what is trained, how, how it is scored, and what it must not spoil.
+
+    Attributes:
+        name: of the run; also of its folder, runs/NAME.
+        description: one line for the report and the model card.
+        seed: of all chance in the run.
+    """
 
     name: str = Field(pattern=r"^[\w.-]+$")
     description: str = ""

@@ -15,7 +15,6 @@ from speech_tl.errors import BadInput
 from speech_tl.text import require_writable, write_atomically
 
 SAMPLE_RATE = 16000
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,6 @@ def _write(example: Example, folder: Path) -> None:
 
 def _page(manifest: Manifest, examples: Sequence[Example]) -> str:
     """All examples on one page, beside their files."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from speech_tl.reporting.html import rendered
 
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    return environment.get_template("hearing.html").render(source=manifest.source, examples=examples)
+    return rendered("hearing.html", "link", None, "wer", source=manifest.source, examples=examples)

@@ -57,6 +57,7 @@ def html_page(
         rate,
         report=report,
         target=target,
+        called=words.sides_called(report),
         written=as_written(target),
         style_line=style_line(target),
         change=change,
@@ -136,9 +137,10 @@ def _policy(style: str, script: str, audio: AudioMode) -> str:
     """What the page may do: our own style and script, known by their hashes, and sound; whatever else is refused."""
     hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in (style, script)]
     sound = {"embed": "data:", "link": "'self' file:", "none": "'none'"}[audio]
+    pictures = "data: 'self' file:" if audio == "link" else "data:"
     return (
         f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; "
-        f"img-src data:; media-src {sound}; base-uri 'none'; form-action 'none'"
+        f"img-src {pictures}; media-src {sound}; base-uri 'none'; form-action 'none'"
     )
 
 

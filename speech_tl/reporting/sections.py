@@ -15,6 +15,8 @@ from speech_tl.scoring.kinds import MOST
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import Rate
 
+MOST_HEARD = 2  # of what a word was heard as
+FEWEST_WORDS = 30  # of the middle speaker, for a plot of each speaker's change
 MOST_ROWS = 24  # of a plot of groups; its table holds them all
 ERROR_COUNTS = {
     "loops": "the same words over and over (loops)",
@@ -111,14 +113,14 @@ def speaker_section(before: Evaluation | None, after: Evaluation | None, rate: R
             sizes.append(size)
     if len(changes) < 2:
         return None
-    values = [change for _, change in changes]
+    values, size = [change for _, change in changes], statistics.median(sizes)
     return {
-        "plot": spread_plot("Change of each speaker: one dot each", changes, rate),
+        "plot": spread_plot("Change of each speaker: one dot each", changes, rate) if size >= FEWEST_WORDS else None,
         "better": sum(value < 0 for value in values),
         "worse": sum(value > 0 for value in values),
         "same": sum(value == 0 for value in values),
         "median": statistics.median(values),
-        "size": statistics.median(sizes),
+        "size": size,
         "lost": [found for found in sorted(changes, key=lambda found: -found[1])[:5] if found[1] > 0],
     }
 
@@ -128,18 +130,31 @@ def error_section(report: Mapping[str, Any]) -> Section:
     target, errors = report["target"], report.get("errors") or {}
     rate = words.rate_of(target)
     both = [target[side] for side in ("before", "after")]
-    fixed, new = confusion_changes(errors.get("confusions") or {"before": [], "after": []})
+    confusions = errors.get("confusions") or {"before": [], "after": []}
+    fixed, new = confusion_changes(confusions)
     return {
         "plot": kinds_plot(*both, rate) if all(words.units(side, rate) for side in both) else None,
         "kinds": KINDS,
         "counts": [(said, errors[name]) for name, said in ERROR_COUNTS.items() if errors.get(name)],
         "confusions": [(title, rows) for title, rows in (("Rarer", fixed), ("New or more frequent", new)) if rows],
         "words": [
-            (title, errors[name])
-            for title, name in ((f"{UNITS[rate].capitalize()} {name}", name) for name in ("fixed", "broken"))
+            (f"{UNITS[rate].capitalize()} {name}", _with_confusions(errors[name], confusions.get(side)))
+            for name, side in (("fixed", "before"), ("broken", "after"))
             if errors.get(name)
         ],
     }
+
+
+def _with_confusions(
+    found: Sequence[Sequence[Any]], confusions: Sequence[Sequence[Any]] | None
+) -> list[tuple[str, int, str]]:
+    """(word, how often, what it was mostly heard as where that is known) of the words fixed or broken."""
+    heard: dict[str, list[str]] = {}
+    for said, written, _ in confusions or ():
+        heard.setdefault(said, []).append(written)
+    return [
+        (word, number, f" as {', '.join(heard[word][:MOST_HEARD])}" if word in heard else "") for word, number in found
+    ]
 
 
 def confusion_changes(confusions: Mapping[str, Sequence[Sequence[Any]]]) -> tuple[list[Section], list[Section]]:

@@ -46,7 +46,8 @@ def write_study_page(name: str, description: str, reference: str | None, rows: S
         None,
         "wer",
         name=name,
-        description=description,
+        message=message_of(rows, reference),
+        facts=_facts(rows),
         plots=_plots(rows),
         summary=summary_of(rows),
         headings=headings,
@@ -78,6 +79,42 @@ def table_of(rows: Sequence[Row], reference: str | None) -> tuple[list[str], lis
     for rate in RATES if reference else ():
         headings += [f"{rate.upper()} minus {reference}'s (95 %)", f"reaches {reference}'s {rate.upper()}"]
     return headings, [_cells(row, guards, amounts, reference) for row in rows]
+
+
+def message_of(rows: Sequence[Row], reference: str | None) -> str:
+    """The study in one sentence: which variant reaches the lowest WER, and whether it beats the reference.
+
+    Of several amounts of speech it is about the largest; a variant's WER is the mean of its seeds.
+    """
+    amounts = {row["minutes"] for row in rows}
+    most = None if None in amounts else max(amounts)
+    means = {
+        variant: (statistics.fmean(row["wer"] for row in found), found)
+        for variant in dict.fromkeys(row["variant"] for row in rows)
+        if (found := [row for row in rows if row["variant"] == variant and row["minutes"] == most])
+    }
+    best = min(means, key=lambda variant: means[variant][0])
+    wer, found = means[best]
+    before = statistics.fmean(row["wer_before"] for row in found)
+    said = f"{best} reaches the lowest WER: {words.percent(wer)}, from {words.percent(before)} before"
+    said += f", with {most:g} minutes of speech" if most is not None and len(amounts) > 1 else ""
+    if len(means) < 2:
+        return f"{best}: WER {words.percent(before)} before, {words.percent(wer)} after."
+    tested = [row for row in found if row.get("wer_minus_high") is not None]
+    if reference in (None, best) or not tested:
+        return f"{said}."
+    sure = sum(row["wer_minus_high"] < 0 for row in tested)
+    of_seeds = f" in {sure} of {len(tested)} seeds" if len(tested) > 1 and sure else ""
+    return f"{said}; {'significantly' if sure else 'not significantly'} lower than {reference}'s{of_seeds}."
+
+
+def _facts(rows: Sequence[Row]) -> str:
+    """How many runs of what."""
+    variants, seeds = (len({row[name] for row in rows}) for name in ("variant", "seed"))
+    amounts = sorted({row["minutes"] for row in rows if row["minutes"] is not None})
+    parts = [f"{variants} variant{'s' if variants > 1 else ''}", f"{seeds} seed{'s' if seeds > 1 else ''}"]
+    parts += [f"{', '.join(f'{minutes:g}' for minutes in amounts)} minutes of speech"] if amounts else []
+    return f"{', '.join(parts)}: {len(rows)} run{'s' if len(rows) > 1 else ''}. Whiskers are 95 % intervals."
 
 
 def summary_of(rows: Sequence[Row]) -> list[tuple[str, ...]]:
@@ -167,8 +204,11 @@ def _plots(rows: Sequence[Row]) -> list[Markup]:
     for rate in RATES:
         title, unit = f"{rate.upper()} on the test set", f"{rate.upper()} (%)"
         if len(amounts) > 1:
-            series = {variant: _means([r for r in rows if r["variant"] == variant], rate) for variant in variants}
-            plots.append(lines_plot(title, "minutes of target speech", series, unit, doubling=True))
+            of = {variant: [row for row in rows if row["variant"] == variant] for variant in variants}
+            series = {variant: _means(found, rate) for variant, found in of.items()}
+            within = {variant: _ends(found, rate) for variant, found in of.items()}
+            across = "minutes of target speech"
+            plots.append(lines_plot(title, across, series, unit, doubling=True, within=within, from_zero=True))
         else:
             plots.append(_sides(title, rows, f"{rate}_before", rate, rate))
     if len(amounts) <= 1:
@@ -188,13 +228,24 @@ def _while_training(rows: Sequence[Row], variants: Sequence[str], minutes: float
     }
     title = f"Dev {rate.upper()} while training" + (f", {minutes:g} minutes of speech" if minutes is not None else "")
     there = {variant: curves[variant] for variant in variants if curves.get(variant)}
-    return lines_plot(title, "seconds of training", there, f"{rate.upper()} (%)") if there else None
+    return lines_plot(title, "seconds of training", there, f"{rate.upper()} (%)", from_zero=True) if there else None
 
 
 def _means(rows: Sequence[Row], rate: Rate) -> list[tuple[float, float]]:
     """(minutes, mean of the seeds in per cent)."""
     amounts = sorted({row["minutes"] for row in rows})
     return [(m, 100 * statistics.fmean(row[rate] for row in rows if row["minutes"] == m)) for m in amounts]
+
+
+def _ends(rows: Sequence[Row], rate: Rate) -> list[tuple[float, float, float]]:
+    """(minutes, low, high) in per cent: the widest of the seeds' 95 % intervals, where the table has them."""
+    known = [row for row in rows if row.get(f"{rate}_low") is not None]
+    amounts = sorted({row["minutes"] for row in known})
+    of = {amount: [row for row in known if row["minutes"] == amount] for amount in amounts}
+    return [
+        (amount, 100 * min(row[f"{rate}_low"] for row in found), 100 * max(row[f"{rate}_high"] for row in found))
+        for amount, found in of.items()
+    ]
 
 
 def _sides(title: str, rows: Sequence[Row], before: str, after: str, rate: Rate = "wer") -> Markup:

@@ -10,6 +10,7 @@ from speech_tl.scoring.significance import is_significant
 from speech_tl.text import Rate
 
 NOTHING = "–"
+SIDES = ("before", "after")
 
 UNBROKEN = "\u00a0"  # no line ends between the digits of one number
 
@@ -373,6 +374,26 @@ def telling(names: Sequence[str]) -> list[str]:
     first = next((n for n in range(shortest) if len({part[n] for part in parts}) > 1), shortest)
     last = next((n for n in range(shortest - first) if len({part[-1 - n] for part in parts}) > 1), shortest - first)
     cut = ["/".join(part[first : len(part) - last]) for part in parts]
+    return cut if len(set(cut)) == len(set(names)) else list(names)
+
+
+def sides_called(report: Mapping[str, Any]) -> dict[str, str]:
+    """How the two sides are called after the name of a rate: "before" and "after" a run; of a comparison the models."""
+    model = report.get("model") or {}
+    sides = [model.get(side) for side in SIDES]
+    sources = [side.get("source") if isinstance(side, Mapping) else None for side in sides]
+    if report.get("training") or None in sources or sources[0] == sources[1]:
+        return {side: side for side in SIDES}
+    return dict(zip(SIDES, (f"of {name}" for name in tails(sources)), strict=True))
+
+
+def tails(names: Sequence[str]) -> list[str]:
+    """Names, of long paths the last two parts, where these still tell them apart.
+
+    >>> tails(["openai/whisper-small", "/home/ann/runs/mine/model"])
+    ['openai/whisper-small', 'mine/model']
+    """
+    cut = ["/".join(str(name).split("/")[-2:]) for name in names]
     return cut if len(set(cut)) == len(set(names)) else list(names)
 
 

@@ -147,6 +147,8 @@ def test_what_is_said_is_what_is_kept(recorder):
     page.locator("#skip").click()
     expect(page.locator("#sentence")).not_to_contain_text("Ann")
     page.locator("#finish").click()
+    expect(page.locator("#finish")).to_have_text("Finish: sure?")
+    page.locator("#finish").click()
     expect(page.locator("h1")).to_have_text("Finished")
     assert troubles == []
 

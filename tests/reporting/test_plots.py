@@ -21,6 +21,7 @@ from speech_tl.reporting.plots import (
     ranked_plot,
     spread_plot,
 )
+from speech_tl.reporting.plots.lines import lines_plot
 from speech_tl.reporting.svg import WIDTH, cut, cut_within, round_step, ticks
 
 HOSTILE = '<script>"&'
@@ -195,3 +196,14 @@ def test_groups_hold_every_recogniser(groups: int) -> None:
     heights = [float(dot.get("cy")) for dot in drawing.iter("circle")]
     assert heights == sorted(heights) and len(set(heights)) == len(heights)
     assert len(texts(drawing, "label")) == groups
+
+
+def test_intervals_of_a_line_lie_within_the_drawing_and_an_axis_may_begin_at_zero() -> None:
+    line = {"full": [(5.0, 96.0), (30.0, 95.0)]}
+    _, close = parsed(lines_plot("WER", "minutes", line, doubling=True))
+    _, whole = parsed(lines_plot("WER", "minutes", line, within={"full": [(5.0, 90.0, 99.0)]}, from_zero=True))
+    ticks_of = [{m.text for m in drawing.iter("text") if m.get("class") == "tick"} for drawing in (close, whole)]
+    assert "0" not in ticks_of[0] and "0" in ticks_of[1]
+    intervals = [m for m in whole.iter("line") if m.get("class") == "curve ci k0"]
+    assert len(intervals) == 1
+    inside(whole)

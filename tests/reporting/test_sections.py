@@ -26,6 +26,12 @@ def test_what_a_cut_list_cannot_know_is_said() -> None:
     assert [(row["said"], row["before"], row["after"]) for row in new] == [("two", "≤ 11", "40")]
 
 
+def test_words_fixed_and_broken_say_what_they_were_heard_as() -> None:
+    before, after = evaluation([("it is", "eat is")] * 3), evaluation([("it is", "it ease")] * 3)
+    found = dict(sections.error_section(build_report("x", before, after))["words"])
+    assert found == {"Words fixed": [("it", 3, " as eat")], "Words broken": [("is", 3, " as ease")]}
+
+
 def test_speakers_who_got_better_and_worse() -> None:
     said = ["a b", "a b", "a b", "a b"]
     before = evaluation(list(zip(said, ["a", "a b", "x", "a b"], strict=True)), speakers=["s1", "s2", "s1", ""])
@@ -33,6 +39,10 @@ def test_speakers_who_got_better_and_worse() -> None:
     found = sections.speaker_section(before, after)
     assert (found["better"], found["worse"], found["same"]) == (1, 1, 0)
     assert found["lost"] == [("s2", 50.0)] and found["median"] == pytest.approx((-75 + 50) / 2)
+    assert found["plot"] is None, "two words of a speaker are too few to draw"
+    long = " ".join("abcdefghij" * 4)
+    many = evaluation([(long, long), (long, long)], speakers=["s1", "s2"])
+    assert sections.speaker_section(many, many)["plot"]
     nobody = evaluation([("a", "a")])
     assert sections.speaker_section(nobody, nobody) is None and sections.speaker_section(None, None) is None
 

@@ -16,7 +16,7 @@ from speech_tl.adaptation import adapt
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput, PartlyDone
 from speech_tl.recipe import Recipe, recipe_from_yaml, shipped_studies
-from speech_tl.reporting.study import write_study_page
+from speech_tl.reporting.study import message_of, write_study_page
 from speech_tl.study import Study, Variant, read_study, run_study
 from speech_tl.study.planning import plan_study
 from speech_tl.study.table import seconds_to
@@ -173,6 +173,23 @@ def test_random_weights_first_look_is_not_drawn(finished: Any, tmp_path: Path) -
     write_study_page("mini", "", "scratch", [row | {"looks": {"wer": looks, "cer": looks}} for row in rows], tmp_path)
     page = (tmp_path / "study.html").read_text(encoding="utf-8")
     assert "134.6" in page and "267.9" not in page, "only what random weights write is left out"
+
+
+def test_the_message_names_the_best_variant_and_whether_it_beats_the_reference() -> None:
+    def row(variant: str, wer: float, high: float | None = None, minutes: float | None = None) -> dict[str, Any]:
+        return {"variant": variant, "minutes": minutes, "wer": wer, "wer_before": 0.4, "wer_minus_high": high}
+
+    rows = [row("full", 0.3), row("lora", 0.25, -0.01), row("lora", 0.27, 0.02), row("bitfit", 0.35, 0.07)]
+    best = "lora reaches the lowest WER: 26.0 %, from 40.0 % before"
+    assert message_of(rows, "full") == f"{best}; significantly lower than full's in 1 of 2 seeds."
+    assert message_of([*rows[:1], rows[2]], "full").endswith("; not significantly lower than full's.")
+    assert message_of(rows, None) == f"{best}."
+    assert message_of([row("full", 0.3)], "full") == "full: WER 40.0 % before, 30.0 % after."
+    amounts = [row("full", 0.2, minutes=5.0), row("full", 0.3, minutes=30.0), row("lora", 0.29, minutes=30.0)]
+    assert (
+        message_of(amounts, None)
+        == "lora reaches the lowest WER: 29.0 %, from 40.0 % before, with 30 minutes of speech."
+    )
 
 
 # ---- stopped and gone on with

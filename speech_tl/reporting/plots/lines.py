@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 HEIGHT = 260
 KEY_HEIGHT = 16
+Interval = tuple[float, float, float]
+"""(x, low, high)."""
+
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "4 2", "1 2")
 
 
@@ -25,6 +28,8 @@ def lines_plot(
     unit: str = "WER (%)",
     doubling: bool = False,
     chosen: float | None = None,
+    within: Mapping[str, Sequence[Interval]] | None = None,
+    from_zero: bool = False,
 ) -> Markup:
     """A line for each of several series.
 
@@ -35,10 +40,14 @@ def lines_plot(
         unit: of the upright axis.
         doubling: each doubling of x takes the same room, and the ticks are the values themselves; x above 0.
         chosen: an x to be marked by an upright line.
+        within: name -> (x, low, high): upright intervals of that series.
+        from_zero: begin the upright axis at zero, so that a small difference does not look like a large one.
     """
     points = [point for line in series.values() for point in line]
+    intervals = within or {}
     value_of = (lambda x: math.log2(x)) if doubling else (lambda x: x)
     xs, ys = [value_of(x) for x, _ in points], [y for _, y in points]
+    ys += [end for found in intervals.values() for _, *ends in found for end in ends] + ([0.0] if from_zero else [])
     floor = HEIGHT - BOTTOM
     across_span, span = svg.span_of(xs, margin=0.05), svg.span_of(ys)
     place, y = svg.scale(across_span, LEFT, WIDTH - RIGHT), svg.scale(span, floor, TOP)
@@ -57,6 +66,9 @@ def lines_plot(
         side = "end" if chosen > sum(across_span) / 2 else "start"
         marks.append(mark("text", "label", "chosen", x=x + (-5 if side == "end" else 5), y=TOP + 8, text_anchor=side))
     for number, (name, line) in enumerate(series.items()):
+        for x, low, high in intervals.get(name, ()):
+            across_at = place(value_of(x)) + 3 * (number - (len(series) - 1) / 2)  # beside those of the other lines
+            marks.append(mark("line", f"curve ci k{number % 6}", x1=across_at, x2=across_at, y1=y(low), y2=y(high)))
         marks += _line(number, name, [(place(value_of(x)), y(value), x, value) for x, value in line])
         marks += _key(number, name)
     said = "; ".join(
