@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from speech_tl.audio.flac import ends_at as flac_ends_at
 from speech_tl.audio.flac import frame_bytes, samples_and_rate
+from speech_tl.audio.limits import MOST_CHUNKS
 from speech_tl.audio.mp3 import LengthHeader, skip_id3v2
 
 HEAD_BYTES = 4096
@@ -27,6 +28,7 @@ OGG_START = re.compile(rb"OggS\x00\x02\x00{8}")
 FLAC_START = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 OGG_PAGE_MAX_BYTES = 65_307
 PAGE_HEAD_BYTES = 27
+NO_CHUNKS = f"more than {MOST_CHUNKS} chunks or parts"
 
 # PCM, MS ADPCM, float, A-law, mu-law, IMA ADPCM, GSM, NMS ADPCM, G.721, extensible
 _WAV_CODECS = {1, 2, 3, 6, 7, 0x11, 0x31, 0x38, 0x40, 0xFFFE}
@@ -84,7 +86,9 @@ def _wav(stream: BinaryIO, size: int, magic: bytes) -> Contents:
     riff_end = 8 + int.from_bytes(stream.read(4), "little")
     stream.seek(12)
     codec, long_data = 0, None
-    while len(chunk := stream.read(8)) == 8:
+    for _ in range(MOST_CHUNKS):
+        if len(chunk := stream.read(8)) < 8:
+            return Contents()
         name, length = struct.unpack("<4sI", chunk)
         start = stream.tell()
         if name == b"ds64":
@@ -97,7 +101,7 @@ def _wav(stream: BinaryIO, size: int, magic: bytes) -> Contents:
                 length = long_data
             return _wav_data(stream, start, length, riff_end, size, codec)
         stream.seek(start + length + length % 2)
-    return Contents()
+    raise ValueError(NO_CHUNKS)
 
 
 def _wav_data(stream: BinaryIO, start: int, length: int, riff_end: int, size: int, codec: int) -> Contents:
@@ -124,7 +128,9 @@ def _after_data(stream: BinaryIO, end: int, size: int) -> int | None:
     Behind it may be chunks, tags, or zeros that fill a sector.
     """
     for place in (end + end % 2, end):  # odd chunks are padded, but not by everybody
-        while place < size:
+        for _ in range(MOST_CHUNKS):
+            if place >= size:
+                break
             stream.seek(place)
             name = stream.read(4)
             length = int.from_bytes(stream.read(4), "little")
@@ -137,6 +143,8 @@ def _after_data(stream: BinaryIO, end: int, size: int) -> int | None:
             if place + 8 + length > size + SLACK_BYTES:
                 break
             place += 8 + length + length % 2
+        else:
+            raise ValueError(NO_CHUNKS)
         if place >= size or size - place < 8:
             return size
     stream.seek(end)
@@ -149,10 +157,14 @@ def _after_data(stream: BinaryIO, end: int, size: int) -> int | None:
 def _joined_waves(stream: BinaryIO, second: int, size: int) -> list[tuple[int, int]]:
     """The parts from the second on: each ends where its data chunk lets the next begin."""
     parts, first = [], second
-    while first < size and len(parts) < 10_000:
+    while first < size:
+        if len(parts) >= MOST_CHUNKS:
+            raise ValueError(NO_CHUNKS)
         stream.seek(first + 12)
         place, following = first + 12, size
-        while len(chunk := stream.read(8)) == 8:
+        for _ in range(MOST_CHUNKS):
+            if len(chunk := stream.read(8)) < 8:
+                break
             name, length = struct.unpack("<4sI", chunk)
             place += 8 + length + length % 2
             if name == b"data":
@@ -264,6 +276,8 @@ def _starts(stream: BinaryIO, beginning: re.Pattern[bytes], size: int) -> list[i
             if beginning.match(block, at):
                 found.add(first + at)
             at = block.find(magic, at + 1)
+        if len(found) > MOST_CHUNKS:
+            raise ValueError(NO_CHUNKS)
     return sorted(found)
 
 
