@@ -37,37 +37,11 @@ _CLOCKED = (*_PROMISING, "mpegts", "mpeg", "ogg", "nut", "mxf", "rm")
 """Formats that store times; in others (raw MP3, AAC, AC-3, FLAC ...) FFmpeg only counts them up, by the first rate."""
 _RESTARTING = ("mpegts", "mpeg", "ogg")
 
-
-_REFERRING = {
-    *(
-        "hls",
-        "applehttp",
-        "dash",
-        "concat",
-        "sdp",
-        "rtsp",
-        "rtp",
-        "sap",
-        "hds",
-        "imf",
-        "image2",
-        "lavfi",
-        "tee",
-        "fifo",
-    ),
-    *("webm_dash_manifest", "smoothstreaming", "tty", "alsa", "oss", "pulse", "jack", "sndio", "fbdev", "kmsgrab"),
-    *(
-        "x11grab",
-        "xcbgrab",
-        "video4linux2,v4l2",
-        "v4l2",
-        "avfoundation",
-        "dshow",
-        "gdigrab",
-        "vfwcap",
-        "android_camera",
-    ),
-}
+_REFERRING = frozenset(
+    "hls applehttp dash concat sdp rtsp rtp sap hds imf image2 lavfi tty webm_dash_manifest smoothstreaming alsa oss "
+    "pulse jack sndio fbdev kmsgrab x11grab xcbgrab video4linux2,v4l2 v4l2 avfoundation dshow gdigrab vfwcap "
+    "android_camera".split()
+)
 """Formats that name other files, addresses or devices, and text drawn as pictures."""
 
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from speech_tl.audio import load_audio, probe, save_audio
+from speech_tl.audio import save_audio
+from speech_tl.audio.untrusted import decode_untrusted
 from speech_tl.data.corpora.table import write_table
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
@@ -92,17 +93,15 @@ class Session:
             What was heard, and whether it was kept.
 
         Raises:
-            AudioError: it cannot be read.
-            BadInput: it is of another sentence, or too long to learn from.
+            AudioError: it cannot be read, or is too long to learn from.
+            BadInput: it is of another sentence.
             OSError: it cannot be written.
         """
         with self._lock:
             self._require_present(sentence)
-            waveform = load_audio(data, None, name="the recording")
-            sample_rate = probe(data, name="the recording").sample_rate
+            decoded = decode_untrusted(data, None, longest_s=LONGEST_S + 1)
+            waveform, sample_rate = decoded.waveform, decoded.sample_rate
             heard = listen(waveform, sample_rate, sentence)
-            if heard.duration_s > LONGEST_S + 1:
-                raise BadInput(f"the recording is {heard.duration_s:.0f} s long; at most {LONGEST_S:g} s can be used")
             kept = not heard.problems or (anyway and heard.usable)
             if kept:
                 self._keep(waveform, sample_rate, sentence, heard)
