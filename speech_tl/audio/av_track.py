@@ -37,10 +37,10 @@ _CLOCKED = (*_PROMISING, "mpegts", "mpeg", "ogg", "nut", "mxf", "rm")
 """Formats that store times; in others (raw MP3, AAC, AC-3, FLAC ...) FFmpeg only counts them up, by the first rate."""
 _RESTARTING = ("mpegts", "mpeg", "ogg")
 
-_REFERRING = frozenset(
+_REFERRING = (
     "hls applehttp dash concat sdp rtsp rtp sap hds imf image2 lavfi tty webm_dash_manifest smoothstreaming alsa oss "
     "pulse jack sndio fbdev kmsgrab x11grab xcbgrab video4linux2,v4l2 v4l2 avfoundation dshow gdigrab vfwcap "
-    "android_camera".split()
+    "android_camera"
 )
 """Formats that name other files, addresses or devices, and text drawn as pictures."""
 
@@ -290,4 +290,4 @@ def _formats_with_contents() -> str:
     """FFmpeg's formats but for those that are lists of other files and addresses, which it would go and read."""
     import av
 
-    return ",".join(sorted(av.formats_available - _REFERRING))
+    return ",".join(sorted(av.formats_available - set(_REFERRING.split())))

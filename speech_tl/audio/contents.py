@@ -75,6 +75,8 @@ def contents_of(stream: BinaryIO) -> Contents:
         return Contents(certain=abs(int.from_bytes(head[16:24], "little") - size) <= SLACK_BYTES)
     if magic == b"\x1aE\xdf\xa3" or head[4:8] == b"ftyp":
         return Contents()
+    if _only_zeros(head[64:]) and _only_zeros(stream.read(SEARCHED_BYTES)):
+        raise ValueError("zeros where sound should be")  # decoders would look for it to the end of the file
     if magic[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0):
         return _mpeg(stream, size)
     return Contents(known=False)
@@ -258,6 +260,10 @@ def _mpeg(stream: BinaryIO, size: int) -> Contents:
     if header is None:
         return Contents()
     return Contents(certain=header.agrees, promised_s=header.duration_s if header.missing else None, cut=header.missing)
+
+
+def _only_zeros(data: bytes) -> bool:
+    return bool(data) and not data.strip(b"\0")
 
 
 def _in_order(numbers: list[int | None]) -> bool:
