@@ -214,6 +214,8 @@ def _rewound(source: str | BinaryIO) -> str | BinaryIO:
 
 def reason(error: Exception) -> str:
     """What a library said, in one line and without repeating the file's name."""
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is"
     said = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
     said = "".join(letter if letter.isprintable() else " " for letter in str(said))
     return " ".join(said.split())[:200].rstrip(".") or type(error).__name__

@@ -24,7 +24,7 @@ def main() -> None:
 
     with contextlib.suppress(EOFError, OSError):
         head, _ = receive(asked, 0)
-        _limit(int(head["memory_bytes"]))
+        limit_resources(int(head["memory_bytes"]))
         send(told, {}, b"")
         while True:
             head, data = receive(asked, MOST_BYTES)
@@ -46,7 +46,7 @@ def _answer(told: BinaryIO, head: dict[str, Any], data: bytes) -> None:
     send(told, {"sample_rate": rate, "notes": notes, "bytes": waveform.nbytes}, waveform.data)
 
 
-def _limit(memory_bytes: int) -> None:
+def limit_resources(memory_bytes: int) -> None:
     """No more memory than asked for, no file written, no core dumped; as far as the system has such limits."""
     try:
         import resource
