@@ -12,6 +12,7 @@ from speech_tl.audio.limits import MOST_CHUNKS
 
 _SYNC_SEARCH_BYTES = 1 << 16
 _SLACK_FRAMES = 3  # encoders count the header's own frame, or do not; some leave out the last
+_WARNED_SHARE = 100  # beyond one in so many bytes, libsndfile's mpg123 writes a warning to standard error
 _BIT_RATES = (  # kbit/s of MPEG 1 and of MPEG 2 and 2.5, layer 3
     (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
@@ -50,7 +51,7 @@ class LengthHeader:
         slack = _SLACK_FRAMES * max(frame.bytes, said_bytes // max(1, frames)) + 64
         return cls(
             duration_s=frames * frame.samples / frame.rate,
-            agrees=bool(frames) and abs(there - said_bytes) <= slack,
+            agrees=bool(frames) and abs(there - said_bytes) <= min(slack, said_bytes // _WARNED_SHARE),
             missing=bool(frames) and said_bytes - there > slack,
         )
 

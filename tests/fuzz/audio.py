@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,20 +65,22 @@ def _some(
     cases: list[int], seed: int, made: Mapping[str, bytes], outcome: Outcome, folder: Path, keep: Path | None
 ) -> list[int]:
     """Cases in one child until it is lost; returns those that are left."""
-    with tempfile.TemporaryFile() as heard, _child(heard) as child:
+    with _child() as child:
+        os.set_blocking(child.stderr.fileno(), False)
         for number, case in enumerate(cases):
             name, data = mutated(made, case, seed)
             path = folder / "case.bin"
             path.write_bytes(data)
             answer = _asked(child, path)
-            heard.seek(0)
-            noise = heard.read(2000).decode(errors="replace").strip()
-            finding = _tallied(name, answer, outcome) or (f"wrote to standard error: {noise[:300]!r}" if noise else None)
+            noise = (child.stderr.read(2000) or "").strip()
+            finding = _tallied(name, answer, outcome) or (
+                f"wrote to standard error: {noise[:300]!r}" if noise else None
+            )
             if finding:
                 outcome.findings.append(f"{name} ({len(data)} bytes): {finding}")
                 if keep is not None:
                     (keep / f"{seed}-{case}.bin").write_bytes(data)
-            if answer is None or noise:
+            if answer is None:
                 return cases[number + 1 :]
     return []
 
@@ -100,10 +102,10 @@ def _tallied(name: str, answer: dict | None, outcome: Outcome) -> str | None:
 
 
 @contextlib.contextmanager
-def _child(noise):
+def _child() -> Iterator[subprocess.Popen]:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", "from tests.fuzz.audio import child; child()"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": noise}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **pipes)
     try:
         yield process
@@ -170,7 +172,7 @@ def _decoded(path: str) -> tuple[str, str]:
     return kind, said
 
 
-def _outcome_of(way) -> tuple[str, str]:
+def _outcome_of(way: Callable[[], object]) -> tuple[str, str]:
     from speech_tl.errors import AudioError
 
     try:
