@@ -19,7 +19,7 @@ from speech_tl.audio.channels import channel_number, deciding, mixed, no_such_ch
 from speech_tl.audio.headers import glance_s
 from speech_tl.audio.info import AudioInfo
 from speech_tl.audio.levels import SILENCE_PEAK, Levels, clipped_share, is_silent
-from speech_tl.audio.limits import require_plausible_length, require_short
+from speech_tl.audio.limits import MOST_VALUE, require_plausible_length, require_short
 from speech_tl.audio.readers import DAMAGE, AudioSource, Track, open_track, reason
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import replacing
@@ -216,8 +216,10 @@ def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterat
     samples = 0
     try:
         for block in track.blocks(start_s, end_s):
-            if not np.isfinite(block).all():
-                raise AudioError(f"{track.name}: holds NaN or infinite samples; export it again", "nan")
+            if not _all_sound(block):
+                raise AudioError(
+                    f"{track.name}: holds samples that are no sound (NaN, infinite); export it again", "nan"
+                )
             samples += len(block)
             yield block
     except DAMAGE as error:
@@ -235,6 +237,11 @@ def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterat
         raise _beyond(track, track.info.duration_s, start_s, end_s)
     if not samples:
         raise _no_samples(track.name)
+
+
+def _all_sound(block: np.ndarray) -> bool:
+    """Whether all are numbers of a size that some format may write; comparisons with NaN are false."""
+    return bool(not block.size or (block.max() < MOST_VALUE and block.min() > -MOST_VALUE))
 
 
 def _beyond(track: Track, length_s: float, start_s: float, end_s: float | None) -> AudioError:

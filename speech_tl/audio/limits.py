@@ -15,6 +15,9 @@ MOST_CHANNELS = 512
 LONGEST_S = 14 * 24 * 3600.0
 """No recording goes on for more than two weeks."""
 
+MOST_VALUE = 1e12
+"""Full scale is 1; floats that count in 32-bit integers reach 2e9."""
+
 MOST_CHUNKS = 10_000
 """So many chunks, tags or parts are looked at; more are no recording, and looking would take for ever."""
 MOST_VALUES = 1 << 22

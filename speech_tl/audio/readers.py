@@ -196,7 +196,7 @@ def _readers(source: str | BinaryIO, name: str, contents: Contents) -> Iterator[
             yield from track.blocks(start_s, end_s)
 
     def by_soundfile() -> Track:
-        return SoundfileTrack(_rewound(source), name, cut=contents.cut, hand_over=go_on)
+        return SoundfileTrack(_forgiving(source), name, cut=contents.cut, hand_over=go_on)
 
     if contents.parts:
         yield "parts", lambda: JoinedTrack(source, name, contents)
@@ -210,6 +210,13 @@ def _rewound(source: str | BinaryIO) -> str | BinaryIO:
     if not isinstance(source, str):
         source.seek(0)
     return source
+
+
+def _forgiving(source: str | BinaryIO) -> str | BinaryIO:
+    """For libsndfile: damaged headers make it seek to before the beginning, which Python's own files complain about."""
+    if isinstance(source, str | PartOfFile):
+        return _rewound(source)
+    return PartOfFile(source, 0, source.seek(0, io.SEEK_END))
 
 
 def reason(error: Exception) -> str:

@@ -19,8 +19,8 @@ ALWAYS_BYTES = 64_000_000
 MOST_BYTES = 50_000_000_000_000
 MOST_MEMBERS = 20_000_000
 """The largest corpus of speech in one archive has 10.8 million clips (Multilingual LibriSpeech, English)."""
-MEMBER_BYTES = 512
-"""What even an empty file counts."""
+MEMBER_BYTES = 4096
+"""What even an empty file counts: as much as it takes on a disk."""
 MOST_AT_ONCE = 64_000_000
 """Bytes that are held in memory: file contents are read in smaller pieces, so more is a header that nobody wrote."""
 
