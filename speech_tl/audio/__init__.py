@@ -217,9 +217,7 @@ def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterat
     try:
         for block in track.blocks(start_s, end_s):
             if not _all_sound(block):
-                raise AudioError(
-                    f"{track.name}: holds samples that are no sound (NaN, infinite); export it again", "nan"
-                )
+                raise AudioError(f"{track.name}: holds NaN, infinite or absurd samples; export it again", "nan")
             samples += len(block)
             yield block
     except DAMAGE as error:
