@@ -132,8 +132,9 @@ def test_the_child_is_light_and_ends_with_its_parent():
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.stdout == "False\n"
     code = (
-        "import os\nfrom tests.audio.test_untrusted import GOOD, decode_untrusted\nfrom speech_tl.audio import untrusted\n"
-        "decode_untrusted(GOOD)\nprint(untrusted._shared[0]._idle.queue[0]._process.pid, flush=True)\nos._exit(1)"
+        "import os\nfrom tests.audio.test_untrusted import GOOD, decode_untrusted\n"
+        "from speech_tl.audio import untrusted\ndecode_untrusted(GOOD)\n"
+        "print(untrusted._shared[0]._idle.queue[0]._process.pid, flush=True)\nos._exit(1)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
     pid = int(done.stdout)
