@@ -40,7 +40,8 @@ class AudioError(BadInput):
     """One audio file cannot be used.
 
     Attributes:
-        kind: one of "missing", "folder", "empty", "unreadable", "truncated", "nan", "silent", "channel".
+        kind: one of "missing", "folder", "empty", "unreadable", "truncated", "nan", "silent", "channel",
+            "too_long".
     """
 
     def __init__(self, message: str, kind: str) -> None:

@@ -5,6 +5,7 @@ soundfile reads wav, flac, ogg, opus and mp3 where their headers tell the whole 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -17,6 +18,8 @@ import soxr
 from speech_tl.audio.channels import channel_number, deciding, mixed, no_such_channel, one_of
 from speech_tl.audio.headers import glance_s
 from speech_tl.audio.info import AudioInfo
+from speech_tl.audio.levels import SILENCE_PEAK, Levels, clipped_share, is_silent
+from speech_tl.audio.limits import MOST_VALUE, require_plausible_length, require_short
 from speech_tl.audio.readers import DAMAGE, AudioSource, Track, open_track, reason
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import replacing
@@ -25,6 +28,7 @@ __all__ = [
     "SILENCE_PEAK",
     "AudioInfo",
     "AudioSource",
+    "Levels",
     "channel_number",
     "clipped_share",
     "glance_s",
@@ -35,9 +39,6 @@ __all__ = [
     "save_audio",
     "stream_audio",
 ]
-
-SILENCE_PEAK = 10 ** (-70 / 20)
-"""A waveform whose peak stays below -70 dB of full scale holds no speech that a 16-bit recording could carry."""
 
 Note = Callable[[str], None]
 """Given one line about how a recording was read that its owner should know."""
@@ -54,6 +55,7 @@ def load_audio(
     channel: int | None = None,
     name: str | None = None,
     on_note: Note | None = None,
+    longest_s: float | None = None,
 ) -> np.ndarray:
     """Read one file, or the seconds `start_s` to `end_s` of it, as mono.
 
@@ -67,16 +69,25 @@ def load_audio(
             mean more than 20 dB quieter).
         name: what error messages call the audio; by default its path.
         on_note: told, in one line, that channels cancel out.
+        longest_s: refuse more than so many seconds, before it is decoded where the headers tell, else as soon as so
+            much was; None takes any length, at 4 bytes a sample.
 
     Returns:
         float32 of shape `(samples,)`.
 
     Raises:
-        AudioError: missing, folder, empty, unreadable, truncated, nan or channel (see `.kind`). Silence is no
-            error here.
+        AudioError: missing, folder, empty, unreadable, truncated, nan, channel or too_long (see `.kind`). Silence is
+            no error here.
     """
+    start_s = max(0.0, start_s)
     with open_track(path, name) as track:
-        parts = list(_mono(track, path, max(0.0, start_s), end_s, channel, on_note))
+        promised_s = min(math.inf if one is None else one for one in (end_s, track.promised_s))
+        require_short(track.name, promised_s - start_s if math.isfinite(promised_s) else 0.0, longest_s)
+        parts, samples = [], 0
+        for block in _mono(track, path, start_s, end_s, channel, on_note):
+            samples += len(block)
+            require_short(track.name, samples / track.sample_rate, longest_s)
+            parts.append(block)
         waveform = parts[0] if len(parts) == 1 else np.concatenate(parts)
         waveform = _resample(waveform, track.sample_rate, sample_rate or track.sample_rate)
         if not len(waveform):
@@ -94,6 +105,7 @@ def probe(path: AudioSource, *, name: str | None = None) -> AudioInfo:
         if track.cut:
             raise _truncated(track, "its headers promise more")
         info = track.info
+        require_plausible_length(track.name, info.duration_s)
         if info.duration_s <= 0:
             raise _no_samples(track.name)
         return info
@@ -101,14 +113,16 @@ def probe(path: AudioSource, *, name: str | None = None) -> AudioInfo:
 
 def stream_audio(
     path: AudioSource,
-    sample_rate: int = 16000,
+    sample_rate: int | None = 16000,
     block_s: float = 30.0,
     *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
     channel: int | None = None,
     name: str | None = None,
     on_note: Note | None = None,
 ) -> Iterator[np.ndarray]:
-    """Read a recording of any length in constant memory; `channel` and `on_note` as in `load_audio`.
+    """Read a recording of any length, or a part of it, in constant memory; all but `block_s` as in `load_audio`.
 
     Yields:
         Consecutive mono float32 blocks of `block_s` seconds at `sample_rate`; the last one may be shorter.
@@ -116,11 +130,13 @@ def stream_audio(
     Raises:
         AudioError: as `load_audio`; a truncated file fails after the blocks that could be decoded.
     """
-    block_samples = max(1, round(block_s * sample_rate))
     waiting: list[np.ndarray] = []
     waiting_samples = 0
     with open_track(path, name) as track:
-        for chunk in _resampled_chunks(_mono(track, path, 0.0, None, channel, on_note), track.sample_rate, sample_rate):
+        rate = sample_rate or track.sample_rate
+        block_samples = max(1, round(block_s * rate))
+        mono = _mono(track, path, max(0.0, start_s), end_s, channel, on_note)
+        for chunk in _resampled_chunks(mono, track.sample_rate, rate):
             waiting.append(chunk)
             waiting_samples += len(chunk)
             if waiting_samples < block_samples:
@@ -147,19 +163,6 @@ def save_audio(path: str | os.PathLike, waveform: np.ndarray, sample_rate: int) 
     with replacing(path) as temporary:
         _encode(temporary, np.asarray(waveform, dtype=np.float32), sample_rate, suffix)
     return path
-
-
-def is_silent(waveform: np.ndarray) -> bool:
-    """Whether nothing can be heard: the peak, any constant offset aside, stays below `SILENCE_PEAK`."""
-    if not len(waveform):
-        return True
-    middle = (float(waveform.max()) + float(waveform.min())) / 2
-    return float(waveform.max()) - middle < SILENCE_PEAK
-
-
-def clipped_share(waveform: np.ndarray) -> float:
-    """Share of samples `(samples,)` at full scale (0.1 % below 1.0 or more); a clean recording has next to none."""
-    return float(np.mean(np.abs(waveform) >= 0.999)) if len(waveform) else 0.0
 
 
 def _mono(
@@ -205,6 +208,7 @@ def _choice_of_file(path: str, mtime_ns: int, size: int) -> int | None:
 
 def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterator[np.ndarray]:
     """The track's blocks; raises when they are fewer than promised, hold NaN, or are none at all."""
+    require_plausible_length(track.name, track.promised_s or 0.0)
     rate, slack_s = track.sample_rate, 0.0 if track.exact else 0.3
     promised_s = track.promised_s if track.exact else None
     if promised_s and (start_s >= promised_s or (end_s or 0.0) > promised_s + 0.1):
@@ -212,12 +216,12 @@ def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterat
     samples = 0
     try:
         for block in track.blocks(start_s, end_s):
-            if not np.isfinite(block).all():
-                raise AudioError(f"{track.name}: holds NaN or infinite samples; export it again", "nan")
+            if not _all_sound(block):
+                raise AudioError(f"{track.name}: holds NaN, infinite or absurd samples; export it again", "nan")
             samples += len(block)
             yield block
     except DAMAGE as error:
-        if isinstance(error, AudioError):
+        if isinstance(error, BadInput):
             raise
         raise _truncated(track, f"decoding stopped after {samples / rate:.2f} s: {reason(error)}") from error
     end_of_sound_s = start_s + samples / rate
@@ -231,6 +235,11 @@ def _checked_blocks(track: Track, start_s: float, end_s: float | None) -> Iterat
         raise _beyond(track, track.info.duration_s, start_s, end_s)
     if not samples:
         raise _no_samples(track.name)
+
+
+def _all_sound(block: np.ndarray) -> bool:
+    """Whether all are numbers of a size that some format may write; comparisons with NaN are false."""
+    return bool(not block.size or (block.max() < MOST_VALUE and block.min() > -MOST_VALUE))
 
 
 def _beyond(track: Track, length_s: float, start_s: float, end_s: float | None) -> AudioError:

@@ -10,11 +10,13 @@ import contextlib
 import io
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from speech_tl.audio.info import AudioInfo
+from speech_tl.audio.limits import plausible_rate, require_plausible
 from speech_tl.audio.timeline import Clock, Converter, silence
 from speech_tl.errors import AudioError
 
@@ -34,6 +36,13 @@ _PROMISING = ("mov", "matroska", "webm", "asf", "flv", "avi")
 _CLOCKED = (*_PROMISING, "mpegts", "mpeg", "ogg", "nut", "mxf", "rm")
 """Formats that store times; in others (raw MP3, AAC, AC-3, FLAC ...) FFmpeg only counts them up, by the first rate."""
 _RESTARTING = ("mpegts", "mpeg", "ogg")
+
+_REFERRING = (
+    "hls applehttp dash concat sdp rtsp rtp sap hds imf image2 lavfi tty webm_dash_manifest smoothstreaming alsa oss "
+    "pulse jack sndio fbdev kmsgrab x11grab xcbgrab video4linux2,v4l2 v4l2 avfoundation dshow gdigrab vfwcap "
+    "android_camera"
+)
+"""Formats that name other files, addresses or devices, and text drawn as pictures."""
 
 
 class AvTrack:
@@ -64,6 +73,7 @@ class AvTrack:
                 raise ValueError("no audio track that can be decoded")
             self._format = container.format.name
             self.sample_rate, self.channels = codec.sample_rate, codec.channels
+            require_plausible(name, self.sample_rate, self.channels)
             self._codec = f"{self._format}/{codec.name}"
             self._alone = len(container.streams) == 1
             self._container_s = container.duration / 1e6 if container.duration else None
@@ -128,8 +138,9 @@ class AvTrack:
 
         if not isinstance(self._source, str):
             self._source.seek(0, io.SEEK_SET)
+        options = {**self._options, "format_whitelist": _formats_with_contents()}
         # Metadata in another encoding is nobody's concern here.
-        with av.open(self._source, options=dict(self._options), metadata_errors="ignore") as container:
+        with av.open(self._source, options=options, metadata_errors="ignore") as container:
             tracks = [stream for stream in container.streams.audio if stream.codec_context is not None]
             if not tracks:
                 raise ValueError("no audio track")
@@ -183,17 +194,17 @@ class AvTrack:
             for packet in self._packets(container, stream):
                 try:
                     frames = packet.decode()
+                    times_s = [frame.time for frame in frames]
+                    pieces = [_samples(frame, resamplers) for frame in frames]
                 except _broken():
                     broken += 1
                     continue
-                for frame in frames:
+                for frame, time_s, samples in zip(frames, times_s, pieces, strict=True):
                     if origin_s is None:
-                        origin_s = frame.time or 0.0
-                    time_s = None if frame.time is None else frame.time - origin_s
-                    samples = _samples(frame, resamplers)
+                        origin_s = time_s or 0.0
                     if len(samples):
                         decoded += 1
-                        yield time_s, frame.sample_rate, samples
+                        yield None if time_s is None else time_s - origin_s, frame.sample_rate, samples
         if broken > decoded:
             raise AudioError(
                 f"{self.name}: cut short or damaged ({broken} of {broken + decoded} packets cannot be decoded); "
@@ -235,6 +246,8 @@ def _samples(frame: Any, resamplers: dict[Any, Any]) -> np.ndarray:
 
     if not frame.samples:
         return np.zeros((0, 1), np.float32)
+    if not plausible_rate(frame.sample_rate):
+        raise ValueError(f"a frame of {frame.sample_rate} Hz")
     key = frame.format.name, frame.layout.name, frame.sample_rate
     if key not in resamplers:
         resamplers[key] = av.AudioResampler(format="flt")
@@ -259,13 +272,22 @@ def _stream_seconds(stream: Any, origin_s: float) -> float | None:
         return max(0.0, late_s) + float(stream.duration * stream.time_base)
     for name, value in stream.metadata.items():
         if name.upper() == "DURATION":  # Matroska's tags
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, OverflowError):
                 hours, minutes, seconds = value.split(":")
-                return int(hours) * 3600 + int(minutes) * 60 + float(seconds) - origin_s or None
+                length_s = int(hours) * 3600.0 + int(minutes) * 60.0 + float(seconds) - origin_s
+                return length_s if math.isfinite(length_s) and length_s else None
     return None
 
 
 def _broken() -> tuple[type[Exception], ...]:
     import av
 
-    return av.error.FFmpegError, ValueError
+    return av.error.FFmpegError, ValueError, ArithmeticError, TypeError
+
+
+@lru_cache(maxsize=1)
+def _formats_with_contents() -> str:
+    """FFmpeg's formats but for those that are lists of other files and addresses, which it would go and read."""
+    import av
+
+    return ",".join(sorted(av.formats_available - set(_REFERRING.split())))

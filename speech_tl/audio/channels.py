@@ -15,6 +15,10 @@ from speech_tl.errors import AudioError
 
 CANCELLED_DB = 20.0
 DECIDED_AFTER_S = 30.0
+QUIET_FOR_S = 120.0
+"""Once something was heard, so much that says nothing ends the waiting too: blocks are held until it is decided."""
+MOST_HELD = 1 << 24
+"""Samples times channels that decide: 30 s of eight channels at 48 kHz, less of more channels."""
 QUIET_POWER = 10 ** (-80 / 10)
 """Stretches whose channels are all below this mean square (-80 dB of full scale) say nothing about them."""
 STRETCH = 16_384
@@ -51,26 +55,34 @@ class Energies:
     def __init__(self, sample_rate: int) -> None:
         """Nothing yet; `sample_rate` in Hz tells when there is enough."""
         self.left = round(DECIDED_AFTER_S * sample_rate)
+        self.quiet_left = round(QUIET_FOR_S * sample_rate)
         self.channels = np.zeros(0)
         self.mean = 0.0
 
     @property
     def decided(self) -> bool:
         """Whether there was enough sound."""
-        return self.left <= 0
+        return self.left <= 0 or self.quiet_left <= 0
 
     def add(self, block: np.ndarray) -> None:
         """Take in a block `(samples, channels)`, as much as still counts; a constant offset is no sound."""
+        with np.errstate(over="ignore", invalid="ignore"):  # whoever decodes the samples says that they are absurd
+            self._add(block)
+
+    def _add(self, block: np.ndarray) -> None:
         for first in range(0, len(block), STRETCH):
-            piece = block[first : first + min(STRETCH, max(0, self.left))]
-            if not len(piece):
+            if self.decided:
                 return
+            piece = block[first : first + min(STRETCH, self.left)]
             sums, mean = piece.sum(axis=0, dtype=np.float64), piece.mean(axis=1)
             power = np.einsum("sc,sc->c", piece, piece) - sums * sums / len(piece)
             if not float(power.max()) > QUIET_POWER * len(piece):
+                self.quiet_left -= len(piece) if len(self.channels) else 0
                 continue
             if len(self.channels) != piece.shape[1]:
                 self.channels, self.mean = np.zeros(piece.shape[1]), 0.0
+                most = MOST_HELD // piece.shape[1]
+                self.left, self.quiet_left = min(self.left, most), min(self.quiet_left, 4 * most)
             self.channels += power
             self.mean += float(np.dot(mean, mean)) - float(sums.mean()) ** 2 / len(piece)
             self.left -= len(piece)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from speech_tl.audio.flac import ends_at as flac_ends_at
 from speech_tl.audio.flac import frame_bytes, samples_and_rate
+from speech_tl.audio.limits import MOST_CHUNKS
 from speech_tl.audio.mp3 import LengthHeader, skip_id3v2
 
 HEAD_BYTES = 4096
@@ -27,6 +28,7 @@ OGG_START = re.compile(rb"OggS\x00\x02\x00{8}")
 FLAC_START = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 OGG_PAGE_MAX_BYTES = 65_307
 PAGE_HEAD_BYTES = 27
+NO_CHUNKS = f"more than {MOST_CHUNKS} chunks or parts"
 
 # PCM, MS ADPCM, float, A-law, mu-law, IMA ADPCM, GSM, NMS ADPCM, G.721, extensible
 _WAV_CODECS = {1, 2, 3, 6, 7, 0x11, 0x31, 0x38, 0x40, 0xFFFE}
@@ -73,6 +75,8 @@ def contents_of(stream: BinaryIO) -> Contents:
         return Contents(certain=abs(int.from_bytes(head[16:24], "little") - size) <= SLACK_BYTES)
     if magic == b"\x1aE\xdf\xa3" or head[4:8] == b"ftyp":
         return Contents()
+    if _only_zeros(head[64:]) and _only_zeros(stream.read(SEARCHED_BYTES)):
+        raise ValueError("zeros where sound should be")  # decoders would look for it to the end of the file
     if magic[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0):
         return _mpeg(stream, size)
     return Contents(known=False)
@@ -84,7 +88,9 @@ def _wav(stream: BinaryIO, size: int, magic: bytes) -> Contents:
     riff_end = 8 + int.from_bytes(stream.read(4), "little")
     stream.seek(12)
     codec, long_data = 0, None
-    while len(chunk := stream.read(8)) == 8:
+    for _ in range(MOST_CHUNKS):
+        if len(chunk := stream.read(8)) < 8:
+            return Contents()
         name, length = struct.unpack("<4sI", chunk)
         start = stream.tell()
         if name == b"ds64":
@@ -97,7 +103,7 @@ def _wav(stream: BinaryIO, size: int, magic: bytes) -> Contents:
                 length = long_data
             return _wav_data(stream, start, length, riff_end, size, codec)
         stream.seek(start + length + length % 2)
-    return Contents()
+    raise ValueError(NO_CHUNKS)
 
 
 def _wav_data(stream: BinaryIO, start: int, length: int, riff_end: int, size: int, codec: int) -> Contents:
@@ -124,7 +130,9 @@ def _after_data(stream: BinaryIO, end: int, size: int) -> int | None:
     Behind it may be chunks, tags, or zeros that fill a sector.
     """
     for place in (end + end % 2, end):  # odd chunks are padded, but not by everybody
-        while place < size:
+        for _ in range(MOST_CHUNKS):
+            if place >= size:
+                break
             stream.seek(place)
             name = stream.read(4)
             length = int.from_bytes(stream.read(4), "little")
@@ -137,6 +145,8 @@ def _after_data(stream: BinaryIO, end: int, size: int) -> int | None:
             if place + 8 + length > size + SLACK_BYTES:
                 break
             place += 8 + length + length % 2
+        else:
+            raise ValueError(NO_CHUNKS)
         if place >= size or size - place < 8:
             return size
     stream.seek(end)
@@ -149,10 +159,14 @@ def _after_data(stream: BinaryIO, end: int, size: int) -> int | None:
 def _joined_waves(stream: BinaryIO, second: int, size: int) -> list[tuple[int, int]]:
     """The parts from the second on: each ends where its data chunk lets the next begin."""
     parts, first = [], second
-    while first < size and len(parts) < 10_000:
+    while first < size:
+        if len(parts) >= MOST_CHUNKS:
+            raise ValueError(NO_CHUNKS)
         stream.seek(first + 12)
         place, following = first + 12, size
-        while len(chunk := stream.read(8)) == 8:
+        for _ in range(MOST_CHUNKS):
+            if len(chunk := stream.read(8)) < 8:
+                break
             name, length = struct.unpack("<4sI", chunk)
             place += 8 + length + length % 2
             if name == b"data":
@@ -248,6 +262,10 @@ def _mpeg(stream: BinaryIO, size: int) -> Contents:
     return Contents(certain=header.agrees, promised_s=header.duration_s if header.missing else None, cut=header.missing)
 
 
+def _only_zeros(data: bytes) -> bool:
+    return bool(data) and not data.strip(b"\0")
+
+
 def _in_order(numbers: list[int | None]) -> bool:
     """Whether all are known, each greater than the one before."""
     return None not in numbers and all(one < other for one, other in pairwise(numbers))
@@ -264,6 +282,8 @@ def _starts(stream: BinaryIO, beginning: re.Pattern[bytes], size: int) -> list[i
             if beginning.match(block, at):
                 found.add(first + at)
             at = block.find(magic, at + 1)
+        if len(found) > MOST_CHUNKS:
+            raise ValueError(NO_CHUNKS)
     return sorted(found)
 
 

@@ -10,6 +10,8 @@ import struct
 
 from speech_tl.audio.contents import FLAC_START, OGG_START, SLACK_BYTES
 from speech_tl.audio.flac import ends_at, frame_bytes, samples_and_rate
+from speech_tl.audio.limits import LONGEST_S, MOST_CHANNELS, plausible_rate, require_file
+from speech_tl.errors import AudioError
 
 _HEAD_BYTES, _TAIL_BYTES, _MIDDLE_BYTES = 4096, 16_384, 8192
 _SEARCHED_BYTES = 65_536  # a file of so many is searched whole for a second beginning
@@ -21,13 +23,15 @@ _PAGE_HEAD_BYTES = 27
 def glance_s(path: str | os.PathLike) -> float | None:
     """Seconds of a wav, flac, ogg or opus file; None where it takes a closer look (`probe`) to tell, or to complain."""
     try:
+        require_file(os.fspath(path), "")  # to open a pipe would wait for whoever writes into it
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))  # Windows would end lines its own way
-    except OSError:
+    except (OSError, AudioError):
         return None
     try:
         head = os.read(handle, _HEAD_BYTES)
         look = {b"RIFF": _wav, b"fLaC": _flac, b"OggS": _ogg}.get(head[:4])
-        return look(handle, head, os.fstat(handle).st_size) if look else None
+        seconds = look(handle, head, os.fstat(handle).st_size) if look else None
+        return None if seconds is None or seconds > LONGEST_S else seconds
     except (OSError, struct.error, IndexError, ZeroDivisionError):
         return None
     finally:
@@ -49,8 +53,8 @@ def _wav(handle: int, head: bytes, size: int) -> float | None:
         name, length = struct.unpack_from("<4sI", head, position)
         position += 8
         if name == b"fmt ":
-            kind, _, rate, _, frame_bytes, _ = struct.unpack_from("<HHIIHH", head, position)
-            if kind not in (_PCM, _FLOAT, _EXTENSIBLE):
+            kind, channels, rate, _, frame_bytes, _ = struct.unpack_from("<HHIIHH", head, position)
+            if kind not in (_PCM, _FLOAT, _EXTENSIBLE) or not plausible_rate(rate) or channels > MOST_CHANNELS:
                 return None
         if name == b"data":
             end = position + length
@@ -64,7 +68,11 @@ def _wav(handle: int, head: bytes, size: int) -> float | None:
 def _flac(handle: int, head: bytes, size: int) -> float | None:
     """What the encoder noted in its first block, if the last frame ends there."""
     samples, rate = samples_and_rate(head)
-    if not samples or ends_at(_read_at(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES)), head) != samples:
+    if (
+        not samples
+        or not plausible_rate(rate)
+        or ends_at(_read_at(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES)), head) != samples
+    ):
         return None
     if size <= _SEARCHED_BYTES:
         return None if FLAC_START.search(_read_at(handle, size - 1, 1)) else samples / rate
@@ -86,7 +94,7 @@ def _ogg(handle: int, head: bytes, size: int) -> float | None:
     (position,) = struct.unpack_from("<q", page, 6)
     if packet.startswith(b"\x01vorbis"):
         (rate,) = struct.unpack_from("<I", packet, 12)
-        return position / rate if position > 0 else None
+        return position / rate if position > 0 and plausible_rate(rate) else None
     if packet.startswith(b"OpusHead"):
         (skipped,) = struct.unpack_from("<H", packet, 10)
         return (position - skipped) / _OPUS_RATE if position > skipped else None

@@ -8,8 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from speech_tl.audio.limits import MOST_CHUNKS
+
 _SYNC_SEARCH_BYTES = 1 << 16
 _SLACK_FRAMES = 3  # encoders count the header's own frame, or do not; some leave out the last
+_WARNED_SHARE = 100  # beyond one in so many bytes, libsndfile's mpg123 writes a warning to standard error
 _BIT_RATES = (  # kbit/s of MPEG 1 and of MPEG 2 and 2.5, layer 3
     (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
@@ -48,7 +51,7 @@ class LengthHeader:
         slack = _SLACK_FRAMES * max(frame.bytes, said_bytes // max(1, frames)) + 64
         return cls(
             duration_s=frames * frame.samples / frame.rate,
-            agrees=bool(frames) and abs(there - said_bytes) <= slack,
+            agrees=bool(frames) and abs(there - said_bytes) <= min(slack, said_bytes // _WARNED_SHARE),
             missing=bool(frames) and said_bytes - there > slack,
         )
 
@@ -82,7 +85,7 @@ class _Frame:
 def skip_id3v2(stream: BinaryIO) -> int:
     """Where the sound begins behind ID3v2 tags, of which there may be several."""
     place = 0
-    while True:
+    for _ in range(MOST_CHUNKS):
         stream.seek(place)
         head = stream.read(10)
         if len(head) < 10 or head[:3] != b"ID3":
@@ -91,6 +94,7 @@ def skip_id3v2(stream: BinaryIO) -> int:
         for byte in head[6:10]:
             size = size << 7 | byte & 0x7F
         place += 10 + size + (10 if head[5] & 0x10 else 0)
+    raise ValueError(f"more than {MOST_CHUNKS} tags")
 
 
 def _first_frame(window: bytes) -> int | None:
@@ -125,17 +129,18 @@ def _counts(window: bytes, at: int, frame: _Frame) -> tuple[int, int] | None:
 def _without_tags(stream: BinaryIO, size: int) -> int:
     """Where the sound ends before ID3v1, APE and Lyrics3 tags."""
     end = size
-    while True:
+    for _ in range(MOST_CHUNKS):
         stream.seek(max(0, end - 128))
         tail = stream.read(min(128, end))
         if len(tail) == 128 and tail[:3] == b"TAG":
             end -= 128
         elif tail[-32:-24] == b"APETAGEX":
             flags = int.from_bytes(tail[-12:-8], "little")
-            end -= int.from_bytes(tail[-20:-16], "little") + (32 if flags >> 31 else 0)
+            end -= max(32, int.from_bytes(tail[-20:-16], "little")) + (32 if flags >> 31 else 0)  # its footer counts
         elif tail[-9:] == b"LYRICS200" and tail[-15:-9].isdigit():
             end -= int(tail[-15:-9]) + 15
         else:
             return max(0, end)
         if end <= 0:
             return size
+    return max(0, end)

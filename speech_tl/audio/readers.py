@@ -7,23 +7,25 @@ import io
 import math
 import os
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
-import soundfile
 
 from speech_tl.audio.av_track import AvTrack
 from speech_tl.audio.contents import Contents, contents_of
 from speech_tl.audio.info import AudioInfo
+from speech_tl.audio.limits import require_file
 from speech_tl.audio.soundfile_track import PartOfFile, SoundfileTrack
 from speech_tl.audio.timeline import Converter
-from speech_tl.errors import AudioError
+from speech_tl.errors import AudioError, BadInput
 
 AudioSource = str | os.PathLike | bytes | BinaryIO
 """Where audio comes from: a path, the bytes of a whole file, or an open seekable binary file."""
 
-DAMAGE = (soundfile.LibsndfileError, OSError, ValueError, EOFError)
-"""What the two libraries raise about a file that they cannot decode."""
+DAMAGE = Exception
+"""What decoders raise about bytes that they cannot read: any error of any library, down to a division by zero. Data is
+no reason for a traceback, so here, where bytes of unknown origin are decoded, every one becomes an `AudioError`."""
 
 
 class Track(Protocol):
@@ -87,10 +89,11 @@ class JoinedTrack:
     @property
     def info(self) -> AudioInfo:
         """The sum of the parts."""
-        return AudioInfo(sum(map(self._length_s, range(len(self._parts)))), *self._rest())
+        return AudioInfo(sum(self._lengths_s), self.sample_rate, self.channels, self._codec)
 
-    def _rest(self) -> tuple[int, int, str]:
-        return self.sample_rate, self.channels, self._codec
+    @cached_property
+    def _lengths_s(self) -> list[float]:
+        return [self._length_s(number) for number in range(len(self._parts))]
 
     def _length_s(self, number: int) -> float:
         with self._part(number) as part:
@@ -137,14 +140,18 @@ def open_track(source: AudioSource, name: str | None) -> Iterator[Track]:
     opened = io.BytesIO(source) if isinstance(source, bytes) else source
     if isinstance(opened, str | os.PathLike):
         opened = os.fspath(opened)
-        if not os.path.exists(opened):
-            raise AudioError(
-                f"{name}: no such file; check the path (a manifest's are relative to its folder)", "missing"
-            )
-        if os.path.isdir(opened):
-            raise AudioError(f"{name}: a folder where an audio file was expected", "folder")
-    with _opened(opened, name) as track:
-        yield track
+        require_file(opened, name)
+    try:
+        with _opened(opened, name) as track:
+            yield track
+    except BadInput:
+        raise
+    except DAMAGE as error:
+        raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> AudioError:
+    return AudioError(f"{name}: cannot be read ({reason(error)}); check the file", "unreadable")
 
 
 @contextlib.contextmanager
@@ -154,14 +161,14 @@ def _opened(source: str | BinaryIO, name: str) -> Iterator[Track]:
         contents = _on_stream(source, lambda stream: _looked_at(stream, name))
     except AudioError:
         raise
-    except (*DAMAGE, IndexError) as error:
-        raise AudioError(f"{name}: cannot be read ({reason(error)}); check the file", "unreadable") from error
+    except DAMAGE as error:
+        raise _unreadable(name, error) from error
     for library, reader in _readers(source, name, contents):
         try:
             track = reader()
         except AudioError:
             raise
-        except (*DAMAGE, RuntimeError, TypeError) as error:
+        except DAMAGE as error:
             answers.append(f"{library}: {reason(error)}")
             continue
         with contextlib.closing(track):
@@ -189,7 +196,7 @@ def _readers(source: str | BinaryIO, name: str, contents: Contents) -> Iterator[
             yield from track.blocks(start_s, end_s)
 
     def by_soundfile() -> Track:
-        return SoundfileTrack(_rewound(source), name, cut=contents.cut, hand_over=go_on)
+        return SoundfileTrack(_forgiving(source), name, cut=contents.cut, hand_over=go_on)
 
     if contents.parts:
         yield "parts", lambda: JoinedTrack(source, name, contents)
@@ -205,10 +212,20 @@ def _rewound(source: str | BinaryIO) -> str | BinaryIO:
     return source
 
 
+def _forgiving(source: str | BinaryIO) -> str | BinaryIO:
+    """For libsndfile: damaged headers make it seek to before the beginning, which Python's own files complain about."""
+    if isinstance(source, str | PartOfFile):
+        return _rewound(source)
+    return PartOfFile(source, 0, source.seek(0, io.SEEK_END))
+
+
 def reason(error: Exception) -> str:
     """What a library said, in one line and without repeating the file's name."""
+    if isinstance(error, MemoryError):
+        return "it takes more memory than there is"
     said = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
-    return " ".join(said.split()).rstrip(".")
+    said = "".join(letter if letter.isprintable() else " " for letter in str(said))
+    return " ".join(said.split())[:200].rstrip(".") or type(error).__name__
 
 
 def _name_of(source: Any) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from speech_tl.audio.info import AudioInfo
+from speech_tl.audio.limits import MOST_VALUES, require_plausible
 
 BLOCK_S = 30
 SLACK_S = 0.3
@@ -38,6 +39,7 @@ class SoundfileTrack:
         self._sought = file.seekable() and file.subtype.startswith(_SOUGHT)
         self._begun = False
         self.sample_rate, self.channels = file.samplerate, file.channels
+        require_plausible(name, self.sample_rate, self.channels)
         self.promised_s = file.frames / file.samplerate
         self.info = AudioInfo(self.promised_s, file.samplerate, file.channels, f"{file.format}/{file.subtype}")
 
@@ -49,7 +51,7 @@ class SoundfileTrack:
         position = first if self._sought else 0
         warm_up, whole = self._to(position), True
         while position < last and whole:
-            asked = warm_up + min(last - position, BLOCK_S * rate)
+            asked = warm_up + min(last - position, BLOCK_S * rate, max(1, MOST_VALUES // self.channels))
             block = self._read(asked)
             whole = len(block) == asked
             if not whole and self._may_hand_over(last - position - max(0, len(block) - warm_up)):

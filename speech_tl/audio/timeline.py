@@ -11,6 +11,8 @@ GAP_S = 0.1
 """Timestamps that are off by less are rounded or jitter, not a gap (FFmpeg's aresample takes the same)."""
 LONGEST_JUMP_S = 10.0
 """In formats that restart their clock (MPEG-TS), a jump by more is a new clock, as FFmpeg has it."""
+LONGEST_GAP_S = 3600.0
+"""A jump by more is a broken timestamp or a new clock: nobody waits for silence that a few wrong bytes ask for."""
 SILENCE_BLOCK_S = 10.0
 
 
@@ -31,7 +33,7 @@ class Clock:
         if abs(off_s) <= GAP_S:
             return 0.0
         beyond = self.longest_s is not None and time_s + self.shift_s > self.longest_s + LONGEST_JUMP_S
-        if off_s < 0 or beyond or (self.restarts and off_s > LONGEST_JUMP_S):
+        if off_s < 0 or off_s > LONGEST_GAP_S or beyond or (self.restarts and off_s > LONGEST_JUMP_S):
             self.shift_s -= off_s  # joined recordings: what follows goes on from here
             return 0.0
         return off_s

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
 
-from speech_tl.audio import clipped_share, glance_s, is_silent, load_audio, no_such_channel, probe
+from speech_tl.audio import Levels, glance_s, no_such_channel, probe, stream_audio
 from speech_tl.data.manifest import Manifest, Utterance, explained
 from speech_tl.errors import AudioError
 from speech_tl.text import Normaliser, tags_of
@@ -51,6 +51,9 @@ WARNINGS = (
 """Kinds that are reported while the row stays in use."""
 
 DIGEST_BYTES = 12
+
+BLOCK_S = 10.0
+"""Seconds that are decoded at a time."""
 
 DURATION_OFF_S = 0.5
 """A manifest's duration that is further from the audio's own is worth a look."""
@@ -163,16 +166,7 @@ class Examiner:
         if depth == "headers":
             heard.duration_s = _duration_by_headers(utterance)
         else:
-            notes: list[str] = []
-            waveform, rate = _own_samples(utterance, notes.append)
-            heard.duration_s = len(waveform) / rate
-            yield from (("opposite_phase", note) for note in notes)
-            if is_silent(waveform):
-                yield "silent", f"{utterance.audio}: nothing to be heard (peak below -70 dB)"
-            else:
-                heard.digest = hashlib.blake2b(waveform.tobytes(), digest_size=DIGEST_BYTES).digest()
-            if (share := clipped_share(waveform)) >= _CLIPPED_SHARE:
-                yield "clipped", f"{utterance.audio}: {share:.1%} of the samples are at full scale"
+            yield from self._decode(utterance, heard)
         said_s = utterance.duration_s
         if said_s is not None and abs(heard.duration_s - said_s) > DURATION_OFF_S:
             yield (
@@ -183,6 +177,33 @@ class Examiner:
             yield "too_short", f"{utterance.audio}: {heard.duration_s:.2f} s, shorter than {self.min_s:g} s"
         if heard.duration_s > self.max_s:
             yield "too_long", f"{utterance.audio}: {heard.duration_s:.2f} s, longer than {self.max_s:g} s"
+
+    def _decode(self, utterance: Utterance, heard: Heard) -> Iterator[tuple[str, str]]:
+        """All samples as recorded, not resampled (clipping would be smoothed away), a block at a time.
+
+        What is longer than an utterance may be is not decoded where the headers say so, else no further than that.
+        """
+        utterance.require_channel()
+        source = utterance.audio if utterance.audio_bytes is None else utterance.audio_bytes
+        info = probe(source, name=utterance.audio)
+        heard.duration_s = min(utterance.end_s or info.duration_s, info.duration_s) - utterance.start_s
+        if heard.duration_s > self.max_s:
+            return
+        notes, levels, digest = [], Levels(), hashlib.blake2b(digest_size=DIGEST_BYTES)
+        part = {"start_s": utterance.start_s, "end_s": utterance.end_s, "channel": utterance.channel}
+        for block in stream_audio(source, None, BLOCK_S, **part, name=utterance.audio, on_note=notes.append):
+            levels.add(block)
+            digest.update(block.tobytes())
+            if levels.samples > self.max_s * info.sample_rate:
+                break
+        heard.duration_s = levels.samples / info.sample_rate
+        yield from (("opposite_phase", note) for note in notes)
+        if levels.silent:
+            yield "silent", f"{utterance.audio}: nothing to be heard (peak below -70 dB)"
+        else:
+            heard.digest = digest.digest()
+        if levels.clipped_share >= _CLIPPED_SHARE:
+            yield "clipped", f"{utterance.audio}: {levels.clipped_share:.1%} of the samples are at full scale"
 
     def _read(self, utterance: Utterance, duration_s: float) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with the text."""
@@ -205,15 +226,6 @@ class Examiner:
             yield "unwritable_characters", f"{utterance.audio}: the model cannot write {listed} in {utterance.text!r}"
         if not np.isnan(duration_s) and (trouble := self.model.label_problem(utterance.text, duration_s)):
             yield "label_too_long", f"{utterance.audio}: {trouble}"
-
-
-def _own_samples(utterance: Utterance, on_note: Callable[[str], None]) -> tuple[np.ndarray, int]:
-    """The utterance's samples as recorded, not resampled (clipping would be smoothed away), and their rate."""
-    utterance.require_channel()
-    source = utterance.audio if utterance.audio_bytes is None else utterance.audio_bytes
-    rate = probe(source, name=utterance.audio).sample_rate
-    part = (utterance.start_s, utterance.end_s)
-    return load_audio(source, None, *part, channel=utterance.channel, name=utterance.audio, on_note=on_note), rate
 
 
 def _duration_by_headers(utterance: Utterance) -> float:

@@ -101,6 +101,8 @@ def _time(path: str) -> str:
 
 def _content(path: str) -> str:
     """Size, first and last block of a file; what cannot be read has a word of its own."""
+    if not os.path.isfile(path):  # a pipe would wait for whoever writes into it
+        return "missing"
     try:
         with Path(path).open("rb", buffering=0) as stream:
             size = os.fstat(stream.fileno()).st_size

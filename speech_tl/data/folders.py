@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,14 +76,14 @@ def _metadata(folder: Path) -> dict[Path, str]:
     """metadata.csv and its like, here or in the folders below, with the split that a folder's name says."""
     for name in _METADATA:
         found = [folder / name, *sorted(folder.glob(f"*/{name}")), *sorted(folder.glob(f"*/*/{name}"))]
-        if found := [path for path in found if path.is_file()]:
+        if found := [path for path in _each_once(found) if path.is_file()]:
             return {path: _split_in(path.relative_to(folder).parts[:-1]) for path in found}
     return {}
 
 
 def _parquet(folder: Path) -> dict[Path, str]:
     """Parquet parts as the Hub has them: data/SPLIT-00000-of-00001.parquet, CONFIGURATION/SPLIT/0000.parquet."""
-    found = [path for level in ("*", "*/*", "*/*/*") for path in sorted(folder.glob(f"{level}.parquet"))]
+    found = _each_once(path for level in ("*", "*/*", "*/*/*") for path in sorted(folder.glob(f"{level}.parquet")))
     of_configuration: dict[str, dict[Path, str]] = defaultdict(dict)
     for path in found:
         folders = path.relative_to(folder).parts[:-1]
@@ -98,6 +98,11 @@ def _parquet(folder: Path) -> dict[Path, str]:
     for parts in _by_parent(found).values():
         require_whole(parts)
     return next(iter(of_configuration.values()), {})
+
+
+def _each_once(paths: Iterable[Path]) -> list[Path]:
+    """Files without those that a link back up leads to a second time."""
+    return list({(path.parent.resolve(), path.name): path for path in reversed(list(paths))}.values())[::-1]
 
 
 def _by_parent(paths: Sequence[Path]) -> dict[Path, list[Path]]:
@@ -252,7 +257,7 @@ def _read_recordings(folder: Path) -> Table:
 
     found = sorted(
         Path(parent, name)
-        for parent, _, names in os.walk(folder, followlinks=True)
+        for parent, names in _folders_below(folder)
         for name in names
         if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")
     )
@@ -272,6 +277,29 @@ def _read_recordings(folder: Path) -> Table:
     elif tables:
         notes.append(f"the audio files are read without {', '.join(tables[:4])}: give such a table itself")
     return Table(columns, folder.resolve(), notes=notes)
+
+
+def _folders_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Every folder with the names of its files, links followed: each once, and never back up to where it began."""
+    seen = {_identity(place) for place in (folder.resolve(), *folder.resolve().parents)}
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        yield parent, names
+        new = []
+        for name in sorted(folders):
+            identity = _identity(os.path.join(parent, name))
+            if identity not in seen:
+                seen.add(identity)
+                new.append(name)
+        folders[:] = new
+
+
+def _identity(folder: str | Path) -> object:
+    """What tells a folder from others, whichever way it was reached."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found.st_ino else os.path.realpath(folder)
 
 
 def _is_text(name: str) -> bool:

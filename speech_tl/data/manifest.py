@@ -90,10 +90,15 @@ class Utterance:
 
         self.require_channel()
         source = self.audio if self.audio_bytes is None else self.audio_bytes
+        given = {"channel": self.channel, "name": self.audio, "longest_s": self._longest_s()}
         try:
-            return load_audio(source, sample_rate, self.start_s, self.end_s, channel=self.channel, name=self.audio)
+            return load_audio(source, sample_rate, self.start_s, self.end_s, **given)
         except AudioError as error:
             raise explained(error, self.audio) from error
+
+    def _longest_s(self) -> float | None:
+        """Far more than a manifest or a header can be wrong by: a header of seconds over hours ends here."""
+        return None if self.duration_s is None or self.end_s is not None else max(600.0, 4 * self.duration_s)
 
     def require_channel(self) -> None:
         """Refuse a channel that is no number.

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from speech_tl.audio import probe, save_audio, stream_audio
+from speech_tl.audio import save_audio
+from speech_tl.audio.untrusted import decode_untrusted
 from speech_tl.data.corpora.table import write_table
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
@@ -22,8 +23,7 @@ from speech_tl.text import require_writable, write_atomically
 CLIPS, MANIFEST, SKIPPED = "clips", "manifest.csv", "skipped.txt"
 SHOWN = 8  # clips on the page
 LONGEST_S = 30.0
-BLOCK_S = 5.0
-LOWEST_RATE, HIGHEST_RATE = 8000, 384_000
+LOWEST_RATE = 8000
 CLIP = "the recording"
 
 
@@ -97,8 +97,8 @@ class Session:
             What was heard, and whether it was kept.
 
         Raises:
-            AudioError: it cannot be read.
-            BadInput: it is of another sentence, or too long to learn from.
+            AudioError: it cannot be read, or is too long to learn from.
+            BadInput: it is of another sentence.
             OSError: it cannot be written.
         """
         with self._lock:
@@ -227,27 +227,16 @@ class Session:
 
 
 def decoded(data: bytes) -> tuple[np.ndarray, int]:
-    """The samples `(samples,)` of a clip from a page, and their rate in Hz.
-
-    Two hours of silence are a megabyte of FLAC: what the headers say is looked at first, and as they may say anything,
-    no more than the longest clip is decoded.
+    """The samples `(samples,)` of a clip from a page, and their rate in Hz; decoded in a process that may die.
 
     Raises:
-        AudioError: it cannot be read.
-        BadInput: it is too long, or of a rate that no microphone has.
+        AudioError: it cannot be read, or is longer than a clip may be.
+        BadInput: it is of a rate that no microphone has.
     """
-    info = probe(data, name=CLIP)
-    if info.duration_s > LONGEST_S + 1:
-        raise BadInput(f"{CLIP} is {info.duration_s:.0f} s long; at most {LONGEST_S:g} s can be used")
-    if not LOWEST_RATE <= info.sample_rate <= HIGHEST_RATE:
-        raise BadInput(f"{CLIP} has {info.sample_rate} samples a second; expected {LOWEST_RATE} to {HIGHEST_RATE}")
-    blocks, samples = [], 0
-    for block in stream_audio(data, info.sample_rate, BLOCK_S, name=CLIP):
-        blocks.append(block)
-        samples += len(block)
-        if samples > (LONGEST_S + 1) * info.sample_rate:
-            raise BadInput(f"{CLIP} is longer than it says; at most {LONGEST_S:g} s can be used")
-    return np.concatenate(blocks), info.sample_rate
+    found = decode_untrusted(data, None, longest_s=LONGEST_S + 1, name=CLIP)
+    if found.sample_rate < LOWEST_RATE:
+        raise BadInput(f"{CLIP} has {found.sample_rate} samples a second; expected {LOWEST_RATE} or more")
+    return found.waveform, found.sample_rate
 
 
 def _rows_there(out: Path) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from speech_tl.data.corpora.bars import Bar, bar
+from speech_tl.data.corpora.expansion import Allowance, Decompressed
 from speech_tl.data.corpora.sizes import is_full_disk, require_room
 from speech_tl.errors import BadInput
 from speech_tl.text.printing import printable
@@ -57,7 +58,8 @@ def unpack(archive: Path, folder: Path) -> Path:
 
     Raises:
         BadInput: no archive, truncated or damaged, protected by a password; a member that would be written outside
-            the folder, or is a link or a device; not enough room. Nothing is left behind.
+            the folder, or is a link or a device; far more than an archive of its size holds (`expansion`); not enough
+            room. Nothing is left behind.
     """
     if folder.is_dir():
         return _unpacked_before(archive, folder)
@@ -114,7 +116,9 @@ def _kind(archive: Path) -> str:
 
 def _unpack_zip(archive: Path, folder: Path, shown: Bar) -> None:
     with zipfile.ZipFile(archive) as opened:
-        members = opened.infolist()
+        members, allowance = opened.infolist(), Allowance(archive)
+        for member in members:
+            allowance.take(member.file_size)
         require_room(folder, sum(member.file_size for member in members), f"unpacking {archive}")
         for member in members:
             mode = member.external_attr >> 16
@@ -128,23 +132,25 @@ def _unpack_zip(archive: Path, folder: Path, shown: Bar) -> None:
 
 
 def _unpack_tar(archive: Path, folder: Path, shown: Bar) -> None:
-    with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:*") as opened:
+    allowance = Allowance(archive)
+    with archive.open("rb") as raw, tarfile.open(fileobj=Decompressed(raw, allowance), mode="r:") as opened:
         seen = 0
         for member in opened:
+            allowance.take(member.size)
             place = _place(archive, member.name, not (member.isfile() or member.isdir()))
             if place is not None and member.isfile():
                 require_room(folder, member.size, f"unpacking {member.name} of {archive}")
                 _write(opened.extractfile(member), folder / place)
             shown.update(raw.tell() - seen)
             seen = raw.tell()
-        _require_end(opened, raw)
+        _require_end(opened)
 
 
-def _require_end(opened: tarfile.TarFile, raw: IO[bytes]) -> None:
+def _require_end(opened: tarfile.TarFile) -> None:
     """tarfile takes a file that stops between two members for a whole one."""
-    if opened.fileobj is raw:
-        raw.seek(opened.offset)
-        if raw.read(_BLOCK) != bytes(_BLOCK):
+    if not opened.fileobj.compressed:
+        opened.fileobj.seek(opened.offset)
+        if opened.fileobj.read(_BLOCK) != bytes(_BLOCK):
             raise EOFError("the end-of-archive mark is missing")
     while opened.fileobj.read(1 << 20):  # a compressed stream's checksum stands at its very end
         pass

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import random
+import shutil
 import subprocess
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -208,3 +211,74 @@ def test_another_archive_of_the_same_name_is_not_taken_for_the_first(tmp_path):
     archive(packed, {"1.wav": NOISE + NOISE})
     with pytest.raises(BadInput, match="not from"):
         unpack(packed, folder)
+
+
+class Zeros(io.RawIOBase):
+    """So many of them, made when they are read."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int:
+        count = min(self.left, len(buffer))
+        buffer[:count] = bytes(count)
+        self.left -= count
+        return count
+
+
+def bomb(path: Path, name: str = "zeros.wav", kind: bytes = tarfile.REGTYPE, size: int = 300 << 20) -> Path:
+    """An archive of a few hundred kilobytes with one member of so many zeros."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened, opened.open(name, "w") as member:
+            shutil.copyfileobj(io.BufferedReader(Zeros(size)), member, 1 << 20)
+        return path
+    with tarfile.open(path, {".gz": "w:gz", ".bz2": "w:bz2"}[path.suffix], compresslevel=1) as opened:
+        member = tarfile.TarInfo(name)
+        member.size, member.type = size, kind
+        opened.addfile(member, io.BufferedReader(Zeros(size)))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.zip", "a.tar.gz"])
+def test_what_would_become_a_hundred_times_as_much_is_refused_before_it_is_written(tmp_path, name):
+    packed = bomb(tmp_path / name)
+    began = time.process_time()
+    assert "would unpack to more than" in refused(packed, tmp_path / "out")
+    assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_as_large_as_a_corpus_is_not_read_into_memory(tmp_path, kind):
+    packed = bomb(tmp_path / "a.tar.gz", kind=kind, size=200 << 20)
+    began = time.process_time()
+    assert "would unpack to more than" in refused(packed, tmp_path / "out")
+    assert time.process_time() - began < 1.0
+
+
+def test_zeros_behind_the_end_of_an_archive_are_not_read_for_ever(tmp_path):
+    packed = tmp_path / "a.tar.gz"
+    inner = archive(tmp_path / "b.tar", {"a.wav": NOISE}).read_bytes()
+    (tmp_path / "b.tar").unlink()
+    with gzip.open(packed, "wb", 1) as stream:
+        stream.write(inner)
+        shutil.copyfileobj(io.BufferedReader(Zeros(200 << 20)), stream, 1 << 20)
+    assert "would unpack to more than" in refused(packed, tmp_path / "out")
+
+
+def test_very_many_empty_files_are_refused(tmp_path):
+    packed = tmp_path / "a.tar.gz"
+    with gzip.open(packed, "wb", 1) as stream:
+        for number in range(20_000):
+            stream.write(tarfile.TarInfo(f"{number}").tobuf())
+        stream.write(bytes(1024))
+    assert "would unpack to more than" in refused(packed, tmp_path / "out")
+
+
+def test_texts_and_silence_that_shrink_as_they_do_are_unpacked(tmp_path):
+    members = {f"{number}.wav": bytes(20_000) for number in range(500)} | {"a.tsv": b"the same line again\n" * 100_000}
+    for name in ("a.zip", "a.tar.gz"):
+        folder = unpack(archive(tmp_path / name, members), tmp_path / f"out {name}")
+        assert (folder / "a.tsv").stat().st_size == 2_000_000
