@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from speech_tl.text.files import read_text, replacing, require_writable, write_atomically
+from speech_tl.text.files import (
+    discard,
+    make_folder,
+    read_text,
+    replacing,
+    replacing_folder,
+    require_writable,
+    sweep,
+    sync,
+    sync_names,
+    write_atomically,
+)
 from speech_tl.text.languages import (
     RATES,
     Rate,
@@ -28,6 +39,7 @@ __all__ = [
     "agreed",
     "ctc_characters",
     "default_normaliser",
+    "discard",
     "fit_case",
     "get_normaliser",
     "is_language",
@@ -35,14 +47,19 @@ __all__ = [
     "language_code",
     "language_name",
     "leading_rate",
+    "make_folder",
     "nearest",
     "nearest_language",
     "normaliser_for",
     "read_text",
     "replacing",
+    "replacing_folder",
     "require_writable",
     "same_language",
     "spelt_words",
+    "sweep",
+    "sync",
+    "sync_names",
     "tags_of",
     "without_tags",
     "write_atomically",

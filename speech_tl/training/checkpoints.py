@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from speech_tl.errors import BadInput
-from speech_tl.text import Rate, write_atomically
+from speech_tl.text import Rate, discard, sync, write_atomically
 from speech_tl.training.selection import choice
 
 SEAL = "complete.json"
 """{file: {"bytes", "sha256"}} of a checkpoint, written when everything else of it is."""
 
-OTHER_RANKS = "rng_state_*"
-"""Every process writes its own, whenever it comes to it."""
+NAME = re.compile(r"checkpoint-(\d+)")
+"""With the step."""
 
 CHUNK_BYTES = 1 << 20
 
@@ -59,15 +60,17 @@ class Checkpoints(TrainerCallback):
         self.tell(self.notes[-1])
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
-        """Seal the newest; only then give up an older one."""
+        """Seal the newest, when every process has written its part of it; only then give up an older one."""
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.barrier()
         if not state.is_world_process_zero:
             return
         newest = self._of_step(state.global_step)
         seal(newest)
         wanted = {newest.name, Path(state.best_model_checkpoint or "").name}
-        for checkpoint in self.folder.glob("checkpoint-*"):
+        for checkpoint in _found(self.folder):
             if checkpoint.name not in wanted:
-                shutil.rmtree(checkpoint, ignore_errors=True)
+                discard(checkpoint)
 
     def _of_step(self, step: int) -> Path:
         return self.folder / f"checkpoint-{step}"
@@ -80,7 +83,7 @@ def newest_whole(folder: Path, tell: Tell) -> str | None:
         folder: of the training.
         tell: hears of every newer one that is not.
     """
-    found = sorted(folder.glob("checkpoint-*"), key=lambda checkpoint: -int(checkpoint.name.split("-")[1]))
+    found = _found(folder)
     for checkpoint in found:
         problem = damage(checkpoint)
         if problem is None:
@@ -101,10 +104,16 @@ def require_whole(checkpoint: Path) -> None:
         raise BadInput(f"{checkpoint}, the best on dev, {problem}: go on with --resume from what is left")
 
 
+def _found(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, the newest first."""
+    steps = {place: int(found[1]) for place in folder.glob("*") if (found := NAME.fullmatch(place.name))}
+    return sorted(steps, key=lambda place: -steps[place])
+
+
 def seal(checkpoint: Path) -> None:
-    """Write down what a checkpoint holds."""
-    others = {*checkpoint.glob(OTHER_RANKS), checkpoint / SEAL}
-    files = sorted(file for file in checkpoint.rglob("*") if file.is_file() and file not in others)
+    """Write down what a checkpoint holds, when the disk holds it."""
+    sync(checkpoint)
+    files = sorted(file for file in checkpoint.rglob("*") if file.is_file() and file != checkpoint / SEAL)
     sealed = {
         str(file.relative_to(checkpoint).as_posix()): {"bytes": file.stat().st_size, "sha256": _sha256(file)}
         for file in files
@@ -120,14 +129,16 @@ def damage(checkpoint: Path) -> str | None:
         sealed = json.loads((checkpoint / SEAL).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return "was not written to its end"
-    except (OSError, ValueError):
+        for name, told in sealed.items():
+            file = checkpoint / name
+            if not file.is_file():
+                return f"is damaged ({name} is missing)"
+            if file.stat().st_size != told["bytes"] or _sha256(file) != told["sha256"]:
+                return f"is damaged ({name} is not what was written)"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except (ValueError, AttributeError, KeyError, TypeError):
         return f"is damaged ({SEAL})"
-    for name, told in sealed.items():
-        file = checkpoint / name
-        if not file.is_file():
-            return f"is damaged ({name} is missing)"
-        if file.stat().st_size != told["bytes"] or _sha256(file) != told["sha256"]:
-            return f"is damaged ({name} is not what was written)"
     return None
 
 

@@ -6,7 +6,6 @@ import copy
 import dataclasses
 import json
 import platform
-import re
 import shlex
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
 from speech_tl.scoring.files import versions
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import require_writable, write_atomically
+from speech_tl.text import discard, make_folder, replacing_folder, require_writable, sweep, write_atomically
 from speech_tl.training.progress import read_log
 from speech_tl.training.run_lock import RunLock, Tell, locked
 from speech_tl.training.train import TrainingResult
@@ -36,9 +35,6 @@ CHECKPOINT = "checkpoint-*"
 
 ONLY_TRAINING = ("cache", "fisher.safetensors", "old_transcripts.json", "batch_seconds.json")
 """What else in training/ no run needs that has been trained: the log and the result stay."""
-
-TEMPORARY = re.compile(r"\..+\.(yaml|jsonl?|md|html|csv|safetensors)\.[a-z0-9_]{8}")
-"""Names of files that `replacing` had not finished when it was killed."""
 
 
 class RunFolder:
@@ -75,9 +71,7 @@ class RunFolder:
         """
         with locked(self.path, tell) as self._lock:
             self._require_mine()
-            for file in self.path.rglob(".*"):
-                if TEMPORARY.fullmatch(file.name) and file.is_file():
-                    file.unlink(missing_ok=True)
+            sweep(self.path)
             try:
                 yield self
             except Exception as error:  # whatever a folder that is gone led to
@@ -139,7 +133,7 @@ class RunFolder:
         try:
             # The recipe comes first: a run that is killed after this line can be resumed.
             write_atomically(self.path / "recipe.yaml", self.recipe_yaml)
-            (self.path / "training").mkdir(exist_ok=True)
+            make_folder(self.path / "training")
         except OSError as error:
             raise BadInput(f"output folder {self.path} cannot be written: {error.strerror}") from error
         environment = {
@@ -214,7 +208,8 @@ class RunFolder:
             return adapted, TrainingResult(**values)
         model, result = learn()
         self._require_there()
-        model.save(self.model_folder)
+        with replacing_folder(self.model_folder) as whole:
+            model.save(whole)
         model.source = str(self.model_folder)
         self._write_json("training/result.json", dataclasses.asdict(result))
         self._tidy()
@@ -225,7 +220,7 @@ class RunFolder:
         for pattern in ONLY_TRAINING if self.keep_checkpoints else (CHECKPOINT, *ONLY_TRAINING):
             for place in (self.path / "training").glob(pattern):
                 if place.is_dir():
-                    shutil.rmtree(place, ignore_errors=True)
+                    discard(place)
                 else:
                     place.unlink(missing_ok=True)
 
@@ -233,7 +228,7 @@ class RunFolder:
         """A folder inside this one, such as "rounds/1", for a training of its own; it is made if need be."""
         part = copy.copy(self)
         part.path = self.path / name
-        (part.path / "training").mkdir(parents=True, exist_ok=True)
+        make_folder(part.path / "training")
         return part
 
     def log(self) -> list[dict[str, Any]]:

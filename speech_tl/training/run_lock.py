@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from speech_tl.errors import BadInput
+from speech_tl.text import sync_names
 
 fcntl: ModuleType | None
 msvcrt: ModuleType | None
@@ -130,6 +131,8 @@ def locked(folder: Path, tell: Tell = lambda line: None) -> Iterator[RunLock]:
             raise BadInput(_busy(folder, "this very process"))
         try:
             lock = RunLock(file, _taken(file, tell))
+            for place in made:
+                sync_names(place.absolute().parent)
         except OSError as error:
             _remove_empty(made)
             raise BadInput(f"output folder {folder} cannot be written: {error.strerror}") from error

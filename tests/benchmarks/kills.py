@@ -198,7 +198,7 @@ class Trial:
             counts[found[2]] += 1
             file = place.search(line)
             if file and not (found[2] == "openat" and "O_CREAT" not in line):
-                name = re.sub(r"(?<=\.)\w{8}$", "*", file[1] or "/")
+                name = re.sub(r"(?<=\.)\w{8}(\.unfinished)?", "*", file[1] or "/")
                 yield Call(found[2], counts[found[2]], name)
 
 
