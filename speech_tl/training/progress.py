@@ -73,7 +73,8 @@ class TrainingFacts:
         if self._since is not None:
             self.pause()
             self.resume()
-        return {name: round(getattr(self, name), 3 if name in self.CLOCKS else 9) for name in self.COUNTS}
+        exact = {name: getattr(self, name) for name in self.COUNTS}  # amounts go on from here to the last bit
+        return exact | {name: round(exact[name], 3) for name in self.CLOCKS}
 
     def restore(self, entries: list[dict[str, Any]]) -> None:
         """Continue from the log's last counts, which its last entry need not have, and the problems of all."""

@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,10 @@ CALLS = "openat,write,pwrite64,rename,mkdir,rmdir,unlink,unlinkat,fsync,ftruncat
 FAILING = ("openat", "write", "pwrite64", "rename", "mkdir", "fsync", "ftruncate")
 """Of these, what a full disk refuses; `openat` only where it makes a file."""
 
-SIGNALS = {"KILL": -signal.SIGKILL, "INT": 130, "TERM": 143}
-"""Ways to stop a run, with the exit code that each leads to; a run that had all but ended may end with 0."""
-
 FULL_DISK = "ENOSPC"
+
+ENDS = {"KILL": -signal.SIGKILL, "INT": 130, "TERM": 143, FULL_DISK: 2}
+"""Ways to stop a run, with the exit code that each leads to; a run that had all but ended may end with 0."""
 
 RESUMES = 3
 """A run may be stopped in its resumption, too; then it is resumed once more."""
@@ -50,7 +51,7 @@ ANYBODY = 2**64 - 1
 PR_SET_PTRACER = 0x59616D61
 
 CLOCKS = ("seconds", "validation_seconds", "audio_seconds_per_second", "run_seconds", "phases", "peak_memory_bytes")
-CLOCKS += ("phase_seconds", "decoding_seconds", "created")
+CLOCKS += ("phase_seconds", "seconds_full", "seconds_shortened", "times_faster")
 """What a report has that no two runs share."""
 
 EASY = ["unlabelled={}", "unlabelled.min_agreement=0", "unlabelled.keep_share=0.75", "unlabelled.rounds=1"]
@@ -144,7 +145,7 @@ class Trial:
         """Stop a run at a call, and its resumption at another if one is given; then go on until it ends."""
         shutil.rmtree(self.run, ignore_errors=True)
         code, said = self._started(_planted(call, how)), self._last_line()
-        problems = [] if code in ((2,) if how == FULL_DISK else (SIGNALS[how],)) or self._ended(code) else [f"exit {code}"]
+        problems = [] if code == ENDS[how] or self._ended(code) else [f"exit {code}"]
         problems += ["a traceback"] * ("Traceback" in self.log.read_text(errors="replace"))
         problems += cut_short(self.run)
         codes: list[int] = []
@@ -198,7 +199,7 @@ class Trial:
             counts[found[2]] += 1
             file = place.search(line)
             if file and not (found[2] == "openat" and "O_CREAT" not in line):
-                name = re.sub(r"(?<=\.)\w{8}(\.unfinished)?", "*", file[1] or "/")
+                name = re.sub(r"\.\w{8}\.unfinished", ".*", file[1] or "/")
                 yield Call(found[2], counts[found[2]], name)
 
 
@@ -309,7 +310,7 @@ def plans(trial: Trial, how: str, count: int, chance: random.Random) -> list[Cal
     """So many calls, spread over the run."""
     calls = [call for call in trial.calls if how != FULL_DISK or call.name in FAILING]
     edges = [round(place * len(calls) / count) for place in range(count + 1)]
-    return [chance.choice(calls[first : max(first + 1, end)]) for first, end in zip(edges, edges[1:], strict=False)]
+    return [chance.choice(calls[first : max(first + 1, end)]) for first, end in pairwise(edges)]
 
 
 def main() -> None:
