@@ -60,8 +60,8 @@ class ScoredUtterance:
 
     `reference` and `hypothesis` are the normalised texts that were compared, `..._raw` are as written, and `raw` is
     what comparing those would count; `characters` counts letter by letter what the four counts of words count word by
-    word; `duration` in seconds; `columns` holds the manifest's other columns; `audio_fingerprint` is a digest of the audio
-    file, None where nobody noted it.
+    word; `duration` in seconds; `columns` holds the manifest's other columns; `audio_fingerprint` is a digest of the
+    audio file, None where nobody noted it.
     """
 
     id: str

@@ -21,7 +21,7 @@ from speech_tl.reporting.study import write_study_page
 from speech_tl.study.table import write_tables
 from speech_tl.study.value import Study, Trial
 from speech_tl.text import replacing_folder, require_writable, sweep, write_atomically
-from speech_tl.training.run_lock import locked
+from speech_tl.training.run_lock import locked, wait_until_free
 
 Launch = Callable[[Sequence[str], Path], int]
 """Runs `speech-tl` with these arguments, writes what it says to a log, and returns its exit code."""
@@ -109,7 +109,9 @@ def _run_all(
     for number, trial in enumerate(waiting):
         left = (time.monotonic() - started) / number * (len(waiting) - number) if number else None
         screen.line(f"run {number + 1} of {len(waiting)}: {trial.name}" + (f", {clock(left)} left" if left else ""))
-        _run(folder, trial, trials, launch)
+        wait_until_free(folder.run(trial), screen.line)  # of a study that was killed, a run may have gone on
+        if not folder.finished(trial):
+            _run(folder, trial, trials, launch)
         _write(study, folder)
     rows = _write(study, folder)
     failed = [f"{row['run']}: {row['status']}" for row in rows if row["status"] != "done"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from speech_tl.text.files import (
+    damaged,
     discard,
     make_folder,
+    read_noted,
     read_text,
     replacing,
     replacing_folder,
@@ -38,6 +40,7 @@ __all__ = [
     "Rate",
     "agreed",
     "ctc_characters",
+    "damaged",
     "default_normaliser",
     "discard",
     "fit_case",
@@ -51,6 +54,7 @@ __all__ = [
     "nearest",
     "nearest_language",
     "normaliser_for",
+    "read_noted",
     "read_text",
     "replacing",
     "replacing_folder",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from speech_tl.errors import BadInput
 
@@ -176,6 +178,23 @@ def read_text(path: str | Path) -> str:
     if number is not None:
         raise BadInput(f"{path}: line {number} is not UTF-8 text; save the file as UTF-8")
     return data.decode("utf-8-sig")
+
+
+def read_noted(path: str | Path) -> Any:
+    """What a run noted for itself as JSON.
+
+    Raises:
+        BadInput: it is damaged.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise damaged(path) from error
+
+
+def damaged(path: str | Path) -> BadInput:
+    """What to say of a file that a run wrote whole and cannot read any more."""
+    return BadInput(f"{path} is damaged: remove it, and --resume makes it anew")
 
 
 def _is_utf8(line: bytes) -> bool:

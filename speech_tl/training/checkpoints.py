@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,9 @@ NAME = re.compile(r"checkpoint-(\d+)")
 """With the step."""
 
 CHUNK_BYTES = 1 << 20
+
+Contents = Mapping[str, Mapping[str, Any]]
+"""{file: {"bytes", "sha256"}}."""
 
 Tell = Callable[[str], None]
 
@@ -113,12 +116,16 @@ def _found(folder: Path) -> list[Path]:
 def seal(checkpoint: Path) -> None:
     """Write down what a checkpoint holds, when the disk holds it."""
     sync(checkpoint)
-    files = sorted(file for file in checkpoint.rglob("*") if file.is_file() and file != checkpoint / SEAL)
-    sealed = {
-        str(file.relative_to(checkpoint).as_posix()): {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+    write_atomically(checkpoint / SEAL, json.dumps(contents(checkpoint, {SEAL}), indent=2) + "\n")
+
+
+def contents(folder: Path, but: Container[str] = ()) -> Contents:
+    """Sizes and hashes of the files in a folder, without those of some names."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in but)
+    return {
+        str(file.relative_to(folder).as_posix()): {"bytes": file.stat().st_size, "sha256": _sha256(file)}
         for file in files
     }
-    write_atomically(checkpoint / SEAL, json.dumps(sealed, indent=2) + "\n")
 
 
 def damage(checkpoint: Path) -> str | None:
@@ -126,19 +133,27 @@ def damage(checkpoint: Path) -> str | None:
     if not checkpoint.is_dir():
         return "is missing"
     try:
-        sealed = json.loads((checkpoint / SEAL).read_text(encoding="utf-8"))
+        return changed(checkpoint, json.loads((checkpoint / SEAL).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return "was not written to its end"
-        for name, told in sealed.items():
-            file = checkpoint / name
-            if not file.is_file():
-                return f"is damaged ({name} is missing)"
-            if file.stat().st_size != told["bytes"] or _sha256(file) != told["sha256"]:
-                return f"is damaged ({name} is not what was written)"
     except OSError as error:
         return f"cannot be read ({error.strerror})"
     except (ValueError, AttributeError, KeyError, TypeError):
         return f"is damaged ({SEAL})"
+
+
+def changed(folder: Path, sealed: Contents) -> str | None:
+    """What of a folder is not as its `contents` were, in words that follow its name; None where all is.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    for name, told in sealed.items():
+        file = folder / name
+        if not file.is_file():
+            return f"is damaged ({name} is missing)"
+        if file.stat().st_size != told["bytes"] or _sha256(file) != told["sha256"]:
+            return f"is damaged ({name} is not what was written)"
     return None
 
 

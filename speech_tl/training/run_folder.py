@@ -20,7 +20,17 @@ from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
 from speech_tl.scoring.files import versions
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import discard, make_folder, replacing_folder, require_writable, sweep, write_atomically
+from speech_tl.text import (
+    damaged,
+    discard,
+    make_folder,
+    read_noted,
+    replacing_folder,
+    require_writable,
+    sweep,
+    write_atomically,
+)
+from speech_tl.training.checkpoints import Contents, changed, contents
 from speech_tl.training.progress import read_log
 from speech_tl.training.run_lock import RunLock, Tell, locked
 from speech_tl.training.train import TrainingResult
@@ -32,6 +42,9 @@ CHECKPOINTS = 3
 """Two stay, the best and the last; one is being written."""
 
 CHECKPOINT = "checkpoint-*"
+
+CARD = "README.md"
+"""Of the model's folder; it is written when all is measured."""
 
 ONLY_TRAINING = ("cache", "fisher.safetensors", "old_transcripts.json", "batch_seconds.json")
 """What else in training/ no run needs that has been trained: the log and the result stay."""
@@ -186,7 +199,10 @@ class RunFolder:
         measured and written."""
         folder = self.path / name
         if (folder / "summary.json").is_file():
-            return Evaluation.read(folder)
+            try:
+                return Evaluation.read(folder)
+            except BadInput as error:
+                raise damaged(folder) from error
         evaluation = measure()
         self._require_there()
         evaluation.write(folder)
@@ -201,7 +217,8 @@ class RunFolder:
         """
         done = self.path / "training" / "result.json"
         if done.is_file():
-            values = json.loads(done.read_text(encoding="utf-8"))
+            values = read_noted(done)
+            self._require_model(values.pop("model_files", {}))
             values["problems"] = {int(index): problem for index, problem in values["problems"].items()}
             adapted = load_model(self.model_folder, language=model.language, task=model.task)
             self._tidy()
@@ -211,9 +228,17 @@ class RunFolder:
         with replacing_folder(self.model_folder) as whole:
             model.save(whole)
         model.source = str(self.model_folder)
-        self._write_json("training/result.json", dataclasses.asdict(result))
+        files = contents(self.model_folder, {CARD})
+        self._write_json("training/result.json", dataclasses.asdict(result) | {"model_files": files})
         self._tidy()
         return model, result
+
+    def _require_model(self, files: Contents) -> None:
+        """Refuse a model that is not the one that was learnt: its figures would be another's."""
+        problem = changed(self.model_folder, files)
+        if problem is not None:
+            result = self.path / "training" / "result.json"
+            raise BadInput(f"{self.model_folder} {problem}: remove {result}, and --resume trains again")
 
     def _tidy(self) -> None:
         """Give back the disk that only training needs; a run that is resumed now has its model."""
