@@ -1,10 +1,12 @@
-"""Runs that are killed at planted system calls, or find the disk full there, and are resumed: what is lost?
+"""Runs that are stopped at planted system calls and gone on with: what is lost?
 
-    python -m tests.benchmarks.kills --kills 60 [--cases ctc,lora] [--how KILL,INT,TERM,ENOSPC] [--seed 0] [--out FILE]
+    python -m tests.benchmarks.kills --kills 60 [--cases full,lora] [--how KILL,INT,TERM,FULL,GONE] [--out FILE]
 
 Every case is adapted once unbroken while `strace` notes each system call on the run's folder. Then it is adapted again
 and stopped at one of these calls, gone on with, and compared: weights bit for bit, figures, and what every side wrote.
-Linux with strace alone; a process is forked for each run, so that the libraries are imported once.
+KILL, INT and TERM are signals; FULL fills the disk at that moment, and GONE moves the folder away.
+Linux with strace alone, FULL needs the right to mount (`unshare -Urm` gives it). A process is forked for each run, so
+that the libraries are imported once.
 """
 
 from __future__ import annotations
@@ -24,35 +26,33 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
+from tests.benchmarks.whole import cut_short, differences, facts
 from tests.small import any_dev_chooses, made_corpus, recipe_yaml, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper
 
 CALLS = "openat,write,pwrite64,rename,mkdir,rmdir,unlink,unlinkat,fsync,ftruncate,fallocate,chmod,close"
 """System calls that change a folder, or stand between two that do."""
 
-FAILING = ("openat", "write", "pwrite64", "rename", "mkdir", "fsync", "ftruncate")
-"""Of these, what a full disk refuses; `openat` only where it makes a file."""
-
-FULL_DISK = "ENOSPC"
-
-ENDS = {"KILL": -signal.SIGKILL, "INT": 130, "TERM": 143, FULL_DISK: 2}
+ENDS = {"KILL": -signal.SIGKILL, "INT": 130, "TERM": 143, "FULL": 2, "GONE": 2}
 """Ways to stop a run, with the exit code that each leads to; a run that had all but ended may end with 0."""
+
+SAID = {"INT": "interrupted; ", "TERM": "terminated; ", "FULL": "no space left", "GONE": "was removed or moved"}
+"""What its last line says."""
+
+DISK_MB = 48
+"""Of the disk that is filled."""
 
 RESUMES = 3
 """A run may be stopped in its resumption, too; then it is resumed once more."""
 
 ANYBODY = 2**64 - 1
 PR_SET_PTRACER = 0x59616D61
-
-CLOCKS = ("seconds", "validation_seconds", "audio_seconds_per_second", "run_seconds", "phases", "peak_memory_bytes")
-CLOCKS += ("phase_seconds", "seconds_full", "seconds_shortened", "times_faster")
-"""What a report has that no two runs share."""
 
 EASY = ["unlabelled={}", "unlabelled.min_agreement=0", "unlabelled.keep_share=0.75", "unlabelled.rounds=1"]
 
@@ -129,10 +129,11 @@ def material(folder: Path) -> Path:
 class Trial:
     """One case, again and again in one folder, as a report names its folder."""
 
-    def __init__(self, case: Case, material: Path, folder: Path) -> None:
-        """Run it unbroken, under the eyes of strace."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.case, self.run, self.log, self.trace = case, folder / "run", folder / "log", folder / "trace"
+    def __init__(self, case: Case, material: Path, folder: Path, disk: Path) -> None:
+        """Run it unbroken on the `disk`, under the eyes of strace, whose notes go to `folder`."""
+        (disk / case.name).mkdir(parents=True)
+        self.case, self.run, self.moved = case, disk / case.name / "run", disk / case.name / "moved"
+        self.ballast, self.log, self.trace = disk / "ballast", folder / "log", folder / "trace"
         overrides = [text.format(folder=material) for text in case.overrides]
         self.command = ["adapt", str(material / f"{case.family}.yaml"), *overrides, "--out", str(self.run)]
         code = self._started(["-y", "-e", f"trace={CALLS}"])
@@ -144,14 +145,17 @@ class Trial:
     def stopped_at(self, call: Call, how: str, again: Call | None = None) -> Outcome:
         """Stop a run at a call, and its resumption at another if one is given; then go on until it ends."""
         shutil.rmtree(self.run, ignore_errors=True)
-        code, said = self._started(_planted(call, how)), self._last_line()
-        problems = [] if code == ENDS[how] or self._ended(code) else [f"exit {code}"]
+        code, said = self._started(_planted(call, how), meanwhile=partial(self._meanwhile, how)), self._last_line()
+        ended = code == 0 and (self.run / "report.json").is_file()
+        problems = [] if ended or (code == ENDS[how] and SAID.get(how, "") in said) else [f"exit {code}: {said}"]
         problems += ["a traceback"] * ("Traceback" in self.log.read_text(errors="replace"))
+        self._put_back(problems)
         problems += cut_short(self.run)
         codes: list[int] = []
         while not codes or (codes[-1] and len(codes) < RESUMES):
             begun = ["--resume"] * (self.run / "recipe.yaml").is_file()
-            codes.append(self._started(_planted(again, how) if again and not codes else [], *begun))
+            planted = _planted(again, "KILL") if again and not codes else []
+            codes.append(self._started(planted, *begun))
             problems += cut_short(self.run)
         if codes[-1]:
             problems.append(f"not resumed: {self._last_line()}")
@@ -159,12 +163,29 @@ class Trial:
             problems += differences(self.wanted, facts(self.run))
         return Outcome(self.case.name, how, call, code, "" if how == "KILL" else said, codes, problems)
 
-    def _ended(self, code: int) -> bool:
-        """Whether the run had all but ended, or could do without what failed."""
-        return code == 0 and (self.run / "report.json").is_file()
+    def _meanwhile(self, how: str) -> None:
+        """What happens to the folder while the run stands still."""
+        if how == "GONE":
+            self.run.rename(self.moved)
+        elif how == "FULL":
+            with suppress(OSError), self.ballast.open("wb") as stream:
+                while True:
+                    stream.write(bytes(4096))
+                    stream.flush()
 
-    def _started(self, strace: Sequence[str], *more: str) -> int:
-        """The exit code of the command, or less than zero the signal that ended it."""
+    def _put_back(self, problems: list[str]) -> None:
+        """Undo that; a folder that was made anew in the other's place is a problem."""
+        self.ballast.unlink(missing_ok=True)
+        if self.moved.exists():
+            if self.run.exists():
+                problems.append(f"made anew: {sorted(str(f.relative_to(self.run)) for f in self.run.rglob('*'))}")
+                shutil.rmtree(self.run)
+            self.moved.rename(self.run)
+
+    def _started(self, strace: Sequence[str], *more: str, meanwhile: Callable[[], None] = lambda: None) -> int:
+        """The exit code of the command, or less than zero the signal that ended it; `meanwhile` is done when it stops
+        by itself.
+        """
         self.log.write_bytes(b"")
         child = os.fork()
         if not child:
@@ -178,7 +199,10 @@ class Trial:
             while "TracerPid:\t0\n" in Path(f"/proc/{child}/status").read_text():
                 time.sleep(0.005)
             os.kill(child, signal.SIGCONT)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        while os.WIFSTOPPED(status := os.waitpid(child, os.WUNTRACED)[1]):
+            meanwhile()
+            os.kill(child, signal.SIGCONT)
+        code = os.waitstatus_to_exitcode(status)
         if watcher:
             watcher.wait()
         self.child = child
@@ -204,9 +228,9 @@ class Trial:
 
 
 def _planted(call: Call, how: str) -> list[str]:
-    """Options of strace that have a signal or an error come with a call."""
-    what = f"error={how}" if how == FULL_DISK else f"signal={how}"
-    return ["-e", f"trace={call.name}", "-e", f"inject={call.name}:{what}:when={call.number}"]
+    """Options of strace that have a signal come with a call."""
+    sent = how if how in ("KILL", "INT", "TERM") else "STOP"
+    return ["-e", f"trace={call.name}", "-e", f"inject={call.name}:signal={sent}:when={call.number}"]
 
 
 def _be_the_command(arguments: Sequence[str], log: Path, waits: bool) -> None:
@@ -233,84 +257,21 @@ def _be_the_command(arguments: Sequence[str], log: Path, waits: bool) -> None:
         os._exit(code)
 
 
-def facts(run: Path) -> dict[str, Any]:
-    """What two runs of one seed share: weights, figures, and what both sides wrote."""
-    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
-    found: dict[str, Any] = {f"report.{name}": _timeless(value) for name, value in report.items()}
-    for file in sorted(run.rglob("*")):
-        name = file.relative_to(run).as_posix()
-        if file.suffix == ".safetensors" or file.name == "utterances.jsonl":
-            found[name] = hash(file.read_bytes())
-    log = [json.loads(line) for line in (run / "training" / "log.jsonl").read_text().splitlines()]
-    found["training/log.jsonl"] = [_timeless(entry) for entry in log]
-    found["files"] = sorted(
-        file.relative_to(run).as_posix() for file in run.rglob("*") if file.is_file() and file.name != ".lock"
-    )
-    return found
-
-
-def _timeless(value: Any) -> Any:
-    """A value without what the clock said."""
-    if isinstance(value, dict):
-        return {name: _timeless(inner) for name, inner in value.items() if name not in CLOCKS}
-    return [_timeless(inner) for inner in value] if isinstance(value, list) else value
-
-
-def differences(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    """What is not as it was, by name."""
-    differing = []
-    for name in sorted(wanted.keys() | found.keys()):
-        first, second = wanted.get(name), found.get(name)
-        if isinstance(first, dict) and isinstance(second, dict):
-            differing += [f"{name}.{inner}" for inner in differences(first, second)]
-        elif first != second:
-            differing.append(f"{name} ({str(second)[:60]}, not {str(first)[:60]})")
-    return differing
-
-
-def cut_short(run: Path) -> list[str]:
-    """Files that are not whole under their final names; checkpoints without a seal and logs do not count."""
-    from speech_tl.training.checkpoints import SEAL, damage
-
-    problems = [
-        f"{place.relative_to(run)} {said}"
-        for place in run.rglob("checkpoint-*")
-        if (place / SEAL).is_file() and (said := damage(place))
-    ]
-    for file in run.rglob("*"):
-        hidden = any(part.startswith(".") for part in file.relative_to(run).parts)
-        if file.is_file() and not hidden and "checkpoint-" not in str(file) and file.name != "log.jsonl":
-            try:
-                READERS.get(file.suffix, lambda file: None)(file)
-            except Exception as error:
-                problems.append(f"{file.relative_to(run)} is cut short ({error})")
-    return problems
-
-
-def _read_weights(file: Path) -> None:
-    from safetensors.torch import load_file
-
-    load_file(file)
-
-
-def _read_page(file: Path) -> None:
-    if not file.read_text(encoding="utf-8").rstrip().endswith("</html>"):
-        raise ValueError("no end")
-
-
-READERS: dict[str, Callable[[Path], Any]] = {
-    ".json": lambda file: json.loads(file.read_text(encoding="utf-8")),
-    ".jsonl": lambda file: [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()],
-    ".html": _read_page,
-    ".safetensors": _read_weights,
-}
-
-
-def plans(trial: Trial, how: str, count: int, chance: random.Random) -> list[Call]:
+def plans(trial: Trial, count: int, chance: random.Random) -> list[Call]:
     """So many calls, spread over the run."""
-    calls = [call for call in trial.calls if how != FULL_DISK or call.name in FAILING]
-    edges = [round(place * len(calls) / count) for place in range(count + 1)]
-    return [chance.choice(calls[first : max(first + 1, end)]) for first, end in pairwise(edges)]
+    edges = [round(place * len(trial.calls) / count) for place in range(count + 1)]
+    return [chance.choice(trial.calls[first : max(first + 1, end)]) for first, end in pairwise(edges)]
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A file system of its own that can be filled."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "none", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=False)
 
 
 def main() -> None:
@@ -319,7 +280,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=60)
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--how", default="KILL,INT,TERM")
-    parser.add_argument("--twice", action="store_true", help="every other resumption is stopped too")
+    parser.add_argument("--twice", action="store_true", help="every other resumption is killed too")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="outcomes, a JSON object a line")
     given = parser.parse_args()
@@ -331,10 +292,11 @@ def main() -> None:
         stack.enter_context(any_dev_chooses())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         shop = material(folder / "material")
+        disk = stack.enter_context(small_disk(folder / "disk")) if "FULL" in ways else folder / "runs"
         for place, name in enumerate(names):
             share = (place + 1) * given.kills // len(names) - place * given.kills // len(names)
-            trial = Trial(CASES[name], shop, folder / name)
-            for number, call in enumerate(plans(trial, ways[0] if len(ways) == 1 else "", share, chance)):
+            trial = Trial(CASES[name], shop, folder, disk)
+            for number, call in enumerate(plans(trial, share, chance)):
                 how = ways[number % len(ways)]
                 again = chance.choice(trial.calls) if given.twice and number % 2 else None
                 outcomes.append(trial.stopped_at(call, how, again))
