@@ -32,11 +32,11 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from tests.benchmarks.whole import cut_short, differences, facts
+from tests.benchmarks.whole import cut_short, differences, facts, unsynced
 from tests.small import any_dev_chooses, made_corpus, recipe_yaml, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper
 
-CALLS = "openat,write,pwrite64,rename,mkdir,rmdir,unlink,unlinkat,fsync,ftruncate,fallocate,chmod,close"
+CALLS = "openat,write,writev,pwrite64,rename,mkdir,rmdir,unlink,unlinkat,fsync,ftruncate,fallocate,chmod,close"
 """System calls that change a folder, or stand between two that do."""
 
 ENDS = {"KILL": -signal.SIGKILL, "INT": 130, "TERM": 143, "FULL": 2, "GONE": 2}
@@ -139,7 +139,11 @@ class Trial:
         code = self._started(["-y", "-e", f"trace={CALLS}"])
         if code:
             raise SystemExit(f"{case.name}: the unbroken run ended with {code}: {self.log.read_text()[-2000:]}")
-        self.calls = list(self._recorded())
+        noted = self.trace.read_text(errors="replace").splitlines()
+        lines = [line.partition(" ")[2].strip() for line in noted if line.startswith(f"{self.child} ")]
+        self.calls = list(self._recorded(lines))
+        if problems := unsynced(lines, self.run):
+            raise SystemExit(f"{case.name}: a power cut could cost {problems[0]} ({len(problems)} such names)")
         self.wanted = facts(self.run)
 
     def stopped_at(self, call: Call, how: str, again: Call | None = None) -> Outcome:
@@ -212,19 +216,18 @@ class Trial:
         lines = self.log.read_text(errors="replace").split("\n")
         return next((line for line in reversed(lines) if line.strip()), "")
 
-    def _recorded(self) -> Iterator[Call]:
+    def _recorded(self, lines: Sequence[str]) -> Iterator[Call]:
         """The calls of the main thread that name the run's folder or a file in it."""
         counts: Counter[str] = Counter()
         place = re.compile(re.escape(str(self.run)) + r"(/[^\">]*)?")
-        for line in self.trace.read_text(errors="replace").splitlines():
-            found = re.match(r"(\d+)\s+(\w+)\(", line)
-            if found is None or int(found[1]) != self.child:
+        for line in lines:
+            name = line.partition("(")[0]
+            if not name.isidentifier():
                 continue
-            counts[found[2]] += 1
+            counts[name] += 1
             file = place.search(line)
-            if file and not (found[2] == "openat" and "O_CREAT" not in line):
-                name = re.sub(r"\.\w{8}\.unfinished", ".*", file[1] or "/")
-                yield Call(found[2], counts[found[2]], name)
+            if file and not (name == "openat" and "O_CREAT" not in line):
+                yield Call(name, counts[name], re.sub(r"\.\w{8}\.unfinished", ".*", file[1] or "/"))
 
 
 def _planted(call: Call, how: str) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +85,39 @@ READERS: dict[str, Callable[[Path], Any]] = {
     ".html": _read_page,
     ".safetensors": _read_weights,
 }
+
+
+def unsynced(calls: Iterable[str], place: Path) -> list[str]:
+    """Names that a power cut could leave without their content: by the order of system calls, as `strace -y` notes it.
+
+    What a file system was not asked to write it may write in any order. So a file's content must be synced before it
+    is renamed to its own name, the folder after that and before the next renaming, and a checkpoint before its seal.
+
+    Args:
+        calls: "name(arguments)", in order.
+        place: the folder in question.
+    """
+    dirty: set[str] = set()
+    folder, problems = "", []
+    for call in calls:
+        name, paths = call.partition("(")[0], re.findall(re.escape(str(place)) + r"/?[^\">]*", call)
+        if not paths:
+            continue
+        if name in ("write", "writev", "pwrite64", "ftruncate", "fallocate"):
+            dirty.add(paths[0])
+        elif name == "fsync":
+            dirty.discard(paths[0])
+            folder = "" if paths[0] == folder else folder
+        elif name == "rename":
+            old, new = paths
+            sealed = os.path.dirname(new) if new.endswith("complete.json") else old
+            problems += [f"{file} is not on the disk before {new}" for file in dirty if _is_in(file, (old, sealed))]
+            if folder:
+                problems.append(f"names in {folder} are not on the disk before {new}")
+            folder = "" if new.endswith(".unfinished") else os.path.dirname(new)
+    return problems
+
+
+def _is_in(file: str, places: Iterable[str]) -> bool:
+    """Whether a file is one of some, or in a folder among them."""
+    return any(file == place or file.startswith(f"{place}/") for place in places)
