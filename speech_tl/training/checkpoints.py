@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
@@ -41,9 +42,11 @@ class Checkpoints(TrainerCallback):
         """`folder` is that of the training; `rate` is the error rate of dev that selects."""
         self.folder, self.rate, self.tell = folder, rate, tell
         self.notes: list[str] = []
+        self._place: tuple[int, int] | None = None
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """The best checkpoint by the folder it is in now; the newest one in its stead where it is damaged."""
+        self._place = _identity(self.folder)
         if not state.best_global_step:
             return
         best = self._of_step(state.best_global_step)
@@ -62,6 +65,18 @@ class Checkpoints(TrainerCallback):
         )
         self.tell(self.notes[-1])
 
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Look whether the folder is still there: the Trainer would make it anew, and go on in vain."""
+        self._require_there()
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """The same after a validation, which takes long."""
+        self._require_there()
+
+    def _require_there(self) -> None:
+        if self._place not in (None, _identity(self.folder)):
+            raise FileNotFoundError(errno.ENOENT, "the training's folder was removed or moved", str(self.folder))
+
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Seal the newest, when every process has written its part of it; only then give up an older one."""
         if torch.distributed.is_available() and torch.distributed.is_initialized():
@@ -77,6 +92,15 @@ class Checkpoints(TrainerCallback):
 
     def _of_step(self, step: int) -> Path:
         return self.folder / f"checkpoint-{step}"
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from another one of its name; None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def newest_whole(folder: Path, tell: Tell) -> str | None:

@@ -88,9 +88,9 @@ class RunFolder:
             try:
                 yield self
             except Exception as error:  # whatever a folder that is gone led to
-                self._require_there(error)
+                self.require_there(error)
                 raise
-            self._require_there()
+            self.require_there()
 
     def _require_mine(self) -> None:
         """Refuse what somebody else has put there. Hidden files are no use of a folder."""
@@ -107,8 +107,12 @@ class RunFolder:
                 f": resume it as it was (`{command}`), or choose another --out"
             )
 
-    def _require_there(self, because: Exception | None = None) -> None:
-        """Refuse to go on in a folder that is not the one that was begun."""
+    def require_there(self, because: Exception | None = None) -> None:
+        """Refuse to go on in a folder that is not the one that was begun: writing there would make it anew.
+
+        Raises:
+            BadInput: it was removed or moved.
+        """
         if self._lock is not None and not self._lock.there():
             raise BadInput(
                 f"{self.path} was removed or moved while this run worked in it: run again without --resume"
@@ -204,7 +208,7 @@ class RunFolder:
             except BadInput as error:
                 raise damaged(folder) from error
         evaluation = measure()
-        self._require_there()
+        self.require_there()
         evaluation.write(folder)
         return evaluation
 
@@ -224,7 +228,7 @@ class RunFolder:
             self._tidy()
             return adapted, TrainingResult(**values)
         model, result = learn()
-        self._require_there()
+        self.require_there()
         with replacing_folder(self.model_folder) as whole:
             model.save(whole)
         model.source = str(self.model_folder)
@@ -251,6 +255,7 @@ class RunFolder:
 
     def inside(self, name: str) -> RunFolder:
         """A folder inside this one, such as "rounds/1", for a training of its own; it is made if need be."""
+        self.require_there()
         part = copy.copy(self)
         part.path = self.path / name
         make_folder(part.path / "training")
@@ -262,12 +267,13 @@ class RunFolder:
 
     def add_to_log(self, entry: dict[str, Any]) -> None:
         """One more entry at the end of training/log.jsonl; an earlier one of the same keys gives way to it."""
+        self.require_there()
         entries = [old for old in self.log() if set(old) != set(entry)]
         lines = "".join(json.dumps(line) + "\n" for line in [*entries, entry])
         write_atomically(self.path / "training" / "log.jsonl", lines)
 
     def _write_json(self, name: str, value: dict[str, Any]) -> None:
-        self._require_there()
+        self.require_there()
         write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
