@@ -47,6 +47,8 @@ class Checkpoints(TrainerCallback):
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """The best checkpoint by the folder it is in now; the newest one in its stead where it is damaged."""
         self._place = _identity(self.folder)
+        if state.global_step:
+            self._tell_of_processes(state.global_step, args.world_size)
         if not state.best_global_step:
             return
         best = self._of_step(state.best_global_step)
@@ -64,6 +66,16 @@ class Checkpoints(TrainerCallback):
             f"{best.name}, the best one on dev when the run was resumed, {problem}: its weights could not be taken"
         )
         self.tell(self.notes[-1])
+
+    def _tell_of_processes(self, step: int, now: int) -> None:
+        """Say so where other processes go on: the randomness of each, and its batches, are its own."""
+        before = len(list(self._of_step(step).glob("rng_state*.pth")))
+        if before != now:
+            self.notes.append(
+                f"step {step} was reached by {before} process{'es' * (before > 1)} and gone on from by {now}: the run "
+                "is another than it would have been"
+            )
+            self.tell(self.notes[-1])
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Look whether the folder is still there: the Trainer would make it anew, and go on in vain."""

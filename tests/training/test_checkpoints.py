@@ -114,6 +114,19 @@ def test_no_byte_of_the_seal_can_make_a_traceback_or_another_checkpoint(tmp_path
         assert damage(checkpoint) == f"is damaged ({SEAL})"
 
 
+def test_other_processes_that_go_on_are_told(folders: dict[str, Path], corpus: Manifest, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        learn(load_model(folders["ctc"]), corpus, tmp_path, progress=killed_at(3), **RUN)
+    checkpoint = tmp_path / "checkpoint-2"
+    (checkpoint / "rng_state.pth").rename(checkpoint / "rng_state_0.pth")
+    (checkpoint / "rng_state_1.pth").write_bytes((checkpoint / "rng_state_0.pth").read_bytes())
+    seal(checkpoint)
+    told: list[str] = []
+    result = learn(load_model(folders["ctc"]), corpus, tmp_path, resume=True, tell=told.append, **RUN)
+    assert told == [note for note in result.notes if note.startswith("step 2 was reached by 2 processes")]
+    assert "gone on from by 1" in told[0]
+
+
 def test_where_none_is_whole_training_starts_anew_and_says_so(
     folders: dict[str, Path], corpus: Manifest, tmp_path: Path
 ) -> None:
