@@ -93,7 +93,7 @@ class Trial:
         (disk / case.name).mkdir(parents=True)
         self.case, self.run, self.moved = case, disk / case.name / "run", disk / case.name / "moved"
         self.ballast, self.log, self.trace = disk / "ballast", folder / "log", folder / "trace"
-        overrides = [text.format(folder=material) for text in case.overrides]
+        overrides = [text.replace("{folder}", str(material)) for text in case.overrides]
         self.command = ["adapt", str(material / f"{case.family}.yaml"), *overrides, "--out", str(self.run)]
         code = self._started(["-y", "-e", f"trace={CALLS}"])
         if code:
