@@ -144,6 +144,7 @@ def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> 
     )
     run.require_there()
     write_report(report, run.path, before.test, after.test, run.log(), recipe.report.audio)
+    run.require_there()
     write_model_card(report, run.model_folder)
     return AdaptationResult(report, before.test, after.test, guards, run.path, model)
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from speech_tl.text.files import UNFINISHED
+
 CLOCKS = ("seconds", "validation_seconds", "audio_seconds_per_second", "run_seconds", "phases", "peak_memory_bytes")
 CLOCKS += ("phase_seconds", "seconds_full", "seconds_shortened", "times_faster")
 """What a report has that no two runs share."""
@@ -108,13 +110,16 @@ def unsynced(calls: Iterable[str], place: Path) -> list[str]:
         elif name == "fsync":
             dirty.discard(paths[0])
             folder = "" if paths[0] == folder else folder
-        elif name == "rename":
-            old, new = paths
+        elif name.startswith("rename"):
+            old, new = paths[-2:]
+            if not old.endswith(UNFINISHED):  # within a folder that is not whole yet, or out of the way
+                dirty = {new if file == old else file for file in dirty}
+                continue
             sealed = os.path.dirname(new) if new.endswith("complete.json") else old
             problems += [f"{file} is not on the disk before {new}" for file in dirty if _is_in(file, (old, sealed))]
             if folder:
                 problems.append(f"names in {folder} are not on the disk before {new}")
-            folder = "" if new.endswith(".unfinished") else os.path.dirname(new)
+            folder = os.path.dirname(new)
     return problems
 
 
