@@ -36,7 +36,8 @@ from tests.benchmarks.kill_cases import CASES, Case, material
 from tests.benchmarks.whole import cut_short, differences, facts, unsynced
 from tests.small import any_dev_chooses
 
-CALLS = "openat,write,writev,pwrite64,rename,renameat,renameat2,mkdir,rmdir,unlink,unlinkat,fsync,ftruncate,fallocate,chmod,close"
+CALLS = "openat,write,writev,pwrite64,ftruncate,fallocate,fsync,close,chmod"
+CALLS += ",rename,renameat,renameat2,mkdir,rmdir,unlink,unlinkat"
 """System calls that change a folder, or stand between two that do."""
 
 ENDS = {"KILL": -signal.SIGKILL, "INT": 130, "TERM": 143, "FULL": 2, "GONE": 2}

@@ -110,7 +110,7 @@ def unsynced(calls: Iterable[str], place: Path) -> list[str]:
         elif name == "fsync":
             dirty.discard(paths[0])
             folder = "" if paths[0] == folder else folder
-        elif name.startswith("rename"):
+        elif name.startswith("rename") and len(paths) > 1:
             old, new = paths[-2:]
             if not old.endswith(UNFINISHED):  # within a folder that is not whole yet, or out of the way
                 dirty = {new if file == old else file for file in dirty}
