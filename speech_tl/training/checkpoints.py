@@ -42,11 +42,10 @@ class Checkpoints(TrainerCallback):
         """`folder` is that of the training; `rate` is the error rate of dev that selects."""
         self.folder, self.rate, self.tell = folder, rate, tell
         self.notes: list[str] = []
-        self._place: tuple[int, int] | None = None
+        self._place = _identity(folder)
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """The best checkpoint by the folder it is in now; the newest one in its stead where it is damaged."""
-        self._place = _identity(self.folder)
         if state.global_step:
             self._tell_of_processes(state.global_step, args.world_size)
         if not state.best_global_step:

@@ -227,6 +227,7 @@ class RunFolder:
             adapted = load_model(self.model_folder, language=model.language, task=model.task)
             self._tidy()
             return adapted, TrainingResult(**values)
+        self.require_there()
         model, result = learn()
         self.require_there()
         with replacing_folder(self.model_folder) as whole:

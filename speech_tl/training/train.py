@@ -116,14 +116,14 @@ def train(
     Raises:
         BadInput: nothing to train on, or losses that stay non-finite.
     """
-    retention = retention or Retention()
+    retention, checkpoints = retention or Retention(), Checkpoints(folder, rate, tell)
     mixed = retention.mixed(utterances)
     options = _with_batch_seconds(options, model, mixed, folder, tell)
     options, planned = with_validation(options, model, mixed, dev, retention, decoding)
     retention.begin(model, strategy, folder, options=options, decoding=decoding, seed=seed, tell=tell)
     transformers.set_seed(seed)
     set_masks(model, augmenter.options.spec_augment, strategy)
-    facts, interruption, checkpoints = TrainingFacts(rate), Interruption(), Checkpoints(folder, rate, tell)
+    facts, interruption = TrainingFacts(rate), Interruption()
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed, augmenter)
     small = too_small(validated(dev, options.dev_limit, seed), normaliser, rate) if scorer else None
     selects = scorer is not None and not small
