@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.data.fingerprints import audio_fingerprints
 from speech_tl.data.manifest import Manifest
 from speech_tl.decoding import Progress, conditions, decode
 from speech_tl.errors import BadInput
@@ -111,6 +112,7 @@ def evaluate_utterances(
         decoding=conditions(model, decoding),
         data=data,
         seconds=round(seconds, 2),
+        heard=audio_fingerprints(utterances),
     )
 
 

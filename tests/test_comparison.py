@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from speech_tl.audio import load_audio, save_audio
 from speech_tl.comparison import compare, rank
 from speech_tl.errors import BadInput
+from speech_tl.evaluation import evaluate
+from speech_tl.models.load import load_model
 from speech_tl.scoring.wer import Evaluation, score
 from tests.reporting.made import tone
 from tests.scoring.made import Said, evaluation
+from tests.small import made_corpus
+from tests.tiny import tiny_ctc
 
 
 def test_compare_reads_folders_and_writes_a_report(tmp_path: Path) -> None:
@@ -41,7 +48,8 @@ def test_repeated_ids_are_paired_one_by_one() -> None:
 def test_other_conditions_are_listed() -> None:
     def under(beam: int, device: str, **model: str) -> Evaluation:
         decoding = {"beam": beam, "device": device, "batch_seconds": 240.0}
-        return score([Said("u0", "a b")], ["a b"], "none", model={"source": str(beam), **model}, decoding=decoding)
+        named = {"source": str(beam)}
+        return score([Said("u0", "a b")], ["a b"], "none", model=named | model, decoding=decoding, heard=["same"])
 
     first = under(1, "cpu", language="en", task="transcribe", revision="main")
     second = under(5, "NVIDIA H100", language="de", task="translate", revision="v2")
@@ -53,6 +61,31 @@ def test_other_conditions_are_listed() -> None:
     ]
     assert compare(first, second)["conditions"] == listed
     assert rank([first, second])["conditions"][1] == ("model.task: transcribe (evaluation 1), translate (evaluation 2)")
+
+
+def test_other_recordings_under_the_same_ids_are_refused_and_unnoted_ones_are_told(tmp_path: Path) -> None:
+    """A digest of the file decides, not where it lies nor what time it has."""
+    manifest = made_corpus(tmp_path / "data")
+    model = load_model(tiny_ctc(tmp_path / "ctc"))
+    first = evaluate(model, manifest, out=tmp_path / "first")
+    shutil.copytree(tmp_path / "data", tmp_path / "copied")
+    evaluate(model, tmp_path / "copied" / "manifest.csv", out=tmp_path / "second")
+    assert not [line for line in compare(tmp_path / "first", tmp_path / "second")["conditions"] if "audio" in line]
+    other = Path(first.utterances[1].audio)
+    save_audio(other, np.flip(load_audio(other, 16000)), 16000)
+    evaluate(model, manifest, out=tmp_path / "third")
+    refused = rf"differ in the audio of {first.utterances[1].id}: other recordings under the same ids"
+    with pytest.raises(BadInput, match=refused):
+        compare(tmp_path / "first", tmp_path / "third")
+    with pytest.raises(BadInput, match=refused):
+        rank([tmp_path / "first", tmp_path / "second", tmp_path / "third"])
+    rows = [json.loads(line) for line in (tmp_path / "third" / "utterances.jsonl").read_text().splitlines()]
+    for row in rows:
+        del row["audio_fingerprint"]
+    (tmp_path / "third" / "utterances.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = "audio: not noted by an earlier version (after), so that nobody compared it"
+    report = compare(tmp_path / "first", tmp_path / "third")
+    assert told in report["conditions"] and "audio_fingerprint" not in report["groups"]
 
 
 def test_different_test_sets_are_refused_by_name(tmp_path: Path) -> None:

@@ -121,6 +121,7 @@ def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> 
     with phases.of("after"):
         after = bench.after(model, before)
 
+    run.require_there()
     write_excluded(run.path / "excluded.jsonl", [*data.excluded, *_lost_while_training(data, trained)])
     with phases.of("report"):
         leaks = data.leaks(screen)
@@ -141,7 +142,9 @@ def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> 
         notes=[*leak_notes(leaks), *data.notes, *trained.notes],
         seed=recipe.seed,
     )
+    run.require_there()
     write_report(report, run.path, before.test, after.test, run.log(), recipe.report.audio)
+    run.require_there()
     write_model_card(report, run.model_folder)
     return AdaptationResult(report, before.test, after.test, guards, run.path, model)
 
@@ -294,6 +297,7 @@ def _train(
             phases.tick()
 
         trained = learn(model, data, recipe, run.path / "training", run.resumed, show, screen.line)
+    run.require_there()
     with phases.of("choices"):
         merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
         between, told = interpolate(model, data, recipe, screen, trained.figures)

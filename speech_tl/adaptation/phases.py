@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from speech_tl.text import write_atomically
+from speech_tl.text import read_noted, write_atomically
 
 SECONDS_BETWEEN_NOTES = 15.0
 """While training, the clock is noted so often: a killed run loses no more."""
@@ -36,7 +36,7 @@ class Phases:
         """Keep the clock in a file, and go on from what an earlier session left there."""
         self._path = path
         if path.is_file():
-            earlier = json.loads(path.read_text(encoding="utf-8"))
+            earlier = read_noted(path)
             self._earlier_s = earlier["run_seconds"]
             for name, seconds in earlier["phases"].items():
                 self.add(name, seconds)

@@ -22,7 +22,7 @@ from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import score
 from speech_tl.strategies.pseudo_label import Label, compared, counted, first_judgement, most_confident
-from speech_tl.text import leading_rate, write_atomically
+from speech_tl.text import damaged, discard, leading_rate, replacing_folder, write_atomically
 from speech_tl.training.run_folder import RunFolder
 from speech_tl.training.selection import chosen_by, too_small
 from speech_tl.training.train import TrainingResult, validated
@@ -120,7 +120,7 @@ class Rounds:
         """Leave what tells of the rounds, not their models: the best one is the run's."""
         for folder in (self.run.path / ROUNDS).glob("*/"):
             for name in ("model", "adapter"):
-                shutil.rmtree(folder / name, ignore_errors=True)
+                discard(folder / name)
 
     def _inside(self, number: int) -> RunFolder:
         return self.run.inside(f"{ROUNDS}/{number}")
@@ -141,8 +141,11 @@ class Rounds:
         """The labels of a round, read if they were written, else written by a model: None is the checkpoint."""
         path = self._inside(number).path / LABELS
         if path.is_file():
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-            return [Label(**{field.name: row[field.name] for field in dataclasses.fields(Label)}) for row in rows]
+            try:
+                rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+                return [Label(**{field.name: row[field.name] for field in dataclasses.fields(Label)}) for row in rows]
+            except (ValueError, KeyError, TypeError) as error:
+                raise damaged(path) from error
         with self.phases.of("pseudo_labels"):
             labels = self._judged(number, model or self._published())
         lines = [
@@ -204,7 +207,8 @@ class Rounds:
         log = (inside.path / "training" / "log.jsonl").read_text(encoding="utf-8")
         write_atomically(self.run.path / "training" / "log.jsonl", log)
         if (inside.path / "adapter").is_dir():
-            shutil.copytree(inside.path / "adapter", self.run.path / "adapter", dirs_exist_ok=True)
+            with replacing_folder(self.run.path / "adapter") as whole:
+                shutil.copytree(inside.path / "adapter", whole, dirs_exist_ok=True)
         labelled = len(self.data.train)
         problems = {
             index if index < labelled else index - learnt + labelled: problem

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ SLACK_SAMPLES = 200
 class RowStore:
     """One array `(length, width)` an utterance, in a file of fixed places: written by whoever has it, read by all.
 
-    Each row is written whole before its length is, so that a reader finds it whole or not at all. Rows may be written
-    again with the same content.
+    Each row is written whole before its length is, so that a reader finds it whole or not at all; after a power cut,
+    which may take back any part of a file, its checksum says whether it is. Rows may be written again with the same
+    content.
 
     Attributes:
         bytes: what it takes on disk.
@@ -44,7 +46,8 @@ class RowStore:
         self.starts = np.concatenate([[0], np.cumsum(places)]).astype(np.int64)
         self._maps: dict[str, np.memmap] = {}
         rows, entries = len(places), int(self.starts[-1])
-        sizes = {"entries": entries * self.width * self.dtype.itemsize, "notes": 8 * rows, "lengths": 4 * rows}
+        sizes = {"entries": entries * self.width * self.dtype.itemsize, "notes": 8 * rows}
+        sizes |= {"sums": 4 * rows, "lengths": 4 * rows}
         self.bytes, self.new = sum(sizes.values()), not (folder / "lengths").exists()
         for name, size in sizes.items():
             _reserve(folder / name, size)
@@ -60,17 +63,19 @@ class RowStore:
             return False
         self._map("entries", self.dtype).reshape(-1, self.width)[start : start + len(values)] = values
         self._map("notes", np.float64)[row] = note
+        self._map("sums", np.uint32)[row] = _sum(np.asarray(values, self.dtype), note)
         self._map("lengths", np.int32)[row] = len(values)
         return True
 
     def get(self, row: int) -> tuple[np.ndarray, float] | None:
-        """The values, as they lie in the file, and the number; None where nothing was kept."""
+        """The values, as they lie in the file, and the number; None where nothing was kept, or not what was put."""
         length = int(self._map("lengths", np.int32)[row])
         if not length:
             return None
         start = int(self.starts[row])
         values = self._map("entries", self.dtype).reshape(-1, self.width)[start : start + length]
-        return values, float(self._map("notes", np.float64)[row])
+        note = float(self._map("notes", np.float64)[row])
+        return (values, note) if _sum(values, note) == self._map("sums", np.uint32)[row] else None
 
     def has(self, rows: list[int]) -> bool:
         """Whether all of `rows` are kept."""
@@ -136,6 +141,11 @@ def open_store(folder: Path, key: dict[str, Any], places: np.ndarray, width: int
     store = RowStore(folder, places, width, dtype)
     write_atomically(note, written)
     return store
+
+
+def _sum(values: np.ndarray, note: float) -> int:
+    """A checksum of a row."""
+    return zlib.crc32(np.ascontiguousarray(values).view(np.uint8).data, zlib.crc32(np.float64(note).tobytes()))
 
 
 def _reserve(path: Path, size: int) -> None:

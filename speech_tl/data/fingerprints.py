@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from speech_tl.data.manifest import Manifest
+    from speech_tl.data.manifest import Manifest, Utterance
 
 BLOCK_BYTES = 1 << 14
 """Of a file, the first and the last so many bytes are read: a header, and half a second of speech at each end."""
@@ -24,6 +24,9 @@ Fingerprint = dict[str, Any]
 `times` of their sizes and times of change."""
 
 Progress = Callable[[int, int], None]
+
+MISSING = "missing"
+"""Stands for a file that cannot be read."""
 
 
 def fingerprints(
@@ -66,6 +69,18 @@ def changes(before: Mapping[str, Fingerprint], now: Mapping[str, Fingerprint]) -
     return found
 
 
+def audio_fingerprints(utterances: Sequence[Utterance]) -> list[str | None]:
+    """Of each utterance's file a digest, by its size, first and last block; None where it cannot be read."""
+    files = {utterance.audio: None for utterance in utterances if utterance.audio_bytes is None}
+    with ThreadPoolExecutor(READERS) as pool:
+        known = dict(zip(files, pool.map(_content, files), strict=True))
+    found = [
+        known[said.audio] if said.audio_bytes is None else _ends(len(said.audio_bytes), said.audio_bytes)
+        for said in utterances
+    ]
+    return [None if digest == MISSING else digest for digest in found]
+
+
 def _further(progress: Progress, before: int, total: int, done: int) -> None:
     progress(before + done, total)
 
@@ -95,7 +110,7 @@ def _time(path: str) -> str:
     try:
         found = os.stat(path)
     except OSError:
-        return "missing"
+        return MISSING
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
@@ -111,7 +126,7 @@ def _content(path: str) -> str:
                 stream.seek(max(BLOCK_BYTES, size - BLOCK_BYTES))
                 data += stream.read(BLOCK_BYTES)
     except OSError:
-        return "missing"
+        return MISSING
     return _ends(size, data)
 
 

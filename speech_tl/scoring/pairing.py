@@ -28,8 +28,8 @@ def pair(before: Evaluation, after: Evaluation, names: tuple[str, str] = ("befor
     """`after` with its utterances in the order of `before`.
 
     Raises:
-        BadInput: the normaliser, the utterances, their segments or their references differ: figures that were not
-            measured on the same words are no comparison. Names the first offenders.
+        BadInput: the normaliser, the utterances, their segments, references or audio files differ: figures that were
+            not measured on the same words are no comparison. Names the first offenders.
     """
     _same_normaliser(before, after, names)
     first, second = _keyed(before), _keyed(after)
@@ -40,12 +40,19 @@ def pair(before: Evaluation, after: Evaluation, names: tuple[str, str] = ("befor
             raise BadInput(
                 f"{names[0]} and {names[1]} differ in the {what} of {_named(differing)}: score both on one test set"
             )
+    differing = [key for key in first if _other_audio(first[key], second[key])]
+    if differing:
+        raise BadInput(
+            f"{names[0]} and {names[1]} differ in the audio of {_named(differing)}: other recordings under the same "
+            "ids; evaluate both on one test set"
+        )
     return replace(after, utterances=[second[key] for key in first])
 
 
 def differing_conditions(sides: Mapping[str, Evaluation]) -> list[str]:
     """One line for each condition that is not the same, such as "decoding.beam: 1 before, 5 after".
 
+    Whether the audio was the same is told as unknown where an evaluation did not note it, as earlier versions did not.
     The models' own facts are left out but for language and task: two models are two models. Of text from elsewhere
     nobody knows how it was decoded: one line says so.
 
@@ -54,6 +61,9 @@ def differing_conditions(sides: Mapping[str, Evaluation]) -> list[str]:
     """
     elsewhere = [name for name, side in sides.items() if side.model.get("family") == ELSEWHERE]
     found = [f"decoding: unknown of {' and '.join(elsewhere)} ({ELSEWHERE})"] if elsewhere else []
+    unnoted = [name for name, side in sides.items() if name not in elsewhere and not _knows_audio(side)]
+    if unnoted:
+        found.append(f"audio: not noted by an earlier version ({', '.join(unnoted)}), so that nobody compared it")
     for area in ("model", "decoding", "data", "versions"):
         conditions = {name: _flat(getattr(side, area)) for name, side in sides.items()}
         for condition in sorted({key for flat in conditions.values() for key in flat}):
@@ -62,6 +72,17 @@ def differing_conditions(sides: Mapping[str, Evaluation]) -> list[str]:
             if len(values) > 1 and (area != "model" or condition in ("language", "task")):
                 found.append(f"{area}.{condition}: {_told(values, tuple(sides) == PAIR)}")
     return found
+
+
+def _other_audio(first: ScoredUtterance, second: ScoredUtterance) -> bool:
+    """Whether two evaluations heard different files under one id, as far as both noted it."""
+    known = [side.audio_fingerprint for side in (first, second) if side.audio_fingerprint is not None]
+    return len(set(known)) > 1
+
+
+def _knows_audio(side: Evaluation) -> bool:
+    """Whether an evaluation noted which audio files it heard."""
+    return any(utterance.audio_fingerprint is not None for utterance in side.utterances)
 
 
 def _told(values: Mapping[str, Sequence[str]], paired: bool) -> str:

@@ -28,6 +28,9 @@ KEYS = (
     "reference_raw",
     "hypothesis_raw",
 )
+AUDIO_FINGERPRINT = "audio_fingerprint"
+"""A row's key beside those, where the audio was there to be heard."""
+
 TEXTS = ("reference", "hypothesis", "reference_raw", "hypothesis_raw")
 SECONDS = ("duration", "start", "end")
 
@@ -62,7 +65,8 @@ class ScoredUtterance:
 
     `reference` and `hypothesis` are the normalised texts that were compared, `..._raw` are as written, and `raw` is
     what comparing those would count; `characters` counts letter by letter what the four counts of words count word by
-    word; `duration` in seconds; `columns` holds the manifest's other columns.
+    word; `duration` in seconds; `columns` holds the manifest's other columns; `audio_fingerprint` is a digest of the
+    audio file, None where nobody noted it.
     """
 
     id: str
@@ -79,6 +83,7 @@ class ScoredUtterance:
     raw: Raw
     duration: float | None = None
     columns: dict[str, Any] = field(default_factory=dict)
+    audio_fingerprint: str | None = None
 
     @property
     def errors(self) -> int:
@@ -103,6 +108,8 @@ class ScoredUtterance:
         A manifest column of the same name as one of the contract's keys gets the prefix `manifest_`.
         """
         row = {key: getattr(self, key) for key in KEYS}
+        if self.audio_fingerprint is not None:
+            row[AUDIO_FINGERPRINT] = self.audio_fingerprint
         for name, value in self.columns.items():
             while name in row:
                 name = f"manifest_{name}"
@@ -253,6 +260,7 @@ def score(
     decoding: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
     seconds: float | None = None,
+    heard: Sequence[str | None] | None = None,
 ) -> Evaluation:
     """Compare what a model wrote with what was said.
 
@@ -264,6 +272,7 @@ def score(
             column `language` says it.
         model, decoding, data: the conditions to record beside the figures.
         seconds: how long decoding took.
+        heard: a digest of each utterance's audio file, where it is known.
 
     Raises:
         BadInput: an utterance without text, an unknown normaliser, or nothing to score.
@@ -272,16 +281,17 @@ def score(
         raise BadInput(f"{len(utterances)} utterances but {len(hypotheses)} hypotheses: expected one for each")
     language = (data or {}).get("language") or (model or {}).get("language")
     rules = get_normaliser(normaliser, language) if isinstance(normaliser, str) else normaliser
-    pairs = [(said, heard) for said, heard in zip(utterances, hypotheses, strict=True) if heard is not None]
+    written = [row for row, text in enumerate(hypotheses) if text is not None]
+    pairs = [(utterances[row], hypotheses[row] or "") for row in written]
     if not pairs:
         raise BadInput(f"nothing to score: none of {len(utterances)} utterances could be decoded")
     own = [rules.spoken_in(said.columns.get("language")) for said, _ in pairs]
     conditions = dict(data or {})
-    left_out = [said.id for said, heard in zip(utterances, hypotheses, strict=True) if heard is None]
+    left_out = [said.id for said, text in zip(utterances, hypotheses, strict=True) if text is None]
     if left_out:
         conditions["left_out"] = left_out
     return Evaluation(
-        _compare(pairs, own),
+        _compare(pairs, own, [heard[row] if heard else None for row in written]),
         rules.name,
         joint_hash(own),
         model or {},
@@ -292,7 +302,9 @@ def score(
     )
 
 
-def _compare(pairs: Sequence[tuple[UtteranceLike, str]], rules: Sequence[Normaliser]) -> list[ScoredUtterance]:
+def _compare(
+    pairs: Sequence[tuple[UtteranceLike, str]], rules: Sequence[Normaliser], fingerprints: Sequence[str | None]
+) -> list[ScoredUtterance]:
     """Normalise all pairs of utterance and raw hypothesis, each by its own rules, and align them."""
     for said, _ in pairs:
         if said.text is None:
@@ -317,6 +329,7 @@ def _compare(pairs: Sequence[tuple[UtteranceLike, str]], rules: Sequence[Normali
             raw=raw[row],
             duration=_duration_s(said),
             columns={**_segment(said), **said.columns},
+            audio_fingerprint=fingerprints[row],
         )
         for row, (said, heard) in enumerate(pairs)
     ]
@@ -396,7 +409,8 @@ def _from_rows(rows: Sequence[dict[str, Any]], path: Path) -> list[ScoredUtteran
             **{key: row[key] for key in KEYS},
             characters=spelt,
             raw=written,
-            columns={name: value for name, value in row.items() if name not in KEYS},
+            columns={name: value for name, value in row.items() if name not in (*KEYS, AUDIO_FINGERPRINT)},
+            audio_fingerprint=row.get(AUDIO_FINGERPRINT),
         )
         for row, spelt, written in zip(rows, characters, raw, strict=True)
     ]

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from speech_tl.errors import BadInput
 from speech_tl.strategies.base import FEW_WEIGHTS, BaseStrategy, train_only
-from speech_tl.text import nearest, printable, write_atomically
+from speech_tl.text import nearest, printable, replacing_folder
 
 if TYPE_CHECKING:
     from peft import PeftConfig
@@ -77,12 +77,12 @@ class PeftStrategy(BaseStrategy):
         config = network.peft_config[ADAPTER]
         config.modules_to_save = list(heads) or None
         config.base_model_name_or_path = model.source
-        folder.mkdir(parents=True, exist_ok=True)
-        config.save_pretrained(str(folder))
-        model.save_processor(folder)
         weights = {f"base_model.model.{name}": weight.contiguous() for name, weight in weights.items()}
-        save_file(weights, folder / "adapter_model.safetensors", metadata={"format": "pt"})
-        write_atomically(folder / "README.md", _adapter_card(self.name, model))
+        with replacing_folder(folder) as whole:
+            config.save_pretrained(str(whole))
+            model.save_processor(whole)
+            save_file(weights, whole / "adapter_model.safetensors", metadata={"format": "pt"})
+            (whole / "README.md").write_text(_adapter_card(self.name, model), encoding="utf-8")
         return True
 
     def finish(self, model: AcousticModel) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from speech_tl.errors import BadInput
 from speech_tl.strategies.base import BaseStrategy, train_only
+from speech_tl.text import replacing_folder
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -42,6 +43,6 @@ class LanguageAdapter(BaseStrategy):
 
     def save_adapter(self, model: AcousticModel, folder: Path) -> bool:
         """Write what `load_adapter` of transformers takes beside the checkpoint."""
-        folder.mkdir(parents=True, exist_ok=True)
-        model.save_language_adapter(folder)
+        with replacing_folder(folder) as whole:
+            model.save_language_adapter(whole)
         return True

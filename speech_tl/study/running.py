@@ -20,8 +20,8 @@ from speech_tl.reporting.screen import Screen, clock
 from speech_tl.reporting.study import write_study_page
 from speech_tl.study.table import write_tables
 from speech_tl.study.value import Study, Trial
-from speech_tl.text import require_writable, write_atomically
-from speech_tl.training.run_lock import locked
+from speech_tl.text import replacing_folder, require_writable, sweep, write_atomically
+from speech_tl.training.run_lock import locked, wait_until_free
 
 Launch = Callable[[Sequence[str], Path], int]
 """Runs `speech-tl` with these arguments, writes what it says to a log, and returns its exit code."""
@@ -58,15 +58,15 @@ class StudyFolder:
             lines = (self.path / "attempts.jsonl").read_text(encoding="utf-8").splitlines()
         found = []
         for line in lines:
-            with suppress(json.JSONDecodeError):  # a kill may cut the last line short
+            with suppress(json.JSONDecodeError):  # an earlier version's kills cut lines short
                 found.append(json.loads(line))
         return found
 
     def note(self, trial: Trial, seconds: float, code: int, said: str) -> None:
         """Add an attempt."""
         entry = {"run": trial.name, "seconds": round(seconds, 1), "code": code} | ({"said": said} if code else {})
-        with (self.path / "attempts.jsonl").open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(entry) + "\n")
+        lines = [json.dumps(attempt) + "\n" for attempt in [*self.attempts(), entry]]
+        write_atomically(self.path / "attempts.jsonl", "".join(lines))
 
 
 def run_study(
@@ -92,6 +92,8 @@ def run_study(
     folder, trials = StudyFolder(Path(out) if out else Path("runs") / study.name), study.trials()
     require_writable(folder.path)
     with locked(folder.path, screen.line):
+        for place in (folder.path, folder.path / "recipes", folder.path / "runs"):
+            sweep(place, below=False)  # what is in a run is its own business
         return _run_all(study, folder, trials, screen, launch)
 
 
@@ -107,7 +109,9 @@ def _run_all(
     for number, trial in enumerate(waiting):
         left = (time.monotonic() - started) / number * (len(waiting) - number) if number else None
         screen.line(f"run {number + 1} of {len(waiting)}: {trial.name}" + (f", {clock(left)} left" if left else ""))
-        _run(folder, trial, trials, launch)
+        wait_until_free(folder.run(trial), screen.line)  # of a study that was killed, a run may have gone on
+        if not folder.finished(trial):
+            _run(folder, trial, trials, launch)
         _write(study, folder)
     rows = _write(study, folder)
     failed = [f"{row['run']}: {row['status']}" for row in rows if row["status"] != "done"]
@@ -167,17 +171,13 @@ def _share_before(folder: StudyFolder, trial: Trial, trials: Sequence[Trial]) ->
     for other in trials:
         if other.name != trial.name and folder.finished(other) and _measures_alike(trial.recipe, other.recipe):
             source = folder.run(other)
-            write_atomically(_made(run) / "recipe.yaml", trial.recipe.to_yaml())
-            for before in sorted(source.rglob("before")):
-                if (before / "summary.json").is_file():
-                    shutil.copytree(before, run / before.relative_to(source), dirs_exist_ok=True)
-            shutil.copy(source / "environment.json", run)  # says on which data that was measured
+            with replacing_folder(run) as whole:
+                (whole / "recipe.yaml").write_text(trial.recipe.to_yaml(), encoding="utf-8")
+                for before in sorted(source.rglob("before")):
+                    if (before / "summary.json").is_file():
+                        shutil.copytree(before, whole / before.relative_to(source), dirs_exist_ok=True)
+                shutil.copy(source / "environment.json", whole)  # says on which data that was measured
             return
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    return folder
 
 
 def _starts_from_nothing(recipe: Recipe) -> bool:

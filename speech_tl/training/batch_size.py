@@ -11,7 +11,7 @@ import torch
 
 from speech_tl.data.batching import Collator, SpeechDataset, batch_cost
 from speech_tl.models.base import AcousticModel
-from speech_tl.text import write_atomically
+from speech_tl.text import read_noted, write_atomically
 from speech_tl.training.batches import epoch_seconds
 from speech_tl.training.options import USUAL_BATCH_S, TrainingOptions, resolved_precision
 
@@ -53,7 +53,7 @@ def batch_seconds(
         return USUAL_BATCH_S
     note = folder and folder / "batch_seconds.json"
     if note and note.is_file():
-        return float(json.loads(note.read_text(encoding="utf-8")))
+        return float(read_noted(note))
     most = most_seconds(epoch_seconds(utterances), ranks * options.gradient_accumulation_steps)
     found = min(most, _fitting(model, utterances, options))
     if ranks > 1:

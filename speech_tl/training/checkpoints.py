@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
-import shutil
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from speech_tl.errors import BadInput
-from speech_tl.text import Rate, write_atomically
+from speech_tl.text import Rate, discard, sync, write_atomically
 from speech_tl.training.selection import choice
 
 SEAL = "complete.json"
 """{file: {"bytes", "sha256"}} of a checkpoint, written when everything else of it is."""
 
-OTHER_RANKS = "rng_state_*"
-"""Every process writes its own, whenever it comes to it."""
+NAME = re.compile(r"checkpoint-(\d+)")
+"""With the step."""
 
 CHUNK_BYTES = 1 << 20
+
+Contents = Mapping[str, Mapping[str, Any]]
+"""{file: {"bytes", "sha256"}}."""
 
 Tell = Callable[[str], None]
 
@@ -37,9 +42,12 @@ class Checkpoints(TrainerCallback):
         """`folder` is that of the training; `rate` is the error rate of dev that selects."""
         self.folder, self.rate, self.tell = folder, rate, tell
         self.notes: list[str] = []
+        self._place = _identity(folder)
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """The best checkpoint by the folder it is in now; the newest one in its stead where it is damaged."""
+        if state.global_step:
+            self._tell_of_processes(state.global_step, args.world_size)
         if not state.best_global_step:
             return
         best = self._of_step(state.best_global_step)
@@ -58,19 +66,52 @@ class Checkpoints(TrainerCallback):
         )
         self.tell(self.notes[-1])
 
+    def _tell_of_processes(self, step: int, now: int) -> None:
+        """Say so where other processes go on: the randomness of each, and its batches, are its own."""
+        before = len(list(self._of_step(step).glob("rng_state*.pth")))
+        if before != now:
+            self.notes.append(
+                f"step {step} was reached by {before} process{'es' * (before > 1)} and gone on from by {now}: the run "
+                "is another than it would have been"
+            )
+            self.tell(self.notes[-1])
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """Look whether the folder is still there: the Trainer would make it anew, and go on in vain."""
+        self._require_there()
+
+    def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
+        """The same after a validation, which takes long."""
+        self._require_there()
+
+    def _require_there(self) -> None:
+        if self._place not in (None, _identity(self.folder)):
+            raise FileNotFoundError(errno.ENOENT, "the training's folder was removed or moved", str(self.folder))
+
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
-        """Seal the newest; only then give up an older one."""
+        """Seal the newest, when every process has written its part of it; only then give up an older one."""
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.barrier()
         if not state.is_world_process_zero:
             return
         newest = self._of_step(state.global_step)
         seal(newest)
         wanted = {newest.name, Path(state.best_model_checkpoint or "").name}
-        for checkpoint in self.folder.glob("checkpoint-*"):
+        for checkpoint in _found(self.folder):
             if checkpoint.name not in wanted:
-                shutil.rmtree(checkpoint, ignore_errors=True)
+                discard(checkpoint)
 
     def _of_step(self, step: int) -> Path:
         return self.folder / f"checkpoint-{step}"
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """What tells a folder from another one of its name; None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def newest_whole(folder: Path, tell: Tell) -> str | None:
@@ -80,7 +121,7 @@ def newest_whole(folder: Path, tell: Tell) -> str | None:
         folder: of the training.
         tell: hears of every newer one that is not.
     """
-    found = sorted(folder.glob("checkpoint-*"), key=lambda checkpoint: -int(checkpoint.name.split("-")[1]))
+    found = _found(folder)
     for checkpoint in found:
         problem = damage(checkpoint)
         if problem is None:
@@ -101,15 +142,25 @@ def require_whole(checkpoint: Path) -> None:
         raise BadInput(f"{checkpoint}, the best on dev, {problem}: go on with --resume from what is left")
 
 
+def _found(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, the newest first."""
+    steps = {place: int(found[1]) for place in folder.glob("*") if (found := NAME.fullmatch(place.name))}
+    return sorted(steps, key=lambda place: -steps[place])
+
+
 def seal(checkpoint: Path) -> None:
-    """Write down what a checkpoint holds."""
-    others = {*checkpoint.glob(OTHER_RANKS), checkpoint / SEAL}
-    files = sorted(file for file in checkpoint.rglob("*") if file.is_file() and file not in others)
-    sealed = {
-        str(file.relative_to(checkpoint).as_posix()): {"bytes": file.stat().st_size, "sha256": _sha256(file)}
+    """Write down what a checkpoint holds, when the disk holds it."""
+    sync(checkpoint)
+    write_atomically(checkpoint / SEAL, json.dumps(contents(checkpoint, {SEAL}), indent=2) + "\n")
+
+
+def contents(folder: Path, but: Container[str] = ()) -> Contents:
+    """Sizes and hashes of the files in a folder, without those of some names."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file() and file.name not in but)
+    return {
+        str(file.relative_to(folder).as_posix()): {"bytes": file.stat().st_size, "sha256": _sha256(file)}
         for file in files
     }
-    write_atomically(checkpoint / SEAL, json.dumps(sealed, indent=2) + "\n")
 
 
 def damage(checkpoint: Path) -> str | None:
@@ -117,13 +168,23 @@ def damage(checkpoint: Path) -> str | None:
     if not checkpoint.is_dir():
         return "is missing"
     try:
-        sealed = json.loads((checkpoint / SEAL).read_text(encoding="utf-8"))
+        return changed(checkpoint, json.loads((checkpoint / SEAL).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return "was not written to its end"
-    except (OSError, ValueError):
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except (ValueError, AttributeError, KeyError, TypeError):
         return f"is damaged ({SEAL})"
+
+
+def changed(folder: Path, sealed: Contents) -> str | None:
+    """What of a folder is not as its `contents` were, in words that follow its name; None where all is.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
     for name, told in sealed.items():
-        file = checkpoint / name
+        file = folder / name
         if not file.is_file():
             return f"is damaged ({name} is missing)"
         if file.stat().st_size != told["bytes"] or _sha256(file) != told["sha256"]:

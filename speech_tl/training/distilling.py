@@ -12,7 +12,7 @@ from torch import nn
 from speech_tl.data.batching import BatchFacts, Collator, SimilarLengthBatches, SpeechDataset
 from speech_tl.decoding import decode
 from speech_tl.errors import BadInput
-from speech_tl.text import write_atomically
+from speech_tl.text import read_noted, write_atomically
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest
@@ -93,7 +93,7 @@ def transcribed(model: AcousticModel, utterances: Manifest, decoding: DecodingOp
         BadInput: none is left.
     """
     if path.is_file():
-        texts = json.loads(path.read_text(encoding="utf-8"))
+        texts = read_noted(path)
     else:
         texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding)]  # None: cannot be decoded
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +10,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from speech_tl.errors import AudioError, BadInput
-from speech_tl.text import replacing
+from speech_tl.text import damaged, replacing
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Utterance
     from speech_tl.models.base import AcousticModel
+
+
+DIGEST = "sha256"
+"""Key of the file's metadata."""
 
 
 def fisher_importance(
@@ -33,10 +38,10 @@ def fisher_importance(
     Raises:
         BadInput: no utterance says anything about any weight.
     """
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
     if path.is_file():
-        return {name: value.to(moving[name].device) for name, value in load_file(path).items()}
+        return {name: value.to(moving[name].device) for name, value in _noted(path).items()}
     squares = {name: torch.zeros_like(parameter) for name, parameter in moving.items()}
     model.network.eval()
     for utterance in utterances:
@@ -57,8 +62,32 @@ def fisher_importance(
     importance = {name: (square / mean).contiguous() for name, square in squares.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        save_file(importance, temporary)
+        save_file(importance, temporary, metadata={DIGEST: _digest(importance)})
     return importance
+
+
+def _noted(path: Path) -> dict[str, torch.Tensor]:
+    """What an earlier part of the run found."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as stream:
+            found = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - it is no mapping
+            written = (stream.metadata() or {}).get(DIGEST)
+    except (SafetensorError, ValueError) as error:
+        raise damaged(path) from error
+    if written != _digest(found):
+        raise damaged(path)
+    return found
+
+
+def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
+    """A hash of names and values."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _loss(model: AcousticModel, utterance: Utterance) -> torch.Tensor | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,7 @@ class TrainingFacts:
         rate: the error rate of dev that selects the weights.
     """
 
+    CLOCKS = ("seconds", "validation_seconds")
     COUNTS = ("seconds", "validation_seconds", "audio_seconds", "source_seconds", "padded_seconds", "skipped_losses")
 
     def __init__(self, rate: Rate = "wer") -> None:
@@ -71,7 +73,8 @@ class TrainingFacts:
         if self._since is not None:
             self.pause()
             self.resume()
-        return {name: round(getattr(self, name), 3) for name in self.COUNTS}
+        exact = {name: getattr(self, name) for name in self.COUNTS}  # amounts go on from here to the last bit
+        return exact | {name: round(exact[name], 3) for name in self.CLOCKS}
 
     def restore(self, entries: list[dict[str, Any]]) -> None:
         """Continue from the log's last counts, which its last entry need not have, and the problems of all."""
@@ -126,6 +129,8 @@ class LogFile(TrainerCallback):
             self.logged_problems = len(self.facts.problems)
         with self.path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())  # before the checkpoint of this step: its counts are here alone
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Log at every checkpoint, so that a resumed run has the entries of an unbroken one; tell the screen."""
@@ -176,9 +181,12 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     """Entries of a `log.jsonl`, without a last line that a kill cut short."""
     entries = []
     if path.is_file():
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_bytes().splitlines():
             try:
-                entries.append(json.loads(line))
-            except json.JSONDecodeError:
+                entry = json.loads(line)
+            except ValueError:
                 break
+            if not isinstance(entry, dict) or "step" not in entry:
+                break
+            entries.append(entry)
     return entries

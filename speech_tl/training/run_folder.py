@@ -7,7 +7,6 @@ import dataclasses
 import json
 import os
 import platform
-import re
 import shlex
 import shutil
 import subprocess
@@ -22,7 +21,17 @@ from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
 from speech_tl.scoring.files import versions
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import require_writable, write_atomically
+from speech_tl.text import (
+    damaged,
+    discard,
+    make_folder,
+    read_noted,
+    replacing_folder,
+    require_writable,
+    sweep,
+    write_atomically,
+)
+from speech_tl.training.checkpoints import Contents, changed, contents
 from speech_tl.training.progress import read_log
 from speech_tl.training.run_lock import RunLock, Tell, locked
 from speech_tl.training.train import TrainingResult
@@ -35,11 +44,11 @@ CHECKPOINTS = 3
 
 CHECKPOINT = "checkpoint-*"
 
+CARD = "README.md"
+"""Of the model's folder; it is written when all is measured."""
+
 ONLY_TRAINING = ("cache", "fisher.safetensors", "old_transcripts.json", "batch_seconds.json")
 """What else in training/ no run needs that has been trained: the log and the result stay."""
-
-TEMPORARY = re.compile(r"\..+\.(yaml|jsonl?|md|html|csv|safetensors)\.[a-z0-9_]{8}")
-"""Names of files that `replacing` had not finished when it was killed."""
 
 
 FILTERS = re.compile(r"(local|worktree)\s+filter\.")
@@ -80,15 +89,13 @@ class RunFolder:
         """
         with locked(self.path, tell) as self._lock:
             self._require_mine()
-            for file in self.path.rglob(".*"):
-                if TEMPORARY.fullmatch(file.name) and file.is_file():
-                    file.unlink(missing_ok=True)
+            sweep(self.path)
             try:
                 yield self
             except Exception as error:  # whatever a folder that is gone led to
-                self._require_there(error)
+                self.require_there(error)
                 raise
-            self._require_there()
+            self.require_there()
 
     def _require_mine(self) -> None:
         """Refuse what somebody else has put there. Hidden files are no use of a folder."""
@@ -105,8 +112,12 @@ class RunFolder:
                 f": resume it as it was (`{command}`), or choose another --out"
             )
 
-    def _require_there(self, because: Exception | None = None) -> None:
-        """Refuse to go on in a folder that is not the one that was begun."""
+    def require_there(self, because: Exception | None = None) -> None:
+        """Refuse to go on in a folder that is not the one that was begun: writing there would make it anew.
+
+        Raises:
+            BadInput: it was removed or moved.
+        """
         if self._lock is not None and not self._lock.there():
             raise BadInput(
                 f"{self.path} was removed or moved while this run worked in it: run again without --resume"
@@ -144,7 +155,7 @@ class RunFolder:
         try:
             # The recipe comes first: a run that is killed after this line can be resumed.
             write_atomically(self.path / "recipe.yaml", self.recipe_yaml)
-            (self.path / "training").mkdir(exist_ok=True)
+            make_folder(self.path / "training")
         except OSError as error:
             raise BadInput(f"output folder {self.path} cannot be written: {error.strerror}") from error
         environment = {
@@ -197,9 +208,12 @@ class RunFolder:
         measured and written."""
         folder = self.path / name
         if (folder / "summary.json").is_file():
-            return Evaluation.read(folder)
+            try:
+                return Evaluation.read(folder)
+            except BadInput as error:
+                raise damaged(folder) from error
         evaluation = measure()
-        self._require_there()
+        self.require_there()
         evaluation.write(folder)
         return evaluation
 
@@ -212,33 +226,45 @@ class RunFolder:
         """
         done = self.path / "training" / "result.json"
         if done.is_file():
-            values = json.loads(done.read_text(encoding="utf-8"))
+            values = read_noted(done)
+            self._require_model(values.pop("model_files", {}))
             values["problems"] = {int(index): problem for index, problem in values["problems"].items()}
             adapted = load_model(self.model_folder, language=model.language, task=model.task)
             self._tidy()
             return adapted, TrainingResult(**values)
+        self.require_there()
         model, result = learn()
-        self._require_there()
-        model.save(self.model_folder)
+        self.require_there()
+        with replacing_folder(self.model_folder) as whole:
+            model.save(whole)
         model.source = str(self.model_folder)
-        self._write_json("training/result.json", dataclasses.asdict(result))
+        files = contents(self.model_folder, {CARD})
+        self._write_json("training/result.json", dataclasses.asdict(result) | {"model_files": files})
         self._tidy()
         return model, result
+
+    def _require_model(self, files: Contents) -> None:
+        """Refuse a model that is not the one that was learnt: its figures would be another's."""
+        problem = changed(self.model_folder, files)
+        if problem is not None:
+            result = self.path / "training" / "result.json"
+            raise BadInput(f"{self.model_folder} {problem}: remove {result}, and --resume trains again")
 
     def _tidy(self) -> None:
         """Give back the disk that only training needs; a run that is resumed now has its model."""
         for pattern in ONLY_TRAINING if self.keep_checkpoints else (CHECKPOINT, *ONLY_TRAINING):
             for place in (self.path / "training").glob(pattern):
                 if place.is_dir():
-                    shutil.rmtree(place, ignore_errors=True)
+                    discard(place)
                 else:
                     place.unlink(missing_ok=True)
 
     def inside(self, name: str) -> RunFolder:
         """A folder inside this one, such as "rounds/1", for a training of its own; it is made if need be."""
+        self.require_there()
         part = copy.copy(self)
         part.path = self.path / name
-        (part.path / "training").mkdir(parents=True, exist_ok=True)
+        make_folder(part.path / "training")
         return part
 
     def log(self) -> list[dict[str, Any]]:
@@ -247,12 +273,13 @@ class RunFolder:
 
     def add_to_log(self, entry: dict[str, Any]) -> None:
         """One more entry at the end of training/log.jsonl; an earlier one of the same keys gives way to it."""
+        self.require_there()
         entries = [old for old in self.log() if set(old) != set(entry)]
         lines = "".join(json.dumps(line) + "\n" for line in [*entries, entry])
         write_atomically(self.path / "training" / "log.jsonl", lines)
 
     def _write_json(self, name: str, value: dict[str, Any]) -> None:
-        self._require_there()
+        self.require_there()
         write_atomically(self.path / name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -16,6 +16,7 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 from speech_tl.errors import BadInput
+from speech_tl.text import sync_names
 
 fcntl: ModuleType | None
 msvcrt: ModuleType | None
@@ -44,6 +45,10 @@ ATTEMPTS = 100
 """To open a lock that its owner is removing at this moment."""
 
 Tell = Callable[[str], None]
+
+
+class Busy(BadInput):
+    """A live run works in the folder."""
 
 
 @dataclass(frozen=True)
@@ -121,15 +126,18 @@ def locked(folder: Path, tell: Tell = lambda line: None) -> Iterator[RunLock]:
         tell: hears what takes a while.
 
     Raises:
-        BadInput: another live process, or this one, works in the folder; or it cannot be written.
+        Busy: another live process, or this one, works in the folder.
+        BadInput: it cannot be written.
     """
     made = [place for place in (folder, *folder.absolute().parents) if not place.exists()]
     file, key = folder / LOCK, str(folder.resolve() / LOCK)
     with RunLock._guard:
         if key in RunLock._held:
-            raise BadInput(_busy(folder, "this very process"))
+            raise Busy(_busy(folder, "this very process"))
         try:
             lock = RunLock(file, _taken(file, tell))
+            for place in made:
+                sync_names(place.absolute().parent)
         except OSError as error:
             _remove_empty(made)
             raise BadInput(f"output folder {folder} cannot be written: {error.strerror}") from error
@@ -143,6 +151,20 @@ def locked(folder: Path, tell: Tell = lambda line: None) -> Iterator[RunLock]:
         _remove_empty(made)
 
 
+def wait_until_free(folder: Path, tell: Tell = lambda line: None) -> None:
+    """Return when no live run works in a folder; `tell` hears once whom it waits for."""
+    told = False
+    while folder.is_dir():
+        try:
+            with locked(folder, tell):
+                return
+        except Busy as busy:
+            if not told:
+                tell(f"waiting: {busy}")
+            told = True
+            time.sleep(BEAT_S / 10)
+
+
 def _taken(file: Path, tell: Tell) -> int:
     """An open descriptor of the lock's file, with this process in it."""
     descriptor, certain = _open_locked(file)
@@ -151,13 +173,13 @@ def _taken(file: Path, tell: Tell) -> int:
         if found is not None and not (certain and found.host == this.host):
             tell(f"{file.parent}: {found} worked here; watching for {WATCH_S:.0f} s whether it still does")
             if _beats(file):
-                raise BadInput(_busy(file.parent, str(found)))
+                raise Busy(_busy(file.parent, str(found)))
         _write(descriptor, json.dumps(asdict(this)))
         if not certain:
             time.sleep(min(1.0, BEAT_S))  # of several that found it free at once, the one that wrote last has it
             found = _owner(descriptor)
             if found != this:
-                raise BadInput(_busy(file.parent, str(found)))
+                raise Busy(_busy(file.parent, str(found)))
     except BaseException:
         os.close(descriptor)
         raise
@@ -178,7 +200,7 @@ def _open_locked(file: Path) -> tuple[int, bool]:
         if mine is False:
             owner = _owner(descriptor)
             os.close(descriptor)
-            raise BadInput(_busy(file.parent, str(owner) if owner else "another process"))
+            raise Busy(_busy(file.parent, str(owner) if owner else "another process"))
         if _is_same(descriptor, file):
             return descriptor, mine is True
         os.close(descriptor)

@@ -1,4 +1,4 @@
-"""A strategy that changes what moves as training goes on is told of every step."""
+"""What must be told of epochs and steps: our batches of the epoch, a strategy that changes what moves of every step."""
 
 from __future__ import annotations
 
@@ -9,6 +9,29 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.strategies.base import BaseStrategy
+
+
+class EpochOrder(TrainerCallback):
+    """Tells our batches of every epoch.
+
+    The Trainer does so too, but for the epoch in which a run of several processes is resumed: there accelerate has put
+    two samplers around ours, and the Trainer reaches through one.
+    """
+
+    def on_epoch_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        train_dataloader: Any = None,
+        **kw: Any,
+    ) -> None:
+        """Set the epoch of the innermost sampler."""
+        sampler = getattr(train_dataloader, "batch_sampler", None)
+        while getattr(sampler, "batch_sampler", None) is not None:
+            sampler = sampler.batch_sampler
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(int(state.epoch or 0))
 
 
 class StrategySchedule(TrainerCallback):

@@ -44,7 +44,7 @@ from speech_tl.training.progress import (
     read_log,
 )
 from speech_tl.training.retention import Retention
-from speech_tl.training.schedule import StrategySchedule
+from speech_tl.training.schedule import EpochOrder, StrategySchedule
 from speech_tl.training.selection import CHOICE, look_at, never_better, too_small, weights_kept
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
 from speech_tl.training.validation import Validation, validation
@@ -116,19 +116,19 @@ def train(
     Raises:
         BadInput: nothing to train on, or losses that stay non-finite.
     """
-    retention = retention or Retention()
+    retention, checkpoints = retention or Retention(), Checkpoints(folder, rate, tell)
     mixed = retention.mixed(utterances)
     options = _with_batch_seconds(options, model, mixed, folder, tell)
     options, planned = with_validation(options, model, mixed, dev, retention, decoding)
     retention.begin(model, strategy, folder, options=options, decoding=decoding, seed=seed, tell=tell)
     transformers.set_seed(seed)
     set_masks(model, augmenter.options.spec_augment, strategy)
-    facts, interruption, checkpoints = TrainingFacts(rate), Interruption(), Checkpoints(folder, rate, tell)
+    facts, interruption = TrainingFacts(rate), Interruption()
     scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed, augmenter)
     small = too_small(validated(dev, options.dev_limit, seed), normaliser, rate) if scorer else None
     selects = scorer is not None and not small
     callbacks = [checkpoints, interruption, *_callbacks(options, folder, facts, progress, selects)]
-    callbacks += _schedule(strategy, model)
+    callbacks += [EpochOrder(), *_schedule(strategy, model)]
     callbacks.append(BoundMemory(model.device.type))
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)

@@ -77,10 +77,11 @@ def test_a_second_run_in_a_folder_is_refused_while_the_first_one_lives(
 def test_hidden_temporaries_are_no_use_of_a_folder_and_are_swept(recipe: Recipe, tmp_path: Path) -> None:
     run = tmp_path / "run"
     (run / "training").mkdir(parents=True)
-    names = [run / ".recipe.yaml.k3_x9a0b", run / ".lock"]
     shutil.rmtree(run / "training")
-    for name in names:
-        name.touch()
+    for name in (".recipe.yaml.k3_x9a0b.unfinished", ".lock"):
+        (run / name).touch()
+    (run / ".model.k3_x9a0b.unfinished").mkdir()
+    (run / ".model.k3_x9a0b.unfinished" / "model.safetensors").write_bytes(b"half")
     (run / ".gitignore").write_text("*")
     adapt(recipe, run)
     hidden = [path.name for path in run.rglob(".*")]
@@ -169,6 +170,41 @@ def test_an_ended_run_leaves_its_model_its_reports_and_its_scores(keeps: bool, r
     assert left == small | ({"checkpoint-2"} if keeps else set())
     again = adapt(recipe, run, resume=True)
     assert timeless(json.loads(json.dumps(again.report))) == timeless(json.loads(json.dumps(first.report)))
+
+
+def turn_a_bit(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[-10] ^= 1
+    file.write_bytes(data)
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def test_what_a_run_wrote_for_itself_is_checked_before_it_is_believed(recipe: Recipe, tmp_path: Path) -> None:
+    """A disk that lost a part of a file: never a traceback, nor figures of other weights."""
+    run = tmp_path / "run"
+    adapt(recipe, run)
+    anew = "is damaged: remove it, and --resume makes it anew"
+    for name, spoil, said in (
+        ("training/result.json", cut, anew),
+        ("training/phases.json", cut, anew),
+        ("environment.json", cut, "is damaged: remove it to resume"),
+        ("after/utterances.jsonl", cut, rf"run/after {anew}"),
+        ("before/summary.json", cut, rf"run/before {anew}"),
+        ("model/model.safetensors", turn_a_bit, "model.safetensors is not what was written.*trains again"),
+        ("model/config.json", Path.unlink, "config.json is missing.*remove .*result.json"),
+    ):
+        whole = (run / name).read_bytes()
+        spoil(run / name)
+        with pytest.raises(BadInput, match=said):
+            adapt(recipe, run, resume=True)
+        (run / name).write_bytes(whole)
+    shutil.rmtree(run / "after")
+    (run / "training" / "log.jsonl").write_bytes(b"\xff\xfe no text\n")
+    adapt(recipe, run, resume=True)
+    assert (run / "after" / "summary.json").is_file()
 
 
 def test_a_run_that_lacks_only_its_report_needs_no_room(

@@ -37,6 +37,20 @@ def test_rows_come_back_as_they_were_put(tmp_path: Path) -> None:
     assert store.get(0) is None
 
 
+def test_a_row_that_is_not_what_was_put_is_not_given(tmp_path: Path) -> None:
+    """As a power cut leaves it: the length is on the disk, the values are not."""
+    values = np.arange(4, dtype=np.float16).reshape(2, 2)
+    for name in ("entries", "notes"):
+        store = open_store(tmp_path / name, {}, PLACES, 2, "float16")
+        store.put(0, values, 31999.0)
+        file = tmp_path / name / name
+        file.write_bytes(bytes(file.stat().st_size))
+        again = open_store(tmp_path / name, {}, PLACES, 2, "float16")
+        assert not again.new and again.get(0) is None
+        again.put(0, values, 31999.0)
+        assert again.get(0)[1] == 31999.0
+
+
 def test_another_process_writes_what_this_one_reads(tmp_path: Path) -> None:
     store = open_store(tmp_path / "s", {}, PLACES, 2, "float16")
     assert len(pickle.dumps(store)) < 2000, "the files are mapped again, not copied"

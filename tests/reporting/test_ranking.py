@@ -23,7 +23,8 @@ def heard(wrong: int, **conditions: object) -> Evaluation:
         Said(f"u{n}", "a b c d e f g h i j", columns={"speaker": f"s{n // 2}", "room": "hall" if n < 20 else "<car>"})
         for n in range(24)
     ]
-    return score(said, [" ".join([*"x" * wrong, *"abcdefghij"[wrong:]])] * 24, "none", **conditions)
+    written = [" ".join([*"x" * wrong, *"abcdefghij"[wrong:]])] * 24
+    return score(said, written, "none", heard=["same"] * 24, **conditions)
 
 
 def three() -> dict[str, Evaluation]:

@@ -33,4 +33,4 @@ def evaluation(
         Said(f"u{row}", text, columns={**columns, **({"speaker": speakers[row]} if speakers else {})})
         for row, (text, _) in enumerate(pairs)
     ]
-    return score(said, [heard for _, heard in pairs], normaliser)
+    return score(said, [heard for _, heard in pairs], normaliser, heard=[one.id for one in said])

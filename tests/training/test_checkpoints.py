@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.training import train as training
-from speech_tl.training.checkpoints import SEAL, damage
+from speech_tl.training.checkpoints import SEAL, damage, newest_whole, seal
 from tests.training.learning import changed, learn, weights
 
 RUN = {"max_steps": 6, "eval_steps": 2}
@@ -66,6 +67,80 @@ def test_a_damaged_checkpoint_is_told_and_the_one_before_is_used(
     assert ("starts again" in " ".join(told)) == (there == ["checkpoint-4"])
     assert not changed(weights(straight), weights(resumed))
     assert damage(tmp_path / "killed" / "checkpoint-6") is None
+
+
+def empty(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def test_every_file_of_a_checkpoint_counts(
+    folders: dict[str, Path], corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Missing, empty, cut short or with one bit turned: the checkpoint before it is used, and the file is named."""
+    dev_says([0.9, 0.2, 0.5], monkeypatch)
+    with pytest.raises(Killed):
+        learn(load_model(folders["ctc"]), corpus, tmp_path, progress=killed_at(5), **RUN)
+    newest = tmp_path / "checkpoint-4"
+    names = sorted(path.relative_to(newest).as_posix() for path in newest.rglob("*") if path.is_file())
+    assert {"model.safetensors", "optimizer.pt", "rng_state.pth", "scheduler.pt", "trainer_state.json"} < set(names)
+    (tmp_path / "checkpoint-10 (copy)").mkdir()
+    assert newest_whole(tmp_path, pytest.fail) == str(newest)
+    for name in names:
+        whole = (newest / name).read_bytes()
+        for spoil in (Path.unlink, empty, cut, turn_a_bit):
+            spoil(newest / name)
+            told: list[str] = []
+            assert newest_whole(tmp_path, told.append) == str(tmp_path / "checkpoint-2"), (name, spoil)
+            assert len(told) == 1 and told[0].endswith("passed over") and "checkpoint-4" in told[0]
+            assert name in told[0] or name == SEAL
+            (newest / name).write_bytes(whole)
+
+
+def test_no_byte_of_the_seal_can_make_a_traceback_or_another_checkpoint(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint-1"
+    checkpoint.mkdir()
+    (checkpoint / "model.safetensors").write_bytes(bytes(range(200)))
+    seal(checkpoint)
+    written = (checkpoint / SEAL).read_bytes()
+    for place in range(len(written)):
+        for bit in range(8):
+            spoilt = bytearray(written)
+            spoilt[place] ^= 1 << bit
+            (checkpoint / SEAL).write_bytes(spoilt)
+            found = damage(checkpoint)
+            assert found or json.loads(spoilt) == json.loads(written)
+    for text in ("[]", "null", '{"model.safetensors": 1}', '{"model.safetensors": {}}', "{"):
+        (checkpoint / SEAL).write_text(text)
+        assert damage(checkpoint) == f"is damaged ({SEAL})"
+
+
+def test_other_processes_that_go_on_are_told(folders: dict[str, Path], corpus: Manifest, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        learn(load_model(folders["ctc"]), corpus, tmp_path, progress=killed_at(3), **RUN)
+    checkpoint = tmp_path / "checkpoint-2"
+    (checkpoint / "rng_state.pth").rename(checkpoint / "rng_state_0.pth")
+    (checkpoint / "rng_state_1.pth").write_bytes((checkpoint / "rng_state_0.pth").read_bytes())
+    seal(checkpoint)
+    told: list[str] = []
+    result = learn(load_model(folders["ctc"]), corpus, tmp_path, resume=True, tell=told.append, **RUN)
+    assert told == [note for note in result.notes if note.startswith("step 2 was reached by 2 processes")]
+    assert "gone on from by 1" in told[0]
+
+
+def test_where_none_is_whole_training_starts_anew_and_says_so(
+    folders: dict[str, Path], corpus: Manifest, tmp_path: Path
+) -> None:
+    straight, resumed = (load_model(folders["ctc"]) for _ in range(2))
+    learn(straight, corpus, tmp_path / "straight", **RUN)
+    with pytest.raises(Killed):
+        learn(load_model(folders["ctc"]), corpus, tmp_path / "killed", progress=killed_at(5), **RUN)
+    there = list((tmp_path / "killed").glob("checkpoint-*"))
+    for checkpoint in there:
+        empty(checkpoint / "trainer_state.json")
+    told: list[str] = []
+    learn(resumed, corpus, tmp_path / "killed", resume=True, tell=told.append, **RUN)
+    assert len(told) == len(there) + 1 and told[-1] == "no whole checkpoint is left: training starts again"
+    assert not changed(weights(straight), weights(resumed))
 
 
 def dev_says(wers: Sequence[float], monkeypatch: pytest.MonkeyPatch) -> None:

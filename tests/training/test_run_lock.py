@@ -15,7 +15,7 @@ import pytest
 
 from speech_tl.errors import BadInput
 from speech_tl.training import run_lock
-from speech_tl.training.run_lock import LOCK, locked
+from speech_tl.training.run_lock import LOCK, locked, wait_until_free
 from tests.small import ROOT
 
 HOLD = """
@@ -62,6 +62,20 @@ def test_a_live_process_is_named_and_a_killed_one_does_not_block(another: subpro
     assert (tmp_path / "run" / LOCK).is_file(), "a kill leaves the file, not the lock"
     with locked(tmp_path / "run"):
         assert json.loads((tmp_path / "run" / LOCK).read_text())["process"] == os.getpid()
+
+
+def test_a_study_waits_for_a_run_that_outlived_it(another: subprocess.Popen, tmp_path: Path, quick: None) -> None:
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        another.kill()
+
+    wait_until_free(tmp_path / "run", tell)
+    assert another.wait() and len(told) == 1
+    assert told[0].startswith("waiting: ") and f"process {another.pid}" in told[0]
+    wait_until_free(tmp_path / "nowhere")
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_this_process_is_refused_too_and_its_lock_outlives_the_refusal(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from speech_tl.data.corpora.bars import bar
 from speech_tl.data.corpora.facts import Download
 from speech_tl.data.corpora.sizes import is_full_disk, said_bytes
 from speech_tl.errors import BadInput
+from speech_tl.text import sync, sync_names
 
 if TYPE_CHECKING:
     from requests import Response
@@ -43,7 +44,9 @@ def fetch(download: Download, folder: Path) -> Path:
             part.unlink()
         raise BadInput(_what_stopped(download.url, part, error)) from error
     _check(download, part)
+    sync(part)
     part.rename(target)
+    sync_names(folder)
     return target
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
 import shutil
 import stat
 import sys
@@ -72,6 +73,7 @@ def unpack(archive: Path, folder: Path) -> Path:
         with bar(f"unpacking {archive.name}", total=archive.stat().st_size, bytes_=True) as shown:
             (_unpack_zip if kind == "zip" else _unpack_tar)(archive, staging, shown)
         (staging / _MARK).write_text(_identity(archive), encoding="utf-8")
+        getattr(os, "sync", lambda: None)()  # all at once: a corpus has too many files to wait for each
         staging.rename(folder)
     except DAMAGE as error:
         raise _damaged(archive, error) from error
