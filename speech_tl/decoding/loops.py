@@ -1,0 +1,158 @@
+"""Decoders that fall into a loop and write the same over and over: noticed, tried once more, at last cut.
+
+A few such texts are worth more errors than all the rest of a test set. CTC models cannot: they write no more than they
+have frames for.
+
+A text is a loop where it is longer than anyone can speak, which a decoder that found its end never is; where zlib makes
+it 2.4 times shorter, as Whisper's authors check (Radford et al. 2023, arXiv 2212.04356, section 4.5); or where words
+stand in a row at a pace at which nobody would say them. No one of 8 000 transcripts of ten corpora, in six languages, is
+one. "No, no, no, no" is none: some people do say it.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from speech_tl.models.options import DecodingOptions, Search
+from speech_tl.scoring.loops import longer_than_speech, loops
+
+if TYPE_CHECKING:
+    from speech_tl.models.base import AcousticModel, Batch
+
+MOST_COMPRESSION = 2.4
+"""Bytes of a text over bytes of what zlib makes of it; English read aloud has up to 1.6 in a clip, Malayalam 2.25."""
+
+USUAL_CHARACTERS_A_SECOND = 15
+"""What most readers stay at: beyond it nobody says the same word four times, and no one means a text without end."""
+
+NO_REPEAT = 4
+"""Tokens in a row that are written only once when a loop is tried again."""
+
+SECOND_TRY = Search(no_repeat=NO_REPEAT)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a model wrote for one utterance.
+
+    Attributes:
+        text: as written, or what stands in place of a loop.
+        confidence: the model's in what it wrote; 0 where nobody asked, and where a text had to be cut.
+        looped: whether the first try was a loop.
+    """
+
+    text: str
+    confidence: float = 0.0
+    looped: bool = False
+
+
+def write(model: AcousticModel, batch: Batch, options: DecodingOptions, confidence: bool = False) -> list[Written]:
+    """The texts of a collated batch, without loops.
+
+    Args:
+        model: in evaluation mode.
+        batch: on the model's device, without labels.
+        options: of the decoding.
+        confidence: also say how sure the model is.
+    """
+    first = _written(model, batch, options, confidence)
+    if not model.has_decoder:
+        return first
+
+    def again(places: Sequence[int]) -> list[Written]:
+        return _written(model, {key: value[places] for key, value in batch.items()}, options, confidence, SECOND_TRY)
+
+    return without_loops(first, model.durations_s(batch), again)
+
+
+def _written(
+    model: AcousticModel, batch: Batch, options: DecodingOptions, confidence: bool, *search: Search
+) -> list[Written]:
+    if confidence:
+        return [Written(*found) for found in model.transcribe_scored(batch, options, *search)]
+    return [Written(text) for text in model.transcribe(batch, options, *search)]
+
+
+def without_loops(
+    first: Sequence[Written], durations_s: Sequence[float], again: Callable[[list[int]], Sequence[Written]]
+) -> list[Written]:
+    """Utterances whose texts are loops written once more and, where that is a loop too, the first text cut.
+
+    Args:
+        first: as the model wrote them.
+        durations_s: seconds of sound of each.
+        again: writes those at some places in a way that is less likely to loop.
+    """
+    found = list(first)
+    places = [i for i, (said, s) in enumerate(zip(first, durations_s, strict=True)) if is_loop(said.text, s)]
+    if not places:
+        return found
+    for place, second in zip(places, again(places), strict=True):
+        seconds = durations_s[place]
+        if is_loop(second.text, seconds):
+            found[place] = Written(cut(first[place].text, seconds), looped=True)
+        else:
+            found[place] = replace(second, looped=True)
+    return found
+
+
+def compression_ratio(text: str) -> float:
+    """How many times shorter zlib makes a text, by bytes of UTF-8; 0 for no text."""
+    written = text.encode("utf-8", "surrogatepass")
+    return len(written) / len(zlib.compress(written)) if written else 0.0
+
+
+def is_loop(text: str, duration_s: float | None = None) -> bool:
+    """Whether a decoder wrote `text` because it could not stop, not because it was said.
+
+    Args:
+        text: as the model wrote it.
+        duration_s: seconds of the sound; None where nobody knows.
+    """
+    if longer_than_speech(text, duration_s) or compression_ratio(text) > MOST_COMPRESSION:
+        return True
+    hurried = duration_s is not None and len(text) > USUAL_CHARACTERS_A_SECOND * duration_s
+    return hurried and loops(" ".join(_keys(text.split())))
+
+
+def cut(text: str, duration_s: float | None = None) -> str:
+    """A loop's text with each repetition written once; what is still a loop ends where usual speech would.
+
+    >>> cut("we call it bear bear bear bear bear bear bear bear")
+    'we call it bear'
+    """
+    words = text.split()
+    kept = " ".join(words[place] for place in _without_repeats(_keys(words), least=3))
+    kept = "".join(kept[place] for place in _without_repeats(kept, least=5))
+    if not is_loop(kept, duration_s) or duration_s is None:
+        return kept
+    room = int(USUAL_CHARACTERS_A_SECOND * duration_s)
+    return kept if len(kept) <= room else (kept[: room + 1].rpartition(" ")[0] or kept[:room])
+
+
+def _keys(words: Sequence[str]) -> list[str]:
+    """What words are compared by: without case and marks, unless that is all they are."""
+    return [re.sub(r"[\W_]+", "", word).casefold() or word for word in words]
+
+
+def _without_repeats(units: Sequence[str], least: int) -> list[int]:
+    """Places of the units that stay when runs of the same unit, or units, in a row stay once.
+
+    Runs count from `least` times on, of a single unit from one more; one that breaks off in the middle goes with it.
+    """
+    places, length = list(range(len(units))), 1
+    while length * least <= len(places):
+        start = 0
+        while start + length * least <= len(places):
+            end = start + length
+            while end < len(places) and units[places[end]] == units[places[end - length]]:
+                end += 1
+            if end - start >= length * (least + (length == 1)):
+                del places[start + length : end]
+            start += 1
+        length += 1
+    return places
