@@ -214,6 +214,7 @@ def evaluate(
     announce_loading()
     from speech_tl.reporting.page import evaluation_table
     from speech_tl.reporting.silence import silence_lines
+    from speech_tl.reporting.words import loops_line
 
     console = _console()
     chosen = {"split": split, "by": by or [], "normaliser": normaliser, "language": language, "silence": silence}
@@ -230,6 +231,8 @@ def evaluate(
     console.print(evaluation_table(evaluation, by or []))
     for note in evaluation.data.get("notes", []):
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    if line := loops_line(evaluation.loops):
+        console.print(line, markup=False, highlight=False)
     for line in silence_lines(evaluation.data["silence"]) if silence else []:
         console.print(line, markup=False, highlight=False)
     if out is not None:

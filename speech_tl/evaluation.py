@@ -111,6 +111,7 @@ def evaluate_utterances(
         decoding=conditions(model, decoding),
         data=data,
         seconds=round(seconds, 2),
+        looped=[h.looped for h in hypotheses],
     )
 
 

@@ -3,10 +3,10 @@
 A few such texts are worth more errors than all the rest of a test set. CTC models cannot: they write no more than they
 have frames for.
 
-A text is a loop where it is longer than anyone can speak, which a decoder that found its end never is; where zlib makes
+A text is a loop where it is longer than anyone can speak, which no decoder that found its end writes; where zlib makes
 it 2.4 times shorter, as Whisper's authors check (Radford et al. 2023, arXiv 2212.04356, section 4.5); or where words
-stand in a row at a pace at which nobody would say them. No one of 8 000 transcripts of ten corpora, in six languages, is
-one. "No, no, no, no" is none: some people do say it.
+stand in a row at a pace at which nobody would say them. None of 7 000 transcripts of nine corpora, in five languages,
+is one, and "no, no, no, no" is none: some people do say it.
 """
 
 from __future__ import annotations

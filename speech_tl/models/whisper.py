@@ -220,7 +220,7 @@ class WhisperModel(WhisperText):
         return (batch["frames"] / self.frames_a_second).tolist()
 
     def _limits(self, batch: Batch) -> Limits:
-        """What each utterance may write: one character more than speech has, beside the leading space, gives it away."""
+        """What each utterance may write: one character too many, beside the leading space, gives a loop away."""
         tokens = TOKENS_WITHOUT_SPEECH + batch["frames"] * TOKENS_A_SECOND // self.frames_a_second
         tokens = tokens.clamp(max=self.longest_label - len(self.prompt))
         characters = [int(most_characters(seconds)) + 1 for seconds in self.durations_s(batch)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -27,6 +27,7 @@ KEYS = (
     "reference_raw",
     "hypothesis_raw",
 )
+LOOPED = "looped"  # a key of the rows whose first text was a loop
 TEXTS = ("reference", "hypothesis", "reference_raw", "hypothesis_raw")
 
 
@@ -57,7 +58,8 @@ class ScoredUtterance:
 
     `reference` and `hypothesis` are the normalised texts that were compared, `..._raw` are as written, and `raw` is
     what comparing those would count; `characters` counts letter by letter what the four counts of words count word by
-    word; `duration` in seconds; `columns` holds the manifest's other columns.
+    word; `duration` in seconds; `columns` holds the manifest's other columns. `looped`: the decoder had fallen into a loop
+    and was stopped (see `speech_tl/decoding/loops.py`).
     """
 
     id: str
@@ -74,6 +76,7 @@ class ScoredUtterance:
     raw: Raw
     duration: float | None = None
     columns: dict[str, Any] = field(default_factory=dict)
+    looped: bool = False
 
     @property
     def errors(self) -> int:
@@ -95,11 +98,12 @@ class ScoredUtterance:
     def as_row(self) -> dict[str, Any]:
         """The row of utterances.jsonl: the contract's keys first, then the manifest's other columns.
 
-        A manifest column of the same name as one of the contract's keys gets the prefix `manifest_`.
+        `looped` is there where it is true. A manifest column of the same name as one of the contract's keys gets the
+        prefix `manifest_`.
         """
-        row = {key: getattr(self, key) for key in KEYS}
+        row = {key: getattr(self, key) for key in KEYS} | ({LOOPED: True} if self.looped else {})
         for name, value in self.columns.items():
-            while name in row:
+            while name in (*row, LOOPED):
                 name = f"manifest_{name}"
             row[name] = value
         return row
@@ -205,12 +209,18 @@ class Evaluation:
         """The figures of all utterances together."""
         return Score.of(self.utterances)
 
+    @property
+    def loops(self) -> int:
+        """Utterances in which the decoder was stopped in a loop."""
+        return sum(utterance.looped for utterance in self.utterances)
+
     def write(self, folder: str | Path) -> Path:
         """Write summary.json and utterances.jsonl into `folder` (made if need be); returns the folder."""
         folder = Path(folder)
         files.write_rows(folder / files.UTTERANCES, (utterance.as_row() for utterance in self.utterances))
         conditions = ("normaliser", "normaliser_hash", "normaliser_reason", "model", "decoding", "data", "versions")
         summary = {"score": self.score.as_dict(), **{name: getattr(self, name) for name in conditions}}
+        summary["loops"] = self.loops
         if self.seconds is not None:
             summary["seconds"] = self.seconds
         if self.score.wer is None:
@@ -247,6 +257,7 @@ def score(
     decoding: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
     seconds: float | None = None,
+    looped: Sequence[bool] = (),
 ) -> Evaluation:
     """Compare what a model wrote with what was said.
 
@@ -258,6 +269,7 @@ def score(
             column `language` says it.
         model, decoding, data: the conditions to record beside the figures.
         seconds: how long decoding took.
+        looped: whether each hypothesis stands in place of a loop; empty is that none does.
 
     Raises:
         BadInput: an utterance without text, an unknown normaliser, or nothing to score.
@@ -274,8 +286,12 @@ def score(
     left_out = [said.id for said, heard in zip(utterances, hypotheses, strict=True) if heard is None]
     if left_out:
         conditions["left_out"] = left_out
+    scored = _compare(pairs, own)
+    if any(looped):
+        stopped = [loop for loop, heard in zip(looped, hypotheses, strict=True) if heard is not None]
+        scored = [replace(utterance, looped=loop) for utterance, loop in zip(scored, stopped, strict=True)]
     return Evaluation(
-        _compare(pairs, own),
+        scored,
         rules.name,
         joint_hash(own),
         model or {},
@@ -355,7 +371,8 @@ def _from_rows(rows: Sequence[dict[str, Any]], path: Path) -> list[ScoredUtteran
             **{key: row[key] for key in KEYS},
             characters=spelt,
             raw=written,
-            columns={name: value for name, value in row.items() if name not in KEYS},
+            columns={name: value for name, value in row.items() if name not in (*KEYS, LOOPED)},
+            looped=row.get(LOOPED) is True,
         )
         for row, spelt, written in zip(rows, characters, raw, strict=True)
     ]
