@@ -90,6 +90,7 @@ def build_report(
     rate = leading_rate(facts.get("language") or after.model.get("language"), after.normaliser)
     target = _before_after(before, after, seed, rate) | {"style": style_figures(before, after)}
     price = _price(guards or {}, guard_limits or {}, seed)
+    found = [*guard_warnings(price), *notes, *_own_notes(target, after), *_loop_notes(target, price)]
     return plain(
         {
             "recipe": recipe,
@@ -105,9 +106,7 @@ def build_report(
             "data": facts,
             "leaks": None if leaks is None else dict(leaks),
             "conditions": _conditions({"": (before, after), **(guards or {})}),
-            "notes": list(
-                dict.fromkeys([*guard_warnings(price), *notes, *_own_notes(target, after), *_loop_notes(target, price)])
-            ),
+            "notes": list(dict.fromkeys(found)),
             "versions": after.versions,
         }
     )

@@ -29,7 +29,8 @@ def error_kinds(
         the references that were wrong before and are right after, or the other way round, as [word, count]. `improved`
         and `worsened`: utterances as [id, errors before, errors after], the greatest change first. `loops`, `overlong`
         and `on_silence`: by side, how many utterances have text that repeats itself where the reference does not (or
-        did, before decoding stopped it), that is longer than anyone can speak, or where nothing was said; one utterance may be counted in each of them.
+        had, before decoding stopped it), that is longer than anyone can speak, or where nothing was said; one utterance
+        may be counted in each of them.
         Lists are cut after 20.
     """
     sides = {"before": list(before), "after": list(after)}

@@ -58,8 +58,8 @@ class ScoredUtterance:
 
     `reference` and `hypothesis` are the normalised texts that were compared, `..._raw` are as written, and `raw` is
     what comparing those would count; `characters` counts letter by letter what the four counts of words count word by
-    word; `duration` in seconds; `columns` holds the manifest's other columns. `looped`: the decoder had fallen into a loop
-    and was stopped (see `speech_tl/decoding/loops.py`).
+    word; `duration` in seconds; `columns` holds the manifest's other columns. `looped`: decoding was
+    stopped in a loop (see `speech_tl/decoding/loops.py`).
     """
 
     id: str
