@@ -23,7 +23,7 @@ def loops(text: str) -> bool:
     (True, False, True)
     """
     characters = "".join(text.split())
-    return _repeats(text.split(), WORD_LOOPS) or _repeats(characters, CHARACTER_LOOPS)
+    return repeats(text.split(), WORD_LOOPS) or repeats(characters, CHARACTER_LOOPS)
 
 
 def longer_than_speech(text: str, duration_s: float | None) -> bool:
@@ -38,7 +38,7 @@ def most_characters(duration_s: float) -> float:
     return FASTEST_CHARACTERS_A_SECOND * duration_s + SPARE_CHARACTERS
 
 
-def _repeats(units: Sequence[str], rules: Sequence[tuple[int, int]]) -> bool:
+def repeats(units: Sequence[str], rules: Sequence[tuple[int, int]]) -> bool:
     """Whether a run of units up to a rule's length stands as often in a row as the rule says."""
     shortest = 1
     for longest, times in rules:
