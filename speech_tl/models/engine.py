@@ -17,7 +17,6 @@ import numpy as np
 import torch
 
 from speech_tl.errors import BadInput
-from speech_tl.models.options import Search
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.scoring.alignment import align
 
@@ -72,7 +71,7 @@ class CTranslate2:
         return self.precision == precision and self.weights == _state(model)
 
     def tokens(
-        self, features: torch.Tensor, prompt: Sequence[int], allowed: torch.Tensor, beam: int, search: Search
+        self, features: torch.Tensor, prompt: Sequence[int], allowed: torch.Tensor, beam: int
     ) -> list[list[int]]:
         """New tokens of each row.
 
@@ -81,14 +80,10 @@ class CTranslate2:
             prompt: tokens that every row begins with.
             allowed: new tokens that each row may have, `(rows,)`.
             beam: width.
-            search: what may be repeated.
         """
         sound = self.storage.from_array(np.ascontiguousarray(features.float().cpu().numpy()))
         longest = 2 * int(allowed.max())  # CTranslate2 takes half of it for new tokens
-        prompts = [list(prompt)] * len(features)
-        found = self.whisper.generate(
-            sound, prompts, beam_size=beam, max_length=longest, no_repeat_ngram_size=search.no_repeat
-        )
+        found = self.whisper.generate(sound, [list(prompt)] * len(features), beam_size=beam, max_length=longest)
         return [row.sequences_ids[0][:limit] for row, limit in zip(found, allowed.tolist(), strict=True)]
 
     def compare(self, ours: Sequence[str], theirs: Callable[[], Sequence[str]]) -> None:

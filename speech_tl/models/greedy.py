@@ -121,7 +121,7 @@ def greedy_tokens(
     writing = limits.tokens > 0
     for length in range(1, longest + 1):
         scores[:, settings.suppress_tokens or []] = -torch.inf
-        best = choice(scores, tokens[rows, : length - 1]).masked_fill(~writing, end)
+        best = choice(scores).masked_fill(~writing, end)
         tokens[rows, length - 1] = best
         writing &= (best != end) & limits.spend(best, length)
         left = int(writing.sum())
@@ -140,28 +140,16 @@ class _Choice:
 
     def __init__(self, search: Search) -> None:
         """Draws begin anew with every batch."""
-        self.search = search
+        self.temperature = search.temperature
         self.chance = torch.Generator().manual_seed(search.seed)
 
-    def __call__(self, scores: torch.Tensor, written: torch.Tensor) -> torch.Tensor:
-        """Tokens `(rows,)` from their scores `(rows, vocabulary)` and the new tokens so far `(rows, count)`."""
-        if self.search.no_repeat:
-            scores = self._without_repeats(scores, written)
-        if not self.search.temperature:
+    def __call__(self, scores: torch.Tensor) -> torch.Tensor:
+        """Tokens `(rows,)` from their scores `(rows, vocabulary)`."""
+        if not self.temperature:
             return scores.argmax(-1)
         # the greatest of score + Gumbel noise is a draw from the softmax (Gumbel 1954)
         noise = -torch.empty(scores.shape[-1]).exponential_(generator=self.chance).log()
-        return (scores / self.search.temperature + noise.to(scores.device)).argmax(-1)
-
-    def _without_repeats(self, scores: torch.Tensor, written: torch.Tensor) -> torch.Tensor:
-        """The scores without tokens that would end a sequence which the row has written before."""
-        count = self.search.no_repeat
-        if written.shape[1] < count:
-            return scores
-        sequences = written.unfold(1, count, 1)
-        again = (sequences[..., :-1] == written[:, None, written.shape[1] - count + 1 :]).all(-1)
-        row, place = again.nonzero(as_tuple=True)
-        return scores.index_put((row, sequences[row, place, -1]), scores.new_tensor(-torch.inf))
+        return (scores / self.temperature + noise.to(scores.device)).argmax(-1)
 
 
 def heard_languages(network: WhisperForConditionalGeneration, states: torch.Tensor) -> torch.Tensor:

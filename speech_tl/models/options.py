@@ -17,12 +17,10 @@ class Search:
     Attributes:
         temperature: 0 takes the most probable; above, tokens are drawn by their scores divided by it.
         seed: of the draws, which are the same for every row: a text depends on no other of its batch.
-        no_repeat: no sequence of so many tokens is written a second time; 0 allows it.
     """
 
     temperature: float = 0.0
     seed: int = 0
-    no_repeat: int = 0
 
 
 MOST_PROBABLE = Search()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,13 +228,11 @@ class WhisperModel(WhisperText):
     def _generate(
         self, inputs: torch.Tensor, limits: Limits, beam: int, search: Search
     ) -> list[list[int]] | torch.Tensor:
-        """Tokens of rows whose windows are equally long."""
-        if self.engine is None:
+        """Tokens of rows whose windows are equally long; what is drawn, the network itself draws."""
+        if self.engine is None or search.temperature:
             return self._tokens_of(inputs, limits, beam, search)
-        tokens = self.engine.tokens(inputs, self.prompt, limits.tokens, beam, search)
-        if search == MOST_PROBABLE:
-            own = partial(self._tokens_of, inputs, limits, beam, search)
-            self.engine.compare(self._texts(tokens), lambda: self._texts(own()))
+        tokens = self.engine.tokens(inputs, self.prompt, limits.tokens, beam)
+        self.engine.compare(self._texts(tokens), lambda: self._texts(self._tokens_of(inputs, limits, beam, search)))
         return tokens
 
     def _confidences(self, inputs: torch.Tensor, tokens: list[list[int]] | torch.Tensor) -> list[float]:
@@ -258,7 +255,8 @@ class WhisperModel(WhisperText):
     def _tokens_of(self, inputs: torch.Tensor, limits: Limits, beam: int, search: Search) -> torch.Tensor:
         """What this network itself writes, `(batch, tokens)`."""
         heard = self.network.model.encoder(inputs)  # generate itself would pad features to 30 s
-        if beam == 1 and self.shortcuts and is_plain(self.network):
+        drawn = search.temperature > 0
+        if (drawn or (beam == 1 and self.shortcuts)) and is_plain(self.network):
             return greedy_tokens(self.network, heard[0], self._prompts(heard[0]), limits, search)
         return self._generated(heard, limits.tokens, beam, search)
 
@@ -273,14 +271,16 @@ class WhisperModel(WhisperText):
         self, heard: BaseModelOutput, allowed: torch.Tensor, beam: int, search: Search = MOST_PROBABLE
     ) -> torch.Tensor:
         """Tokens as transformers' own search finds them; `allowed` `(batch,)` tokens each."""
-        with quiet_transformers():
+        drawn = {"do_sample": True, "temperature": search.temperature, "top_k": 0} if search.temperature else {}
+        with quiet_transformers(), torch.random.fork_rng(enabled=bool(drawn)):
+            if drawn:
+                torch.manual_seed(search.seed)
             ids = self.network.generate(
                 encoder_outputs=heard,
-                num_beams=beam,
-                do_sample=False,
+                num_beams=1 if drawn else beam,
+                **(drawn or {"do_sample": False}),
                 return_timestamps=False,
                 max_new_tokens=int(allowed.max()),
-                **({"no_repeat_ngram_size": search.no_repeat} if search.no_repeat else {}),
             )
         beyond = torch.arange(ids.shape[1], device=ids.device)[None] >= allowed[:, None]
         return ids.masked_fill(beyond, self.end)
