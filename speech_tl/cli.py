@@ -214,6 +214,7 @@ def evaluate(
     announce_loading()
     from speech_tl.reporting.page import evaluation_table
     from speech_tl.reporting.silence import silence_lines
+    from speech_tl.reporting.words import loops_line
 
     console = _console()
     screen = Screen(console)
@@ -231,6 +232,8 @@ def evaluate(
     console.print(evaluation_table(evaluation, by or []))
     for note in [*_base_of(evaluation.model), *evaluation.data.get("notes", [])]:
         screen.line(f"note: {note}")
+    if line := loops_line(evaluation.loops):
+        screen.line(line)
     for line in silence_lines(evaluation.data["silence"]) if silence else []:
         screen.line(line)
     if out is not None:

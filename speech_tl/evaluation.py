@@ -113,6 +113,7 @@ def evaluate_utterances(
         data=data,
         seconds=round(seconds, 2),
         heard=audio_fingerprints(utterances),
+        looped=[h.looped for h in hypotheses],
     )
 
 

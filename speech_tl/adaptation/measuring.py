@@ -20,6 +20,7 @@ from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
+from speech_tl.reporting.words import loops_line
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import Normaliser
 from speech_tl.training.run_folder import RunFolder
@@ -157,5 +158,5 @@ class Bench:
         rate = evaluation.rate
         figure = getattr(evaluation.score, rate)
         told = f"{rate.upper()} {figure:.1%} ({evaluation.normaliser})" if figure is not None else "no words"
-        self.screen.line(f"{title}: {told}")
+        self.screen.line(f"{title}: " + ", ".join(filter(None, (told, loops_line(evaluation.loops)))))
         return evaluation

@@ -104,8 +104,10 @@ def transcribed(
     if not utterances:
         return []
     with _short_windows(model) as short:
-        found = [h.text or "" for h in decode(model, utterances, plainly(decoding, "auto"), progress)]
-    again = [i for i, text in enumerate(found) if short and is_useless(text, utterances[i].text or "", model.language)]
+        first = decode(model, utterances, plainly(decoding, "auto"), progress)
+    found = [h.text or "" for h in first]
+    lost = [h.looped or is_useless(h.text or "", utterances[h.index].text or "", model.language) for h in first]
+    again = [i for i, useless in enumerate(lost) if short and useless]
     if again:
         for i, hypothesis in zip(again, decode(model, [utterances[i] for i in again], plainly(decoding)), strict=True):
             found[i] = hypothesis.text or ""

@@ -162,7 +162,8 @@ class Rounds:
         for utterance, found in zip(heard, self._decoded(number, model, heard), strict=True):
             confidence = round(found.confidence or 0.0, 4)
             label = Label(utterance.id, found.text, confidence, None, utterance.duration_s, kept=True, reason="")
-            labels.append(first_judgement(label, normalise, model.label_problem, options))
+            judged = first_judgement(label, normalise, model.label_problem, options)
+            labels.append(label.refused("loop") if found.looped else judged)
         asked = [place for place, label in enumerate(labels) if label.kept]
         if self.data.in_noise is not None and asked:
             again = self._decoded(number, model, heard.select(asked), in_noise=True)

@@ -23,6 +23,7 @@ from speech_tl.data.batching import (
     batch_by_length,
 )
 from speech_tl.decoding.lanes import in_lanes, lane_count
+from speech_tl.decoding.loops import Written, write
 from speech_tl.decoding.memory import FreedMemory, give_memory_back, reuse_freed_memory
 from speech_tl.decoding.suta import adapted, require_frames, settled
 from speech_tl.errors import BadInput
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float, float], None]
 """Called with (seconds of audio done, seconds in all)."""
-
-Read = Callable[[AcousticModel, dict[str, Any], DecodingOptions], tuple[BatchFacts, list[Any]]]
-"""Makes texts (or more) of a collated batch."""
 
 BATCH_SECONDS = {"cpu": 30.0, "gpu": 240.0}
 """Padded seconds of audio in a batch where nobody said: what stays in a processor's cache, or fills a GPU."""
@@ -56,13 +54,15 @@ FEW = 64
 class Hypothesis:
     """What the model wrote for utterance `index`; `text` is None where `problem` says why there is none.
 
-    `confidence` is the model's own, see `AcousticModel.transcribe_scored`; None where nobody asked for it.
+    `confidence` is the model's own, see `AcousticModel.transcribe_scored`; None where nobody asked for it. `looped`:
+    the decoder had fallen into a loop, and `text` is what stands in its place (see `decoding/loops.py`).
     """
 
     index: int
     text: str | None
     problem: str | None = None
     confidence: float | None = None
+    looped: bool = False
 
 
 def loader_workers(wanted: int | None, examples: int) -> int:
@@ -106,10 +106,11 @@ def decode(
     dataset = SpeechDataset(utterances, model, with_labels=False, augment=augment, seed=seed)
     freed = FreedMemory(model.device.type)
     with _ready(model, options):
-        for facts, texts in _decoded(model, dataset, batches, options, _scored if confidence else _texts):
+        for facts, found in _decoded(model, dataset, batches, options, confidence):
             results.update({i: Hypothesis(i, None, problem) for i, problem in facts.problems})
-            for index, text in zip(facts.indices, texts, strict=True):
-                results[index] = Hypothesis(index, text[0], None, text[1]) if confidence else Hypothesis(index, text)
+            for index, written in zip(facts.indices, found, strict=True):
+                sure = written.confidence if confidence else None
+                results[index] = Hypothesis(index, written.text, None, sure, written.looped)
             done_s += facts.seconds
             freed.bound()
             if progress is not None:
@@ -129,14 +130,14 @@ def decode_waveforms(
     seconds = [len(w) / model.sample_rate for w in waveforms]
     batches = decoding_batches(model, seconds, options)
 
-    def work(twin: AcousticModel, indices: list[int]) -> tuple[BatchFacts, list[str]]:
+    def work(twin: AcousticModel, indices: list[int]) -> tuple[BatchFacts, list[Written]]:
         examples = [Example(i, seconds[i], model.features(waveforms[i])) for i in indices]
-        return _texts(twin, collator(examples), options)
+        return _written(twin, collator(examples), options)
 
     with _ready(model, options):
         for facts, found in in_lanes(model, lane_count(model, options, len(batches)), work, batches):
-            for index, text in zip(facts.indices, found, strict=True):
-                texts[index] = text
+            for index, written in zip(facts.indices, found, strict=True):
+                texts[index] = written.text
     return texts
 
 
@@ -162,17 +163,21 @@ def _ready(model: AcousticModel, options: DecodingOptions) -> Iterator[None]:
 
 
 def _decoded(
-    model: AcousticModel, dataset: SpeechDataset, batches: list[list[int]], options: DecodingOptions, read: Read
-) -> Iterator[tuple[BatchFacts, list[Any]]]:
-    """What each batch was, and what `read` makes of its `indices`."""
+    model: AcousticModel,
+    dataset: SpeechDataset,
+    batches: list[list[int]],
+    options: DecodingOptions,
+    confidence: bool,
+) -> Iterator[tuple[BatchFacts, list[Written]]]:
+    """What each batch was, and what the model writes for its `indices`."""
     lanes = lane_count(model, options, len(batches)) if dataset.augment is None else 1
     if lanes == 1:
-        yield from (read(model, batch, options) for batch in _load(dataset, batches, options))
+        yield from (_written(model, batch, options, confidence) for batch in _load(dataset, batches, options))
         return
     collator = Collator(dataset.model)
 
-    def work(twin: AcousticModel, indices: list[int]) -> tuple[BatchFacts, list[Any]]:
-        return read(twin, collator([dataset[i] for i in indices]), options)
+    def work(twin: AcousticModel, indices: list[int]) -> tuple[BatchFacts, list[Written]]:
+        return _written(twin, collator([dataset[i] for i in indices]), options, confidence)
 
     yield from in_lanes(model, lanes, work, batches)
 
@@ -237,31 +242,16 @@ def _load(dataset: SpeechDataset, batches: list[list[int]], options: DecodingOpt
     yield from DataLoader(dataset, batch_sampler=batches, collate_fn=Collator(dataset.model), num_workers=workers)
 
 
-def _texts(model: AcousticModel, batch: dict[str, Any], options: DecodingOptions) -> tuple[BatchFacts, list[str]]:
-    """The texts of a collated batch."""
-    return _through(model, batch, options, model.transcribe)
-
-
-def _scored(
-    model: AcousticModel, batch: dict[str, Any], options: DecodingOptions
-) -> tuple[BatchFacts, list[tuple[str, float]]]:
-    """The texts of a collated batch, each with the model's confidence."""
-    return _through(model, batch, options, model.transcribe_scored)
-
-
-def _through(
-    model: AcousticModel,
-    batch: dict[str, Any],
-    options: DecodingOptions,
-    write: Callable[[Batch, DecodingOptions], list[Any]],
-) -> tuple[BatchFacts, list[Any]]:
-    """One collated batch through the network on its device, in the wanted precision."""
+def _written(
+    model: AcousticModel, batch: dict[str, Any], options: DecodingOptions, confidence: bool = False
+) -> tuple[BatchFacts, list[Written]]:
+    """One collated batch through the network on its device, in the wanted precision; loops are stopped."""
     facts: BatchFacts = batch.pop("facts")
     if not facts.indices:
         return facts, []
     moved = {key: value.to(model.device) for key, value in batch.items()}
     with precision_context(options.precision, model.device), adapted(model, moved, options.test_time) as heard:
-        return facts, write(heard, options)
+        return facts, write(model, heard, options, confidence)
 
 
 def device_name(device: torch.device) -> str:

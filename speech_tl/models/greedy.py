@@ -14,6 +14,8 @@ from torch import nn
 from transformers import GenerationConfig, WhisperForConditionalGeneration
 from transformers.models.whisper.modeling_whisper import WhisperAttention, WhisperDecoder, WhisperDecoderLayer
 
+from speech_tl.models.options import MOST_PROBABLE, Search
+
 KEPT_SHARE = 0.75
 """Rows that are done are dropped once no more than this share of the rows still writes: dropping copies the rest."""
 
@@ -59,8 +61,43 @@ def _hooked(module: nn.Module) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks) or "forward" in module.__dict__
 
 
+@dataclass
+class Limits:
+    """How much each row may write before it is stopped.
+
+    Attributes:
+        tokens: new tokens of each row, `(rows,)`.
+        characters: a row that has written more characters than this is stopped, `(rows,)`; None is any number.
+        sizes: characters that each token begins, `(vocabulary,)`; wanted where `characters` are.
+    """
+
+    tokens: torch.Tensor
+    characters: torch.Tensor | None = None
+    sizes: torch.Tensor | None = None
+
+    def to(self, device: torch.device) -> Limits:
+        """The same on another device."""
+        return Limits(*(held if held is None else held.to(device) for held in vars(self).values()))
+
+    def of(self, rows: torch.Tensor) -> Limits:
+        """Those of some rows."""
+        return Limits(self.tokens[rows], None if self.characters is None else self.characters[rows], self.sizes)
+
+    def spend(self, written: torch.Tensor, count: int) -> torch.Tensor:
+        """Which rows may go on `(rows,)` after `written` `(rows,)`, their token number `count`."""
+        going = self.tokens > count
+        if self.characters is not None:
+            self.characters = self.characters - self.sizes[written]
+            going &= self.characters >= 0
+        return going
+
+
 def greedy_tokens(
-    network: WhisperForConditionalGeneration, states: torch.Tensor, prompts: torch.Tensor, allowed: torch.Tensor
+    network: WhisperForConditionalGeneration,
+    states: torch.Tensor,
+    prompts: torch.Tensor,
+    limits: Limits,
+    search: Search = MOST_PROBABLE,
 ) -> torch.Tensor:
     """The most probable next token, again and again, until each row has ended or has as many as it is allowed.
 
@@ -68,33 +105,51 @@ def greedy_tokens(
         network: one that `is_plain`.
         states: the encoder's last hidden states, `(rows, positions, width)`.
         prompts: the tokens that each row begins with, `(rows, tokens)`.
-        allowed: new tokens that each row may have, `(rows,)`.
+        limits: how much each row may write.
+        search: another choice than the most probable token.
 
     Returns:
         `(rows, longest)` new tokens, filled up with the end token.
     """
     settings, end = network.generation_config, network.config.eos_token_id
-    longest = int(allowed.max())
+    limits, longest = limits.to(states.device), int(limits.tokens.max())
     tokens = torch.full((len(states), longest), end, dtype=torch.long, device=states.device)
-    rows, allowed = torch.arange(len(states), device=states.device), allowed.to(states.device)
+    rows, choice = torch.arange(len(states), device=states.device), _Choice(search)
     steps = _Steps(network, states, prompts.shape[1] + longest)
     scores = steps.forward(prompts)
     scores[:, settings.begin_suppress_tokens or []] = -torch.inf
-    writing = allowed > 0
+    writing = limits.tokens > 0
     for length in range(1, longest + 1):
         scores[:, settings.suppress_tokens or []] = -torch.inf
-        best = scores.argmax(-1).masked_fill(~writing, end)
+        best = choice(scores).masked_fill(~writing, end)
         tokens[rows, length - 1] = best
-        writing &= (best != end) & (allowed > length)
+        writing &= (best != end) & limits.spend(best, length)
         left = int(writing.sum())
         if not left:
             break
         if left <= KEPT_SHARE * len(rows):
             kept = writing.nonzero()[:, 0]
             steps.keep(kept)
-            rows, allowed, best, writing = rows[kept], allowed[kept], best[kept], writing[kept]
+            rows, limits, best, writing = rows[kept], limits.of(kept), best[kept], writing[kept]
         scores = steps.forward(best[:, None])
     return tokens[:, :length]
+
+
+class _Choice:
+    """The next token of each row, as a `Search` has it."""
+
+    def __init__(self, search: Search) -> None:
+        """Draws begin anew with every batch."""
+        self.temperature = search.temperature
+        self.chance = torch.Generator().manual_seed(search.seed)
+
+    def __call__(self, scores: torch.Tensor) -> torch.Tensor:
+        """Tokens `(rows,)` from their scores `(rows, vocabulary)`."""
+        if not self.temperature:
+            return scores.argmax(-1)
+        # the greatest of score + Gumbel noise is a draw from the softmax (Gumbel 1954)
+        noise = -torch.empty(scores.shape[-1]).exponential_(generator=self.chance).log()
+        return (scores / self.temperature + noise.to(scores.device)).argmax(-1)
 
 
 def heard_languages(network: WhisperForConditionalGeneration, states: torch.Tensor) -> torch.Tensor:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
 import torch
 from torch import nn
 from transformers import WhisperForConditionalGeneration, WhisperTokenizer
+from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch
@@ -140,6 +142,16 @@ class WhisperText(AcousticModel):
     def packing_room(self) -> int:
         """What prompt and end token leave of the decoder's positions."""
         return self.longest_label - len(self.prompt) - 1
+
+    @cached_property
+    def token_characters(self) -> torch.Tensor:
+        """How many characters each token begins `(vocabulary,)`: its bytes that do not go on with one (UTF-8)."""
+        sizes = torch.zeros(self.network.config.vocab_size, dtype=torch.long)
+        going_on = {character for byte, character in bytes_to_unicode().items() if byte & 0b1100_0000 == 0b1000_0000}
+        for token, number in self.tokenizer.get_vocab().items():
+            if number < self.end:
+                sizes[number] = sum(character not in going_on for character in token)
+        return sizes
 
     def unwritable(self, text: str) -> set[str]:
         """None: byte-level tokens write anything."""

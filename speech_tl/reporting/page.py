@@ -90,6 +90,7 @@ def build_report(
     rate = leading_rate(facts.get("language") or after.model.get("language"), after.normaliser)
     target = _before_after(before, after, seed, rate) | {"style": style_figures(before, after)}
     price = _price(guards or {}, guard_limits or {}, seed)
+    found = [*guard_warnings(price), *notes, *_own_notes(target, after), *_loop_notes(target, price)]
     return plain(
         {
             "recipe": recipe,
@@ -105,7 +106,7 @@ def build_report(
             "data": facts,
             "leaks": None if leaks is None else dict(leaks),
             "conditions": _conditions({"": (before, after), **(guards or {})}),
-            "notes": list(dict.fromkeys([*guard_warnings(price), *notes, *_own_notes(target, after)])),
+            "notes": list(dict.fromkeys(found)),
             "versions": after.versions,
         }
     )
@@ -264,6 +265,7 @@ def _before_after(before: Evaluation, after: Evaluation, seed: int, rate: Rate) 
         "before": before.score.as_dict(),
         "after": after.score.as_dict(),
         **{f"{name}_change": changes[name].as_dict() for name in words.OTHER},
+        "loops": {"before": before.loops, "after": after.loops},
     }
 
 
@@ -296,6 +298,13 @@ def _conditions(pairs: Mapping[str, Pair]) -> list[str]:
         for name, sides in pairs.items()
         for line in differing_conditions(dict(zip(PAIR, sides, strict=True)))
     ]
+
+
+def _loop_notes(target: Mapping[str, Any], guards: Mapping[str, Any]) -> list[str]:
+    """The test set's loops and those of each guard, where there were any."""
+    places = {"test": target, **{f"guard {name}": guard for name, guard in guards.items()}}
+    told = {place: words.loops_line(found["loops"]) for place, found in places.items()}
+    return [f"{place}: {line}." for place, line in told.items() if line]
 
 
 def _own_notes(target: Mapping[str, Any], after: Evaluation) -> list[str]:

@@ -143,6 +143,14 @@ def disagreement(target: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def loops_line(loops: Mapping[str, int] | int) -> str:
+    """How often decoding was stopped in a loop, in one model's texts or before and after; "" where it never was."""
+    found = list(loops.values()) if isinstance(loops, Mapping) else [loops]
+    if not any(found):
+        return ""
+    return f"loops stopped while decoding: {' → '.join(map(count, found))}"
+
+
 def change_line(change: Mapping[str, Any]) -> str:
     """The change with its interval and p-value in one line."""
     line = f"{points(change['absolute'])} points"

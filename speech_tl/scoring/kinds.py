@@ -28,8 +28,9 @@ def error_kinds(
         `confusions`: by side, the most frequent substitutions as [said, heard, count]. `fixed` and `broken`: words of
         the references that were wrong before and are right after, or the other way round, as [word, count]. `improved`
         and `worsened`: utterances as [id, errors before, errors after], the greatest change first. `loops`, `overlong`
-        and `on_silence`: by side, how many utterances have text that repeats itself where the reference does not, that
-        is longer than anyone can speak, or where nothing was said; one utterance may be counted in each of them.
+        and `on_silence`: by side, how many utterances have text that repeats itself where the reference does not (or
+        had, before decoding stopped it), that is longer than anyone can speak, or where nothing was said; one utterance
+        may be counted in each of them.
         Lists are cut after 20.
     """
     sides = {"before": list(before), "after": list(after)}
@@ -45,7 +46,8 @@ def error_kinds(
         "improved": _most_changed(before, after, rate, sign=-1),
         "worsened": _most_changed(before, after, rate, sign=1),
         "loops": {
-            side: sum(loops(u.hypothesis) and not loops(u.reference) for u in said) for side, said in sides.items()
+            side: sum(u.looped or (loops(u.hypothesis) and not loops(u.reference)) for u in said)
+            for side, said in sides.items()
         },
         "overlong": {
             side: sum(longer_than_speech(u.hypothesis, u.duration) for u in said) for side, said in sides.items()

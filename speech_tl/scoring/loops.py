@@ -23,17 +23,22 @@ def loops(text: str) -> bool:
     (True, False, True)
     """
     characters = "".join(text.split())
-    return _repeats(text.split(), WORD_LOOPS) or _repeats(characters, CHARACTER_LOOPS)
+    return repeats(text.split(), WORD_LOOPS) or repeats(characters, CHARACTER_LOOPS)
 
 
 def longer_than_speech(text: str, duration_s: float | None) -> bool:
     """Whether so much `text` cannot be said in `duration_s` seconds; False where nobody knows how long it was."""
     if duration_s is None:
         return False
-    return len(text) > FASTEST_CHARACTERS_A_SECOND * duration_s + SPARE_CHARACTERS
+    return len(text) > most_characters(duration_s)
 
 
-def _repeats(units: Sequence[str], rules: Sequence[tuple[int, int]]) -> bool:
+def most_characters(duration_s: float) -> float:
+    """What can be said in so many seconds: none of 7 000 transcripts of nine corpora, in five languages, has more."""
+    return FASTEST_CHARACTERS_A_SECOND * duration_s + SPARE_CHARACTERS
+
+
+def repeats(units: Sequence[str], rules: Sequence[tuple[int, int]]) -> bool:
     """Whether a run of units up to a rule's length stands as often in a row as the rule says."""
     shortest = 1
     for longest, times in rules:

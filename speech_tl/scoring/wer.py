@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -31,6 +31,7 @@ KEYS = (
 AUDIO_FINGERPRINT = "audio_fingerprint"
 """A row's key beside those, where the audio was there to be heard."""
 
+LOOPED = "looped"  # a key of the rows whose first text was a loop
 TEXTS = ("reference", "hypothesis", "reference_raw", "hypothesis_raw")
 SECONDS = ("duration", "start", "end")
 
@@ -66,7 +67,8 @@ class ScoredUtterance:
     `reference` and `hypothesis` are the normalised texts that were compared, `..._raw` are as written, and `raw` is
     what comparing those would count; `characters` counts letter by letter what the four counts of words count word by
     word; `duration` in seconds; `columns` holds the manifest's other columns; `audio_fingerprint` is a digest of the
-    audio file, None where nobody noted it.
+    audio file, None where nobody noted it. `looped`: decoding was stopped in a loop (see
+    `speech_tl/decoding/loops.py`).
     """
 
     id: str
@@ -84,6 +86,7 @@ class ScoredUtterance:
     duration: float | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     audio_fingerprint: str | None = None
+    looped: bool = False
 
     @property
     def errors(self) -> int:
@@ -105,13 +108,14 @@ class ScoredUtterance:
     def as_row(self) -> dict[str, Any]:
         """The row of utterances.jsonl: the contract's keys first, then the manifest's other columns.
 
-        A manifest column of the same name as one of the contract's keys gets the prefix `manifest_`.
+        `looped` is there where it is true. A manifest column of the same name as one of the contract's keys gets the
+        prefix `manifest_`.
         """
-        row = {key: getattr(self, key) for key in KEYS}
+        row = {key: getattr(self, key) for key in KEYS} | ({LOOPED: True} if self.looped else {})
         if self.audio_fingerprint is not None:
             row[AUDIO_FINGERPRINT] = self.audio_fingerprint
         for name, value in self.columns.items():
-            while name in row:
+            while name in (*row, LOOPED):
                 name = f"manifest_{name}"
             row[name] = value
         return row
@@ -217,12 +221,18 @@ class Evaluation:
         """The figures of all utterances together."""
         return Score.of(self.utterances)
 
+    @property
+    def loops(self) -> int:
+        """Utterances in which the decoder was stopped in a loop."""
+        return sum(utterance.looped for utterance in self.utterances)
+
     def write(self, folder: str | Path) -> Path:
         """Write summary.json and utterances.jsonl into `folder` (made if need be); returns the folder."""
         folder = Path(folder)
         files.write_rows(folder / files.UTTERANCES, (utterance.as_row() for utterance in self.utterances))
         conditions = ("normaliser", "normaliser_hash", "normaliser_reason", "model", "decoding", "data", "versions")
         summary = {"score": self.score.as_dict(), **{name: getattr(self, name) for name in conditions}}
+        summary["loops"] = self.loops
         if self.seconds is not None:
             summary["seconds"] = self.seconds
         if self.score.wer is None:
@@ -261,6 +271,7 @@ def score(
     data: dict[str, Any] | None = None,
     seconds: float | None = None,
     heard: Sequence[str | None] | None = None,
+    looped: Sequence[bool] = (),
 ) -> Evaluation:
     """Compare what a model wrote with what was said.
 
@@ -273,6 +284,7 @@ def score(
         model, decoding, data: the conditions to record beside the figures.
         seconds: how long decoding took.
         heard: a digest of each utterance's audio file, where it is known.
+        looped: whether each hypothesis stands in place of a loop; empty is that none does.
 
     Raises:
         BadInput: an utterance without text, an unknown normaliser, or nothing to score.
@@ -290,8 +302,12 @@ def score(
     left_out = [said.id for said, text in zip(utterances, hypotheses, strict=True) if text is None]
     if left_out:
         conditions["left_out"] = left_out
+    scored = _compare(pairs, own, [heard[row] if heard else None for row in written])
+    if any(looped):
+        stopped = [loop for loop, text in zip(looped, hypotheses, strict=True) if text is not None]
+        scored = [replace(utterance, looped=loop) for utterance, loop in zip(scored, stopped, strict=True)]
     return Evaluation(
-        _compare(pairs, own, [heard[row] if heard else None for row in written]),
+        scored,
         rules.name,
         joint_hash(own),
         model or {},
@@ -409,8 +425,9 @@ def _from_rows(rows: Sequence[dict[str, Any]], path: Path) -> list[ScoredUtteran
             **{key: row[key] for key in KEYS},
             characters=spelt,
             raw=written,
-            columns={name: value for name, value in row.items() if name not in (*KEYS, AUDIO_FINGERPRINT)},
+            columns={name: value for name, value in row.items() if name not in (*KEYS, AUDIO_FINGERPRINT, LOOPED)},
             audio_fingerprint=row.get(AUDIO_FINGERPRINT),
+            looped=row.get(LOOPED) is True,
         )
         for row, spelt, written in zip(rows, characters, raw, strict=True)
     ]

@@ -12,9 +12,9 @@ from transformers.modeling_outputs import BaseModelOutput
 from speech_tl.audio import load_audio
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.audio_context import AudioContext
-from speech_tl.models.greedy import greedy_tokens, heard_languages, is_plain
+from speech_tl.models.greedy import Limits, greedy_tokens, heard_languages, is_plain
 from speech_tl.models.load import load_model
-from speech_tl.models.options import DecodingOptions
+from speech_tl.models.options import DecodingOptions, Search
 from speech_tl.models.whisper import WhisperModel
 from tests.sounds import voice
 from tests.tiny import tiny_whisper
@@ -51,7 +51,7 @@ def heard(model: WhisperModel, waveforms: list) -> torch.Tensor:
 def both(model: WhisperModel, states: torch.Tensor, allowed: torch.Tensor) -> tuple[list, list]:
     """Each row's tokens by our search and by `generate`, without the end tokens behind."""
     with torch.inference_mode():
-        ours = greedy_tokens(model.network, states, model._prompts(states), allowed)
+        ours = greedy_tokens(model.network, states, model._prompts(states), Limits(allowed))
         theirs = model._generated(BaseModelOutput(last_hidden_state=states), allowed, 1)
     ours, theirs = ([[t for t in row if t != model.end] for row in ids.tolist()] for ids in (ours, theirs))
     return ours, theirs
@@ -75,9 +75,9 @@ def test_rows_that_are_done_leave_no_trace_in_the_others(starter: WhisperModel, 
     states = heard(starter, spoken)
     allowed = torch.full((len(spoken),), 60)
     with torch.inference_mode():
-        together = greedy_tokens(starter.network, states, starter._prompts(states), allowed).tolist()
+        together = greedy_tokens(starter.network, states, starter._prompts(states), Limits(allowed)).tolist()
         for row, tokens in enumerate(together):
-            alone = greedy_tokens(starter.network, states[row, None], starter._prompts(states[:1]), allowed[:1])
+            alone = greedy_tokens(starter.network, states[row, None], starter._prompts(states[:1]), Limits(allowed[:1]))
             assert alone[0].tolist() == tokens[: alone.shape[1]]
             assert set(tokens[alone.shape[1] :]) <= {starter.end}
 
@@ -142,3 +142,30 @@ def test_without_shortcuts_transformers_searches(
     monkeypatch.setattr(starter, "shortcuts", False)
     assert starter.transcribe(batch, DecodingOptions()) == fast
     assert asked
+
+
+def test_what_is_drawn_is_drawn_again_and_depends_on_no_other_row(starter: WhisperModel, spoken: list) -> None:
+    states, limits = heard(starter, spoken), Limits(torch.full((len(spoken),), 30))
+
+    def drawn(rows: slice, seed: int = 0) -> list[list[int]]:
+        with torch.inference_mode():
+            prompts = starter._prompts(states[rows])
+            some = Limits(limits.tokens[rows])
+            ids = greedy_tokens(starter.network, states[rows], prompts, some, Search(1.0, seed)).tolist()
+        return [[token for token in row if token != starter.end] for row in ids]
+
+    together = drawn(slice(None))
+    assert drawn(slice(None)) == together != drawn(slice(None), seed=1)
+    assert [drawn(slice(row, row + 1))[0] for row in range(3)] == together[:3]
+
+
+def test_a_row_is_stopped_by_its_characters(starter: WhisperModel, spoken: list) -> None:
+    states, many = heard(starter, spoken[:2]), torch.full((2,), 60)
+    with torch.inference_mode():
+        prompts = starter._prompts(states)
+        free = greedy_tokens(starter.network, states, prompts, Limits(many))
+        limits = Limits(many, torch.tensor([5, 1000]), starter.token_characters)
+        held = greedy_tokens(starter.network, states, prompts, limits)
+    short, whole = starter._texts(held)
+    assert starter._texts(free)[1] == whole and starter._texts(free)[0].startswith(short)
+    assert 5 <= len(short) < len(starter._texts(free)[0])
