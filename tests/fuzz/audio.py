@@ -202,10 +202,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.keep:
         given.keep.mkdir(parents=True, exist_ok=True)
-    began, made = time.time(), recordings()
+    began, made = time.monotonic(), recordings()
     print(f"{len(made)} kinds: {' '.join(sorted(made))}", flush=True)
     outcome = run(range(given.first, given.first + given.cases), given.seed, made, given.keep)
-    print(*outcome.findings, outcome, f"{time.time() - began:.0f} s", sep="\n")
+    print(*outcome.findings, outcome, f"{time.monotonic() - began:.0f} s", sep="\n")
     sys.exit(bool(outcome.findings))
 
 
