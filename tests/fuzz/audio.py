@@ -29,6 +29,7 @@ MOST_S = 10.0
 _LATE_S = 60.0
 """Wall time after which a child is taken for hung; `MOST_S` counts its own processor time, whoever else is at work."""
 MPG123 = re.compile(r"$|Note: |Warning: |\[?src/libmpg123|.*libmpg123|.*error: dequantization")
+"""What libmpg123, inside libsndfile, writes about damaged frames."""
 SHARE = 1000
 """Cases after which a long run says how it stands."""
 MEMORY_BYTES = 1 << 30
@@ -63,7 +64,7 @@ def run(
     keep: Path | None = None,
     outcome: Outcome | None = None,
 ) -> Outcome:
-    """Decode these cases; `keep` is a folder for the files of findings, `outcome` what others are counted in already."""
+    """Decode these cases; `keep` is a folder for the files of findings, `outcome` counts those before them."""
     made, outcome, left = made or recordings(), outcome or Outcome(), list(cases)
     with tempfile.TemporaryDirectory() as folder:
         while left:
