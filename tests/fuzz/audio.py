@@ -29,6 +29,9 @@ MOST_S = 10.0
 _LATE_S = 60.0
 """Wall time after which a child is taken for hung; `MOST_S` counts its own processor time, whoever else is at work."""
 MPG123 = re.compile(r"$|Note: |Warning: |\[?src/libmpg123|.*libmpg123|.*error: dequantization")
+"""What libmpg123, inside libsndfile, writes about damaged frames."""
+SHARE = 1000
+"""Cases after which a long run says how it stands."""
 MEMORY_BYTES = 1 << 30
 """Beyond what a child starts with; a case that asks for more is a finding."""
 
@@ -54,9 +57,15 @@ class Outcome:
         )
 
 
-def run(cases: range, seed: int = 0, made: Mapping[str, bytes] | None = None, keep: Path | None = None) -> Outcome:
-    """Decode these cases; `keep` is a folder for the files of findings."""
-    made, outcome, left = made or recordings(), Outcome(), list(cases)
+def run(
+    cases: range,
+    seed: int = 0,
+    made: Mapping[str, bytes] | None = None,
+    keep: Path | None = None,
+    outcome: Outcome | None = None,
+) -> Outcome:
+    """Decode these cases; `keep` is a folder for the files of findings, `outcome` counts those before them."""
+    made, outcome, left = made or recordings(), outcome or Outcome(), list(cases)
     with tempfile.TemporaryDirectory() as folder:
         while left:
             left = _some(left, seed, made, outcome, Path(folder), keep)
@@ -202,10 +211,13 @@ def main() -> None:
     given = parser.parse_args()
     if given.keep:
         given.keep.mkdir(parents=True, exist_ok=True)
-    began, made = time.time(), recordings()
+    began, made = time.monotonic(), recordings()
     print(f"{len(made)} kinds: {' '.join(sorted(made))}", flush=True)
-    outcome = run(range(given.first, given.first + given.cases), given.seed, made, given.keep)
-    print(*outcome.findings, outcome, f"{time.time() - began:.0f} s", sep="\n")
+    outcome, last = Outcome(), given.first + given.cases
+    for first in range(given.first, last, SHARE):
+        known = len(outcome.findings)
+        run(range(first, min(first + SHARE, last)), given.seed, made, given.keep, outcome)
+        print(*outcome.findings[known:], f"{outcome} ({time.monotonic() - began:.0f} s)", sep="\n", flush=True)
     sys.exit(bool(outcome.findings))
 
 

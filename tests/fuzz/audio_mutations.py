@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Callable, Mapping
 from random import Random
@@ -90,7 +91,7 @@ def recordings() -> dict[str, bytes]:
             rate = {"mxf": 48000, "mpegts_aac": 48000, "ac3": 48000, "flv_aac": 44100}.get(name, RATE)
             made |= _by_ffmpeg(f"{folder}/{name}", name, sound(SECONDS, rate), container, codec, rate)
         for name, (container, codec, channels) in MANY_CHANNELS.items():
-            many = np.repeat(mono[:, None], channels, axis=1)
+            many = np.repeat(mono[: RATE // 4, None], channels, axis=1)
             made |= _by_ffmpeg(f"{folder}/{name}", name, many, container, codec, RATE, f"{channels} channels")
     made["mp3_id3"] = id3v2(500) + made["mp3"]
     made["joined_wav"] = made["wav_pcm16"] * 2
@@ -144,9 +145,12 @@ def _length_field(data: bytearray, random: Random, others: list[bytes]) -> bytea
 
 def _chunk_order(data: bytearray, random: Random, others: list[bytes]) -> bytearray:
     """Pieces change places, from where names of four letters begin where there are such."""
-    marks = [at for at in range(4, len(data) - 4) if data[at : at + 4].isalpha()] or list(range(len(data)))
+    marks = [found.start() for found in _NAMES.finditer(data)] or list(range(0, len(data), 16))
     first, second, third = sorted(random.choices(marks, k=3))
     return data[:first] + data[second:third] + data[first:second] + data[third:]
+
+
+_NAMES = re.compile(rb"[A-Za-z]{4}")
 
 
 def _repeat(data: bytearray, random: Random, others: list[bytes]) -> bytearray:
