@@ -19,7 +19,7 @@ transcribe --model M --format tsv --out drafts clips`), if you correct them: err
 One speaker's recordings are split by sentence (80 % to learn from, 10 % to choose by, 10 % to test on) where the table
 has no column `split`, so the report speaks of this voice only. Results are yours alone, hence no table here; a tenth of
 half an hour is a small test set, and the interval in the report says how small. Half a minute of speech gains nothing,
-and at the usual rate it harms (the README has the figures and commands): record more first.
+and at the usual rate it harms (figures and commands: docs/understanding/how-much-speech.md): record more first.
 """
 
 from speech_tl.cli import run_recipe
