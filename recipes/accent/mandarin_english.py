@@ -2,8 +2,9 @@
 
 Data: speechocean762 (OpenSLR SLR101, CC BY 4.0; Zhang et al., "speechocean762: An Open-Source Non-native English
 Speech Corpus For Pronunciation Assessment", Interspeech 2021): native speakers of Mandarin read English sentences. No
-speaker is in two splits. The reference is the sentence that was to be read; readers stumble, so even a person's
-transcript would not reach 0 % WER: look at the change. From a checkout, this fetches the corpus and makes the manifest:
+speaker is in two splits: 2.4 hours by 110 speakers to learn from, 1 260 test clips by 63 others. The reference is the
+sentence that was to be read; readers stumble, so even a person's transcript would not reach 0 % WER: look at the
+change. From a checkout, this fetches the corpus and makes the manifest:
 
     python -m data_scripts.speechocean762 --download --out speechocean762
 

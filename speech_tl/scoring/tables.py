@@ -14,7 +14,7 @@ from speech_tl.data.separated import SEPARATORS as SEPARATED
 from speech_tl.data.separated import read_rows
 from speech_tl.errors import BadInput
 from speech_tl.scoring.files import json_object, seconds_in
-from speech_tl.scoring.wer import KEYS
+from speech_tl.scoring.wer import AUDIO_FINGERPRINT, KEYS, LOOPED
 from speech_tl.text.encodings import as_utf8
 
 TABLES = (*SEPARATED, ".jsonl", ".ndjson")
@@ -55,7 +55,7 @@ def read_table(path: str | Path) -> tuple[dict[str, str], list[Utterance] | None
     reference = next((name for name in REFERENCE if name in known and name != hypothesis), None)
     if reference is None:
         return texts, None, notes
-    used = {identity, hypothesis, reference, *KEYS, "text", *SECONDS}
+    used = {identity, hypothesis, reference, *KEYS, AUDIO_FINGERPRINT, LOOPED, "text", *SECONDS}
     return texts, [_utterance(row, identity, reference, used) for row in rows], notes
 
 
