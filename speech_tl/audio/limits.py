@@ -84,4 +84,4 @@ def require_short(name: str, seconds: float, longest_s: float | None) -> None:
         AudioError: of kind "too_long".
     """
     if longest_s is not None and seconds > longest_s:
-        raise AudioError(f"{name}: {seconds:.1f} s long; at most {longest_s:g} s can be used", "too_long")
+        raise AudioError(f"{name}: {round(seconds, 1):g} s long; at most {longest_s:g} s can be used", "too_long")

@@ -230,7 +230,7 @@ def test_no_more_is_decoded_than_can_be_used(tmp_path):
     path = tmp_path / "long.flac"
     soundfile.write(path, np.zeros(1200 * 8000, np.int16), 8000)
     began = time.process_time()
-    with pytest.raises(AudioError, match=r"1200\.0 s long; at most 30 s") as caught:
+    with pytest.raises(AudioError, match=r"1200 s long; at most 30 s") as caught:
         load_audio(path, longest_s=30.0)
     assert time.process_time() - began < 0.3 and caught.value.kind == "too_long"
     assert len(load_audio(path, 8000, 100.0, 110.0, longest_s=30.0)) == 80_000

@@ -33,7 +33,7 @@ MPG123 = re.compile(r"$|Note: |Warning: |\[?src/libmpg123|.*libmpg123|.*error: d
 SHARE = 1000
 """Cases after which a long run says how it stands."""
 MEMORY_BYTES = 1 << 30
-"""Beyond what a child starts with; a case that asks for more is a finding."""
+"""Beyond what a child starts with; who asks for more is refused, and must say so in one line."""
 
 
 @dataclass
@@ -194,8 +194,7 @@ def _outcome_of(way: Callable[[], object]) -> tuple[str, str]:
         way()
     except AudioError as error:
         said = str(error)
-        whole = said.isprintable() and said.count("\n") == 0
-        return (error.kind, said) if whole and "more memory" not in said else ("finding", said)
+        return (error.kind, said) if said.isprintable() else ("finding", said)
     except BaseException as error:
         return "finding", f"{type(error).__name__}: {error}"
     return "decoded", ""
