@@ -164,7 +164,7 @@ def require_room(checkpoint: Checkpoint, build: Callable[[], PreTrainedModel], c
 
 def _stored(folder: Path) -> int | None:
     """How many weights a folder's safetensors hold, as their headers say; None where that cannot be told."""
-    files = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+    files = sorted(file for file in folder.glob("*.safetensors") if file.is_file())
     try:
         return sum(map(_weights_in, files)) or None
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
