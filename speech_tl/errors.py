@@ -10,14 +10,19 @@ FULL_DISK = ("No space left", "os error 28", "PytorchStreamWriter failed", "unex
 
 
 def one_line(message: str) -> str:
-    """The message with what is not printable (line ends, escapes, half characters in names) as Python writes it.
+    """The message with what is not printable (line ends, escapes, half characters in names) spelt out.
 
-    >>> one_line("no column 'a\\nb'")
-    "no column 'a\\\\nb'"
+    >>> one_line("no column 'a\\nb\\x1b'")
+    "no column 'a\\\\nb\\\\u001b'"
     """
     if message.isprintable():
         return message
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in message)
+    return "".join(letter if letter.isprintable() else _spelt(letter) for letter in message)
+
+
+def _spelt(letter: str) -> str:
+    """As `text.printing` spells it; line ends and tabs as Python does."""
+    return ascii(letter)[1:-1] if letter in "\n\r\t" or ord(letter) > 0xFFFF else f"\\u{ord(letter):04x}"
 
 
 SYSTEM = tuple(
