@@ -15,7 +15,7 @@ import torch
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.fixed import FixedStage
-from speech_tl.models.options import MOST_PROBABLE, DecodingOptions, Search
+from speech_tl.models.options import DecodingOptions
 from speech_tl.text import Normaliser, get_normaliser
 
 if TYPE_CHECKING:
@@ -189,13 +189,11 @@ class AcousticModel(ABC):
         """What the loss is a mean over: utterances for CTC, target tokens for Whisper."""
 
     @abstractmethod
-    def transcribe(self, batch: Batch, options: DecodingOptions, search: Search = MOST_PROBABLE) -> list[str]:
-        """Raw text of each utterance of a collated batch; `search` is for models with a decoder."""
+    def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
+        """Raw text of each utterance of a collated batch."""
 
     @abstractmethod
-    def transcribe_scored(
-        self, batch: Batch, options: DecodingOptions, search: Search = MOST_PROBABLE
-    ) -> list[tuple[str, float]]:
+    def transcribe_scored(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, float]]:
         """The same texts, each with the model's confidence in it.
 
         Confidence is the geometric mean of the probabilities of what was written, 0 to 1: for CTC of the best label of

@@ -25,7 +25,6 @@ from speech_tl.models.filterbank import fix_filterbank, trainable_convolutions
 from speech_tl.models.fixed import FixedStage, all_fixed
 from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
-from speech_tl.models.options import MOST_PROBABLE, Search
 from speech_tl.models.positions import rearrange
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import ctc_characters, fit_case, spelt_words
@@ -273,14 +272,12 @@ class CTCModel(AcousticModel):
         return len(batch["lengths"])
 
     @torch.inference_mode()
-    def transcribe(self, batch: Batch, options: DecodingOptions, search: Search = MOST_PROBABLE) -> list[str]:
+    def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
         """Greedy CTC: best label of each frame, repeats merged, blanks dropped."""
         return self._texts(self._best(batch, options)[0])
 
     @torch.inference_mode()
-    def transcribe_scored(
-        self, batch: Batch, options: DecodingOptions, search: Search = MOST_PROBABLE
-    ) -> list[tuple[str, float]]:
+    def transcribe_scored(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, float]]:
         """See `AcousticModel`."""
         best, logits = self._best(batch, options)
         spoken = best != self.blank

@@ -14,8 +14,6 @@ from torch import nn
 from transformers import GenerationConfig, WhisperForConditionalGeneration
 from transformers.models.whisper.modeling_whisper import WhisperAttention, WhisperDecoder, WhisperDecoderLayer
 
-from speech_tl.models.options import MOST_PROBABLE, Search
-
 KEPT_SHARE = 0.75
 """Rows that are done are dropped once no more than this share of the rows still writes: dropping copies the rest."""
 
@@ -97,7 +95,6 @@ def greedy_tokens(
     states: torch.Tensor,
     prompts: torch.Tensor,
     limits: Limits,
-    search: Search = MOST_PROBABLE,
 ) -> torch.Tensor:
     """The most probable next token, again and again, until each row has ended or has as many as it is allowed.
 
@@ -106,7 +103,6 @@ def greedy_tokens(
         states: the encoder's last hidden states, `(rows, positions, width)`.
         prompts: the tokens that each row begins with, `(rows, tokens)`.
         limits: how much each row may write.
-        search: another choice than the most probable token.
 
     Returns:
         `(rows, longest)` new tokens, filled up with the end token.
@@ -114,14 +110,14 @@ def greedy_tokens(
     settings, end = network.generation_config, network.config.eos_token_id
     limits, longest = limits.to(states.device), int(limits.tokens.max())
     tokens = torch.full((len(states), longest), end, dtype=torch.long, device=states.device)
-    rows, choice = torch.arange(len(states), device=states.device), _Choice(search)
+    rows = torch.arange(len(states), device=states.device)
     steps = _Steps(network, states, prompts.shape[1] + longest)
     scores = steps.forward(prompts)
     scores[:, settings.begin_suppress_tokens or []] = -torch.inf
     writing = limits.tokens > 0
     for length in range(1, longest + 1):
         scores[:, settings.suppress_tokens or []] = -torch.inf
-        best = choice(scores).masked_fill(~writing, end)
+        best = scores.argmax(-1).masked_fill(~writing, end)
         tokens[rows, length - 1] = best
         writing &= (best != end) & limits.spend(best, length)
         left = int(writing.sum())
@@ -133,23 +129,6 @@ def greedy_tokens(
             rows, limits, best, writing = rows[kept], limits.of(kept), best[kept], writing[kept]
         scores = steps.forward(best[:, None])
     return tokens[:, :length]
-
-
-class _Choice:
-    """The next token of each row, as a `Search` has it."""
-
-    def __init__(self, search: Search) -> None:
-        """Draws begin anew with every batch."""
-        self.temperature = search.temperature
-        self.chance = torch.Generator().manual_seed(search.seed)
-
-    def __call__(self, scores: torch.Tensor) -> torch.Tensor:
-        """Tokens `(rows,)` from their scores `(rows, vocabulary)`."""
-        if not self.temperature:
-            return scores.argmax(-1)
-        # the greatest of score + Gumbel noise is a draw from the softmax (Gumbel 1954)
-        noise = -torch.empty(scores.shape[-1]).exponential_(generator=self.chance).log()
-        return (scores / self.temperature + noise.to(scores.device)).argmax(-1)
 
 
 def heard_languages(network: WhisperForConditionalGeneration, states: torch.Tensor) -> torch.Tensor:

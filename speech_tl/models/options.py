@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from speech_tl.models.audio_context import WINDOW_S
 from speech_tl.options import Options
-
-
-@dataclass(frozen=True)
-class Search:
-    """How a decoder chooses each next token.
-
-    Attributes:
-        temperature: 0 takes the most probable; above, tokens are drawn by their scores divided by it.
-        seed: of the draws, which are the same for every row: a text depends on no other of its batch.
-    """
-
-    temperature: float = 0.0
-    seed: int = 0
-
-
-MOST_PROBABLE = Search()
 
 
 class ModelOptions(Options):

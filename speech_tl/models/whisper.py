@@ -23,7 +23,6 @@ from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
 from speech_tl.models.base import Batch, DecodingOptions, linear_layers
 from speech_tl.models.engine import CTranslate2
 from speech_tl.models.greedy import Limits, greedy_tokens, heard_languages, is_plain, language_log_probabilities
-from speech_tl.models.options import MOST_PROBABLE, Search
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
 from speech_tl.models.whisper_scores import only_at
@@ -184,23 +183,19 @@ class WhisperModel(WhisperText):
         return int((batch["labels"] != IGNORED).sum())
 
     @torch.inference_mode()
-    def transcribe(self, batch: Batch, options: DecodingOptions, search: Search = MOST_PROBABLE) -> list[str]:
+    def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
         """Generate without timestamps; one window of at most 30 s an utterance, and no more than can be said in it.
 
         Each utterance has its own window and limit, so that its text does not depend on its batch.
         """
-        return [text for text, _ in self._written(batch, options, search, scored=False)]
+        return [text for text, _ in self._written(batch, options, scored=False)]
 
     @torch.inference_mode()
-    def transcribe_scored(
-        self, batch: Batch, options: DecodingOptions, search: Search = MOST_PROBABLE
-    ) -> list[tuple[str, float]]:
+    def transcribe_scored(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, float]]:
         """See `AcousticModel`; the decoder reads each text once more, whoever wrote it."""
-        return self._written(batch, options, search, scored=True)
+        return self._written(batch, options, scored=True)
 
-    def _written(
-        self, batch: Batch, options: DecodingOptions, search: Search, *, scored: bool
-    ) -> list[tuple[str, float]]:
+    def _written(self, batch: Batch, options: DecodingOptions, *, scored: bool) -> list[tuple[str, float]]:
         """Each utterance's text, with its confidence where that is wanted."""
         limits, context = self._limits(batch), self._context(options)
         windows = torch.tensor([self._window_frames(n, context) for n in batch["frames"].tolist()])
@@ -208,7 +203,7 @@ class WhisperModel(WhisperText):
         for frames in windows.unique().tolist():
             rows = (windows == frames).nonzero()[:, 0].to(self.device)
             inputs = fitted(batch["input_features"][rows], batch["silence"][rows], frames)
-            tokens = self._generate(inputs, limits.of(rows), options.beam, search)
+            tokens = self._generate(inputs, limits.of(rows), options.beam)
             confidences = self._confidences(inputs, tokens) if scored else [0.0] * len(rows)
             for row, text, confidence in zip(rows.tolist(), self._texts(tokens), confidences, strict=True):
                 written[row] = text, confidence
@@ -225,14 +220,12 @@ class WhisperModel(WhisperText):
         characters = [int(most_characters(seconds)) + 1 for seconds in self.durations_s(batch)]
         return Limits(tokens, torch.tensor(characters), self.token_characters).to(self.device)
 
-    def _generate(
-        self, inputs: torch.Tensor, limits: Limits, beam: int, search: Search
-    ) -> list[list[int]] | torch.Tensor:
-        """Tokens of rows whose windows are equally long; what is drawn, the network itself draws."""
-        if self.engine is None or search.temperature:
-            return self._tokens_of(inputs, limits, beam, search)
+    def _generate(self, inputs: torch.Tensor, limits: Limits, beam: int) -> list[list[int]] | torch.Tensor:
+        """Tokens of rows whose windows are equally long."""
+        if self.engine is None:
+            return self._tokens_of(inputs, limits, beam)
         tokens = self.engine.tokens(inputs, self.prompt, limits.tokens, beam)
-        self.engine.compare(self._texts(tokens), lambda: self._texts(self._tokens_of(inputs, limits, beam, search)))
+        self.engine.compare(self._texts(tokens), lambda: self._texts(self._tokens_of(inputs, limits, beam)))
         return tokens
 
     def _confidences(self, inputs: torch.Tensor, tokens: list[list[int]] | torch.Tensor) -> list[float]:
@@ -252,13 +245,12 @@ class WhisperModel(WhisperText):
     def _texts(self, ids: torch.Tensor | list[list[int]]) -> list[str]:
         return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
-    def _tokens_of(self, inputs: torch.Tensor, limits: Limits, beam: int, search: Search) -> torch.Tensor:
+    def _tokens_of(self, inputs: torch.Tensor, limits: Limits, beam: int) -> torch.Tensor:
         """What this network itself writes, `(batch, tokens)`."""
         heard = self.network.model.encoder(inputs)  # generate itself would pad features to 30 s
-        drawn = search.temperature > 0
-        if (drawn or (beam == 1 and self.shortcuts)) and is_plain(self.network):
-            return greedy_tokens(self.network, heard[0], self._prompts(heard[0]), limits, search)
-        return self._generated(heard, limits.tokens, beam, search)
+        if beam == 1 and self.shortcuts and is_plain(self.network):
+            return greedy_tokens(self.network, heard[0], self._prompts(heard[0]), limits)
+        return self._generated(heard, limits.tokens, beam)
 
     def _prompts(self, states: torch.Tensor) -> torch.Tensor:
         """Each row's first tokens `(rows, tokens)`; the language is heard where nobody said it."""
@@ -267,18 +259,13 @@ class WhisperModel(WhisperText):
             prompts[:, 1] = heard_languages(self.network, states)
         return prompts
 
-    def _generated(
-        self, heard: BaseModelOutput, allowed: torch.Tensor, beam: int, search: Search = MOST_PROBABLE
-    ) -> torch.Tensor:
+    def _generated(self, heard: BaseModelOutput, allowed: torch.Tensor, beam: int) -> torch.Tensor:
         """Tokens as transformers' own search finds them; `allowed` `(batch,)` tokens each."""
-        drawn = {"do_sample": True, "temperature": search.temperature, "top_k": 0} if search.temperature else {}
-        with quiet_transformers(), torch.random.fork_rng(enabled=bool(drawn)):
-            if drawn:
-                torch.manual_seed(search.seed)
+        with quiet_transformers():
             ids = self.network.generate(
                 encoder_outputs=heard,
-                num_beams=1 if drawn else beam,
-                **(drawn or {"do_sample": False}),
+                num_beams=beam,
+                do_sample=False,
                 return_timestamps=False,
                 max_new_tokens=int(allowed.max()),
             )

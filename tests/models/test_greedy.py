@@ -14,7 +14,7 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.models.audio_context import AudioContext
 from speech_tl.models.greedy import Limits, greedy_tokens, heard_languages, is_plain
 from speech_tl.models.load import load_model
-from speech_tl.models.options import DecodingOptions, Search
+from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
 from tests.sounds import voice
 from tests.tiny import tiny_whisper
@@ -142,21 +142,6 @@ def test_without_shortcuts_transformers_searches(
     monkeypatch.setattr(starter, "shortcuts", False)
     assert starter.transcribe(batch, DecodingOptions()) == fast
     assert asked
-
-
-def test_what_is_drawn_is_drawn_again_and_depends_on_no_other_row(starter: WhisperModel, spoken: list) -> None:
-    states, limits = heard(starter, spoken), Limits(torch.full((len(spoken),), 30))
-
-    def drawn(rows: slice, seed: int = 0) -> list[list[int]]:
-        with torch.inference_mode():
-            prompts = starter._prompts(states[rows])
-            some = Limits(limits.tokens[rows])
-            ids = greedy_tokens(starter.network, states[rows], prompts, some, Search(1.0, seed)).tolist()
-        return [[token for token in row if token != starter.end] for row in ids]
-
-    together = drawn(slice(None))
-    assert drawn(slice(None)) == together != drawn(slice(None), seed=1)
-    assert [drawn(slice(row, row + 1))[0] for row in range(3)] == together[:3]
 
 
 def test_a_row_is_stopped_by_its_characters(starter: WhisperModel, spoken: list) -> None:
