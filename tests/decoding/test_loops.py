@@ -34,7 +34,7 @@ WORDS = ["we", "call", "it", "bear", "the", "cat", "sat", "on", "mat", "they", "
     [
         (
             "the tears ran out of my eyes, the tears ran out of my eyes, the tears ran",
-            2.3,
+            2.0,
             "the tears ran out of my eyes,",
         ),
         ("We call it bear. Bear. Bear. Bear. Bear. Bear. Bear. Bear. Bear. Bear. Bear", 2.2, "We call it bear."),

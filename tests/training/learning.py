@@ -75,9 +75,12 @@ def learn(
     rate: Rate = "wer",
     cache_gb: float = 0.0,
     tell: Any = lambda line: None,
+    unchecked: Any = None,
     **options: Any,
 ) -> TrainingResult:
-    """Train on the corpus' train split for a few steps; `masks` is the share of masked frames."""
+    """Train on the corpus' train split for a few steps; `masks` is the share of masked frames, `unchecked` are options
+    that a recipe would refuse.
+    """
     strategy = strategy or Full(freeze_feature_encoder=False)
     strategy.prepare(model, seed)
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +88,7 @@ def learn(
         model,
         corpus.split("train"),
         corpus.split("dev") if dev else [],
-        TrainingOptions(**QUICK | {"learning_rate": 1e-3} | options),
+        TrainingOptions(**QUICK | {"learning_rate": 1e-3} | options).model_copy(update=unchecked),
         folder,
         seed=seed,
         augmenter=Augmenter(

@@ -217,7 +217,8 @@ def test_losses_that_stay_non_finite_end_the_run_in_one_line(
     folders: dict[str, Path], corpus: Manifest, tmp_path: Path
 ) -> None:
     with pytest.raises(BadInput, match=r"not finite 3 times in a row at step \d+: lower training.learning_rate"):
-        learn(load_model(folders["ctc"]), corpus, tmp_path, learning_rate=1e30, max_steps=50, bad_losses=3, dev=False)
+        wild = {"learning_rate": 1e30}
+        learn(load_model(folders["ctc"]), corpus, tmp_path, unchecked=wild, max_steps=50, bad_losses=3, dev=False)
 
 
 # ---- files that cannot be loaded
