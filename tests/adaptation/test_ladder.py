@@ -85,7 +85,7 @@ def test_the_page_draws_the_ladder_and_says_what_was_heard(ended: Ended) -> None
 
 
 def test_the_terminal_shows_every_rung_that_has_noise_or_more(ended: Ended) -> None:
-    first = list(terminal_table(ended.result.report).columns[0].cells)
+    first = [str(cell) for cell in terminal_table(ended.result.report).columns[0].cells]
     assert first[-4:] == ["no noise: WER", "10 dB: WER", "0 dB: WER", "-5 dB: WER"]
 
 
