@@ -29,8 +29,17 @@ and to see what was forgotten, guards: any other manifests, here other people's 
     speech-tl adapt accent/mandarin_english data.root=speechocean762 model=openai/whisper-tiny.en \
         guards.librispeech=librispeech.csv guards.ljspeech=ljspeech.csv
 
-Of what was learnt the model keeps a share, and of the checkpoint the rest (`keep`): almost all of the gain stays, and
-nearly all of what would have been forgotten. `keep=null` takes the new weights whole.
+Of what was learnt the model keeps a share, and of the checkpoint the rest (`keep`), for what it knew of other speech;
+`keep=null` takes the new weights whole. A checkpoint that hardly understands dev has nothing to keep.
+
+whisper-tiny.en by the last command, all 1 260 test clips, windows of 30 s (63 minutes on one core, 27 November 2026; the
+interval is over speakers; the second line has loops cut, as decoding does since):
+
+                               WER before    after   change in points
+    test                           43.0 %   22.5 %   -29.2 to -13.8
+      loops cut                    37.7 %   20.7 %
+    guard ljspeech, 100 clips      12.0 %   15.5 %   +1.4 to +5.4
+    guard librispeech, 20 clips    15.3 %   23.3 %   too few to tell
 
 The convolutional front end is trained too, because the starters have heard machines only, and so that the comparison
 with random weights is fair; a checkpoint that has heard people can keep its own: strategy.freeze_feature_encoder=true.
