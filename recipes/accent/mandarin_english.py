@@ -32,8 +32,8 @@ and to see what was forgotten, guards: any other manifests, here other people's 
 Of what was learnt the model keeps a share, and of the checkpoint the rest (`keep`), for what it knew of other speech;
 `keep=null` takes the new weights whole. A checkpoint that hardly understands dev has nothing to keep.
 
-whisper-tiny.en by the last command, all 1 260 test clips, windows of 30 s (63 minutes on one core, 27 November 2026; the
-interval is over speakers; the second line has loops cut, as decoding does since):
+whisper-tiny.en by the last command, all 1 260 test clips, windows of 30 s (63 minutes on one core, 27 November 2026;
+the interval is over speakers; the second line has loops cut, as decoding does since):
 
                                WER before    after   change in points
     test                           43.0 %   22.5 %   -29.2 to -13.8
