@@ -234,8 +234,8 @@ class _Restoration:
         return "" if at is None or self.given.gap(place - 1).strip() else self.heard.opening(at)
 
     def _final_marks(self) -> str:
-        """The transcript's own, or the usual one: a model that learns from texts of which some end without one writes
-        none where it is unsure, and errs more in the words as well (see `docs/results.md`).
+        """The transcript's own, or the usual one: texts of which some end with a mark and some without would teach
+        that it depends on something.
         """
         usual = self.habits.final_mark(self.given.words[0].key)
         if not self.hopeless:

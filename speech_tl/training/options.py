@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.strategies.base import BaseStrategy
 
-WHISPER_RATES = [(12e6, 5e-4), (50e6, 1e-4), (100e6, 7e-5), (300e6, 1.25e-5), (900e6, 6.25e-6)]
-"""(parameters below, peak learning rate). From 300e6: pre-training's rate / 40 as
-vasistalodagala/whisper-finetune. tiny and base learn more from 2 hours with higher rates (`docs/results.md`)."""
+WHISPER_RATES = [(12e6, 5e-4), (50e6, 1e-4), (100e6, 2.5e-5), (300e6, 1.25e-5), (900e6, 6.25e-6)]
+"""(parameters below, peak learning rate). From base on: pre-training's rate / 40
+as vasistalodagala/whisper-finetune; tiny bears more, and keeps less of other speech (`keep=interpolate`)."""
 
 CTC_RATES = [(20e6, 5e-4), (150e6, 1e-4)]
 """(parameters below, peak learning rate); larger ones get 3e-5."""
