@@ -8,10 +8,10 @@ it 2.4 times shorter, as Whisper's authors check (Radford et al. 2023, arXiv 221
 words stand in a row more often, or faster, than anybody says them. "No, no, no, no" is none: some people do say it.
 
 Whisper's authors then draw the text anew at higher temperatures. Here the repetition is cut, which costs nothing and
-needs no chance: a decoder that loops has nearly always written the sentence first. What is too long and repeats nothing
-ends where usual speech would. Measured by `python -m tests.benchmarks.loops` with whisper-tiny.en: none of 7 176
-transcripts of people is called a loop, and of 100 dev clips of speechocean762, in windows shortened to the clip, 27 are,
-with a WER of 329 % as written and 28 % cut.
+needs no chance: a decoder that loops has nearly always written the sentence first. What is too long and repeats
+nothing ends where usual speech would. Measured by `python -m tests.benchmarks.loops` with whisper-tiny.en: none of
+7 176 transcripts of people is called a loop, and of 100 dev clips of speechocean762, in windows shortened to the clip,
+27 are, with a WER of 329 % as written and 28 % cut.
 """
 
 from __future__ import annotations

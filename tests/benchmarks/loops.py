@@ -5,8 +5,8 @@ most that zlib makes of one. Then MODEL, a Whisper that was never adapted, on 10
 windows shortened to the clip, where it loops often: the WER as written (decoding never goes beyond 30 characters a
 second) and with loops cut, of all clips and of those.
 
-CORPORA is the folder of the corpora, else the one that SPEECH_TL_CORPORA names. The exit code is 1 where a transcript is
-called a loop.
+CORPORA is the folder of the corpora, else the one that SPEECH_TL_CORPORA names. The exit code is 1 where a transcript
+is called a loop.
 """
 
 from __future__ import annotations
