@@ -240,7 +240,7 @@ def recipes_page() -> str:
 
 def corpora_page() -> str:
     """Every corpus that has a script."""
-    from speech_tl.data.corpora.shelf import KINDS, command, corpora
+    from speech_tl.data.corpora.shelf import KINDS, command, corpora, facts
 
     lines = [
         "# Corpora",
@@ -253,18 +253,7 @@ def corpora_page() -> str:
     for kind in KINDS:
         lines.append(f"## {kind.capitalize()}")
         for corpus in (found for found in corpora().values() if found.kind == kind):
-            facts = {
-                "language": corpus.language,
-                "hours": corpus.hours,
-                "speakers": corpus.speakers,
-                "accents": corpus.accents,
-                "size": corpus.size,
-                "licence": corpus.licence,
-                "splits": corpus.splits,
-                "how to get it": corpus.access,
-                "citation": corpus.citation,
-            }
-            rows = [[name, " ".join(value.split())] for name, value in facts.items() if value]
+            rows = [[name, " ".join(value.split())] for name, value in facts(corpus).items() if value]
             lines += [f"### {corpus.name}", f"{corpus.title}. [Its page]({corpus.page})"]
             lines += [table(["", ""], rows), f"```\n{command(corpus)}\n```"]
     return joined(lines)

@@ -63,9 +63,9 @@ def listing(width: int = 120) -> str:
     return "\n".join([*lines[1:], "`speech-tl corpora NAME` shows licence, citation, splits and sources of one.", ""])
 
 
-def page(corpus: Corpus) -> str:
-    """Everything about one."""
-    rows = {
+def facts(corpus: Corpus) -> dict[str, str]:
+    """What a reader must know of one before using it, by name; "" where it has no such thing."""
+    return {
         "language": corpus.language,
         "hours": corpus.hours,
         "speakers": corpus.speakers,
@@ -74,8 +74,14 @@ def page(corpus: Corpus) -> str:
         "licence": corpus.licence,
         "splits": corpus.splits,
         "get it": corpus.access or "fetched by --download",
-        "run on": _MET[corpus.met],
         "cite": corpus.citation,
+    }
+
+
+def page(corpus: Corpus) -> str:
+    """Everything about one."""
+    rows = facts(corpus) | {
+        "run on": _MET[corpus.met],
         "page": corpus.page,
         "layout": "\n".join(corpus.layout),
         "command": command(corpus),
