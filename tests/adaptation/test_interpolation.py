@@ -141,6 +141,43 @@ def test_the_saved_model_lies_between_the_old_and_the_new_one(
     assert after == [utterance.hypothesis_raw for utterance in again.utterances]
 
 
+def test_a_fixed_share_needs_no_guard_and_decodes_nothing(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interpolating, "UNDERSTOOD", 9.0)  # the tiny model has learnt nothing yet
+    monkeypatch.setattr(interpolating, "decode", lambda *given: pytest.fail("it was decoded"))
+    run = recipe_from_yaml(shop / "ctc.yaml").with_overrides(["keep.interpolate.fixed_share=0.25"])
+    report = adapt(run, tmp_path / "run").report
+    adapt(run.with_overrides(["keep=null"]), tmp_path / "plain")
+    places = (run.model.source, tmp_path / "plain/model", tmp_path / "run/model")
+    old, new, saved = map(network_of, places)
+    for name in old:
+        torch.testing.assert_close(saved[name], torch.lerp(old[name], new[name], 0.25), rtol=1e-5, atol=1e-6)
+    assert any((saved[name] != old[name]).any() for name in old)
+    assert report["training"]["interpolation"]["share"] == 0.25
+    for page in ("report.md", "report.html"):
+        assert "25.0 %" in (tmp_path / "run" / page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("override", "why"), [("seed=1", "hardly understands dev"), ("model.from_scratch=true", "no old weights")]
+)
+def test_a_fixed_share_is_left_out_where_there_is_nothing_to_keep(
+    override: str, why: str, shop: Path, tmp_path: Path
+) -> None:
+    run = recipe_from_yaml(shop / "ctc.yaml").with_overrides(["keep.interpolate.fixed_share=0.25", override])
+    report = adapt(run, tmp_path / "run").report
+    adapt(run.with_overrides(["keep=null"]), tmp_path / "plain")
+    new, saved = network_of(tmp_path / "plain/model"), network_of(tmp_path / "run/model")
+    assert all(torch.equal(saved[name], new[name]) for name in new)
+    assert any("not interpolated" in note and why in note for note in report["notes"])
+
+
+def test_a_fixed_share_and_a_limit_are_two_rules() -> None:
+    with pytest.raises(ValueError, match="leave one of them out"):
+        Interpolate(fixed_share=0.5, limit=0.02)
+
+
 def test_the_share_is_the_rule_s_and_the_report_shows_the_curve(shop: Path, tmp_path: Path) -> None:
     run = recipe(shop, "keep=interpolate", SHARES, "keep.interpolate.limit_share=0.5", "guards.source.limit=0")
     result = adapt(run, tmp_path / "run")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from speech_tl.adaptation import adapt
+from speech_tl.adaptation import adapt, restored_texts
 from speech_tl.adaptation.preparation import prepare
 from speech_tl.adaptation.restored_texts import TEXTS, seconds_to_restore, with_restored_texts
 from speech_tl.adaptation.text_style import StyleGap, TextStyle, check_style, style_gap
@@ -21,7 +21,7 @@ from speech_tl.models.options import DecodingOptions
 from speech_tl.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
 from speech_tl.reporting.screen import Screen
 from speech_tl.text import get_normaliser
-from speech_tl.text.style import Style
+from speech_tl.text.style import Style, has_final_mark
 from tests.small import made_corpus, real_corpus
 from tests.tiny import tiny_ctc
 
@@ -144,6 +144,21 @@ def test_a_resumed_run_learns_from_the_same_texts(bare: Recipe, tmp_path: Path) 
     other = [line | {"text": "other words"} for line in changed]
     (tmp_path / TEXTS).write_text("".join(json.dumps(line) + "\n" for line in other), encoding="utf-8")
     assert with_restored_texts(model, data, bare, tmp_path, Screen()).train.column("text") == first
+
+
+def test_auto_asks_for_a_sample_and_writes_the_rest_as_is_usual(
+    bare: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(restored_texts, "SAMPLED", 2)
+    auto = bare.with_overrides(["training.max_steps=null", "training.epochs=1"])  # all five train clips are learnt from
+    model, data = prepare(auto, Screen())
+    texts = with_restored_texts(model, data, auto, tmp_path / "auto", Screen()).train.texts("text")
+    noted = lines(tmp_path / "auto")
+    assert sum(bool(line["transcript"]) for line in noted) == 2 < len(noted)
+    assert all(text[0].isupper() and has_final_mark(text) for text in texts)
+    every = auto.with_overrides(["data.text_style=restore"])
+    with_restored_texts(model, data, every, tmp_path / "restore", Screen())
+    assert all(line["transcript"] for line in lines(tmp_path / "restore"))
 
 
 def test_check_warns(bare: Recipe) -> None:
