@@ -210,7 +210,7 @@ def test_a_page_that_cannot_listen_says_so_and_tries_again(recorder):
     page.evaluate(fails_once)
     page.locator("#record").click()
     expect(page.locator("#said")).to_contain_text("no way to listen")
-    assert page.locator("#record").inner_text() == "Turn on the microphone"
+    expect(page.locator("#record")).to_have_text("Turn on the microphone")
     turn_on(page)
     assert troubles == []
 
@@ -223,7 +223,7 @@ def test_a_microphone_without_sound_is_said(recorder):
     )
     page.locator("#record").click()
     expect(page.locator("#said")).to_contain_text("No sound comes from this microphone.")
-    assert page.locator("#record").inner_text() == "Turn on the microphone"
+    expect(page.locator("#record")).to_have_text("Turn on the microphone")
     assert troubles == []
 
 
@@ -264,4 +264,4 @@ def test_without_a_microphone_it_says_so(recorder):
     page.evaluate(f"() => {{ navigator.mediaDevices.getUserMedia = {no}; }}")
     page.locator("#record").click()
     expect(page.locator("#said")).to_contain_text("The browser was not allowed to use the microphone.")
-    assert page.locator("#record").inner_text() == "Turn on the microphone"
+    expect(page.locator("#record")).to_have_text("Turn on the microphone")
