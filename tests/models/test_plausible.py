@@ -131,6 +131,10 @@ def test_tokens_whose_rows_are_in_no_head(spoilt, row):
         load_model(folder)
 
 
+def test_a_tokenizer_whose_settings_break_while_it_writes(spoilt):
+    refused(spoilt("ctc", "tokenizer_config.json", replace_word_delimiter_char=[0, 1]), "tokenizer_config.json")
+
+
 @pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json", "tokenizer_config.json"])
 @pytest.mark.parametrize("family", ["ctc", "whisper"])
 @pytest.mark.parametrize(
