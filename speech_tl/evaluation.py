@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.data.fingerprints import audio_fingerprints
-from speech_tl.data.manifest import Manifest
+from speech_tl.data.manifest import Manifest, the_language
 from speech_tl.decoding import Progress, conditions, decode
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
@@ -16,7 +16,7 @@ from speech_tl.models.options import DecodingOptions
 from speech_tl.scoring.selection import chosen_to_score, require_known
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import Normaliser, agreed, get_normaliser, normaliser_for, require_writable
+from speech_tl.text import Normaliser, get_normaliser, normaliser_for, require_writable
 
 if TYPE_CHECKING:
     from speech_tl.data.batching import Augmentation
@@ -124,13 +124,6 @@ def require_columns(manifest: Manifest, columns: Sequence[str], option: str) -> 
         BadInput: the first that is not there, with the nearest that is.
     """
     require_known([name for name in manifest.columns if name not in NOT_GROUPS], manifest.source, columns, option)
-
-
-def the_language(manifest: Manifest) -> str | None:
-    """The manifest's language when every row that says one says the same, under whatever name."""
-    if "language" not in manifest.columns:
-        return None
-    return agreed(manifest.column("language"))
 
 
 def checkpoints_language(model: AcousticModel, manifest: Manifest) -> str | None:

@@ -10,10 +10,10 @@ from speech_tl.models.audio_context import FULL, WINDOW_S, AudioContext
 from speech_tl.models.options import DecodingOptions
 from speech_tl.reporting import words
 from speech_tl.reporting.screen import Screen
+from speech_tl.scoring.dev_choice import too_small
 from speech_tl.scoring.significance import change_interval
 from speech_tl.scoring.wer import score
 from speech_tl.text import Normaliser, leading_rate
-from speech_tl.training.selection import too_small
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest

@@ -107,8 +107,8 @@ class Bench:
             return self._decoded(stage, load(None), data.test, data.normaliser, data.facts, described)
 
         def guarded(guard: Guard) -> Evaluation:
-            sought = (guard.utterances, guard.normaliser, guard.facts)
-            return self._decoded(f"{stage}, guard {guard.name}", load(guard.set_to), *sought, described)
+            sought = (guard.test.utterances, guard.test.normaliser, guard.test.facts)
+            return self._decoded(f"{stage}, guard {guard.name}", load(guard.test.set_to), *sought, described)
 
         measured = Measured(self.run.evaluation(stage, test))
         for guard in data.guards:

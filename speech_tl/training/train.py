@@ -21,6 +21,9 @@ from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import WINDOW_S
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
+from speech_tl.retention.base import FOLDER, TrainingStart
+from speech_tl.retention.collection import Retention
+from speech_tl.scoring.dev_choice import CHOICE, look_at, never_better, too_small, weights_kept
 from speech_tl.scoring.wer import score
 from speech_tl.text import Normaliser, Rate
 from speech_tl.training.batch_size import batch_seconds
@@ -43,15 +46,13 @@ from speech_tl.training.progress import (
     TrainingFacts,
     read_log,
 )
-from speech_tl.training.retention import Retention
 from speech_tl.training.schedule import EpochOrder, StrategySchedule
-from speech_tl.training.selection import CHOICE, look_at, never_better, too_small, weights_kept
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
 from speech_tl.training.validation import Validation, validation
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
-    from speech_tl.data.mixture import Mixture
+    from speech_tl.retention.mixture import Mixture
     from speech_tl.strategies.base import BaseStrategy
 
 
@@ -107,7 +108,7 @@ def train(
         normaliser: applied to both sides of the dev WER.
         rate: which error rate of dev selects.
         strategy: what has prepared the model; None trains what requires gradients, all at one rate.
-        retention: how the model keeps what it knew; None lets it forget.
+        retention: the methods by which the model keeps what it knew; None lets it forget.
         cache_gb: most gigabytes of disk, below `folder`, for what later epochs need not compute again.
         resume: continue from the last whole checkpoint in `folder`.
         progress: hears of every step.
@@ -120,7 +121,7 @@ def train(
     mixed = retention.mixed(utterances)
     options = _with_batch_seconds(options, model, mixed, folder, tell)
     options, planned = with_validation(options, model, mixed, dev, retention, decoding)
-    retention.begin(model, strategy, folder, options=options, decoding=decoding, seed=seed, tell=tell)
+    retention.before_training(TrainingStart(model, strategy, folder / FOLDER, options, decoding, seed, tell))
     transformers.set_seed(seed)
     set_masks(model, augmenter.options.spec_augment, strategy)
     facts, interruption = TrainingFacts(rate), Interruption()

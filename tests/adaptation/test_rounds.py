@@ -18,9 +18,9 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.decoding import decode
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe, recipe_from_yaml
+from speech_tl.scoring.dev_choice import choice, chosen_by
 from speech_tl.scoring.wer import score
 from speech_tl.text import get_normaliser
-from speech_tl.training.selection import choice, chosen_by
 from tests.small import any_dev_chooses, made_corpus, recipe_yaml, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper
 

@@ -13,12 +13,12 @@ from speech_tl.audio import save_audio
 from speech_tl.data.augment import Augmenter, AugmentOptions, SpecAugment
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.base import AcousticModel, DecodingOptions
+from speech_tl.retention.collection import Retention
 from speech_tl.strategies.base import BaseStrategy
 from speech_tl.strategies.trained import Full
 from speech_tl.text import Rate, get_normaliser
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import read_log
-from speech_tl.training.retention import Retention
 from speech_tl.training.train import TrainingResult, train
 from tests.sounds import voice
 
