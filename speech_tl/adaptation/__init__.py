@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.adaptation.before_and_after import BeforeAndAfter
 from speech_tl.adaptation.context import settle_context
 from speech_tl.adaptation.helping import help_along, helps, learn, wait_for_report
-from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
 from speech_tl.adaptation.preparation import Data, prepare, published, small_test_set, starts_anew
@@ -31,10 +31,9 @@ from speech_tl.reporting.screen import Screen, Update
 from speech_tl.retention.base import Trained
 from speech_tl.scoring.dev_choice import too_small
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import leading_rate
 from speech_tl.training.estimate import Estimate, estimate
 from speech_tl.training.run_folder import Disk, RunFolder
-from speech_tl.training.train import TrainingResult, validated
+from speech_tl.training.train import TrainingResult
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -106,19 +105,19 @@ def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> 
     with phases.of("text_restoration"):
         data = with_restored_texts(model, data, recipe, run.path / "training", screen)
 
-    bench = Bench(recipe, data, run, screen)
+    test_sets = BeforeAndAfter(recipe, data, run, screen)
     rounds = _rounds(recipe, data, run, screen, phases)
     if rounds is not None:
         rounds.first_labels()
     with phases.of("before"):
-        before = bench.before(model)
+        before = test_sets.before(model)
     model, trained = run.training(
         model, lambda: rounds.adapted(model) if rounds else (model, _train(model, data, recipe, run, screen, phases))
     )
     if rounds is not None:
         rounds.tidy()
     with phases.of("after"):
-        after = bench.after(model, before)
+        after = test_sets.after(model, before)
 
     run.require_there()
     write_excluded(run.path / "excluded.jsonl", [*data.excluded, *_lost_while_training(data, trained)])
@@ -247,8 +246,7 @@ def _size(guard: Guard) -> dict[str, str | None]:
 
 def _not_chosen(recipe: Recipe, model: AcousticModel, data: Data, decoded: int) -> list[str]:
     """What dev, of which so many utterances are decoded, or a guard's dev part will not choose: they are too small."""
-    rate = leading_rate(data.language or model.language, data.normaliser.name)
-    small = too_small(validated(data.dev, decoded, recipe.seed), data.normaliser, rate)
+    small = too_small(data.dev_set(model).drawn(decoded, recipe.seed))
     notes = [f"{small}: the run keeps its last weights and chooses nothing on dev"] if small else []
     return [*notes, *data.sources.retention().undecided(data.dev_sets(model), recipe.seed)]
 
@@ -301,9 +299,8 @@ def _train(
         merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
         kept, told = retention.after_training(_trained(model, data, recipe, screen, trained))
         limit = trained.figures.get("validation", {}).get("utterances")
-        found = settle_context(
-            model, data.dev, recipe.model.audio_context, recipe.decoding, data.normaliser, recipe.seed, screen, limit
-        )
+        option = recipe.model.audio_context
+        found = settle_context(model, data.dev_set(model), option, recipe.decoding, recipe.seed, screen, limit)
     trained.figures.update(merging | kept)
     trained.notes.extend([*notes, *told])
     if found is not None:

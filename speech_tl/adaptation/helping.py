@@ -16,7 +16,6 @@ from speech_tl.models.base import AcousticModel
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.retention.collection import Retention
-from speech_tl.text import leading_rate
 from speech_tl.training.keeping import Tell
 from speech_tl.training.progress import StepProgress
 from speech_tl.training.run_lock import LOCK
@@ -81,14 +80,12 @@ def learn(
     trained = train(
         model,
         data.train,
-        data.dev,
+        data.dev_set(model),
         recipe.training,
         folder,
         seed=recipe.seed,
         augmenter=data.augmenter,
         decoding=recipe.decoding.model_copy(update={"test_time": None}),  # dev judges the weights themselves
-        normaliser=data.normaliser,
-        rate=leading_rate(data.language or model.language, data.normaliser.name),
         strategy=recipe.strategy,
         retention=retention,
         cache_gb=recipe.data.cache_gb,

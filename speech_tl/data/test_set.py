@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,7 +10,7 @@ from speech_tl.text import Normaliser, Rate, leading_rate
 
 if TYPE_CHECKING:
     from speech_tl.data.batching import Augmentation
-    from speech_tl.data.manifest import Manifest, Utterance
+    from speech_tl.data.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TestSet:
     __test__: ClassVar[bool] = False  # of speech recognition, not of this program: pytest would collect it
 
     name: str
-    utterances: Manifest | Sequence[Utterance]
+    utterances: Manifest
     normaliser: Normaliser
     language: str | None = None
     set_to: str | None = None
@@ -45,6 +45,13 @@ class TestSet:
     def rate(self) -> Rate:
         """The error rate that leads: "cer" for languages written without spaces, else "wer"."""
         return leading_rate(self.language, self.normaliser.name)
+
+    def drawn(self, utterances: int | None, seed: int) -> TestSet:
+        """The utterances of a validation pass: a seeded choice of at most so many, always the same; None is all."""
+        if not utterances or utterances >= len(self.utterances):
+            return self
+        rows = sorted(random.Random(seed).sample(range(len(self.utterances)), utterances))
+        return replace(self, utterances=self.utterances.select(rows))
 
     def at_most(self, utterances: int | None, seed: int) -> TestSet:
         """A seeded choice of so many of its utterances; None is all."""

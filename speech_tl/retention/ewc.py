@@ -53,7 +53,7 @@ class EWC(SourceMethod):
 
 
 class _FisherPenalty(PenaltyHooks):
-    def importance(self, start: TrainingStart, moving: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
+    def importance_of(self, start: TrainingStart, moving: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
         """Estimated on the source, once a run."""
         start.tell(f"estimating which weights matter on {len(self.source)} source utterances")
         return fisher_importance(start.model, moving, self.source, start.folder / "fisher.safetensors")

@@ -153,8 +153,7 @@ class _ChosenShare(RetentionHooks):
         from speech_tl.scoring.dev_choice import too_small
 
         for dev in dev_sets:
-            decoded = dev.at_most(self.options.utterances, seed).utterances
-            if small := too_small(decoded, dev.normaliser, dev.rate):
+            if small := too_small(dev.at_most(self.options.utterances, seed)):
                 whose = f"guard {dev.name}, " if dev.limit is not None else ""
                 return f"not interpolated: {whose}{small}: the new weights are kept whole"
         return None

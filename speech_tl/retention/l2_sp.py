@@ -38,6 +38,6 @@ class L2SP(RetentionMethod):
 
 
 class _EvenPenalty(PenaltyHooks):
-    def importance(self, start: TrainingStart, moving: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
+    def importance_of(self, start: TrainingStart, moving: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
         """The same for all."""
         return even_importance(start.model, moving)

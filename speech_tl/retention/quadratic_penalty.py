@@ -17,52 +17,38 @@ if TYPE_CHECKING:
 
 
 class PenaltyHooks(RetentionHooks):
-    """A quadratic penalty on the distance of each weight from its start, while training.
+    """A quadratic penalty on how far weights are from where they were before training, summed over weights:
 
-    The options have its `weight`. Its gradient is added to that of a step's loss, once a step, before gradients are
-    clipped: the loss that is logged is that of the speech alone.
+    `weight` of the options / 2 * importance * distance². Its gradient is added to that of a step's loss, once a step,
+    before gradients are clipped: the loss that is logged is that of the speech alone.
     """
 
     @abstractmethod
-    def importance(self, start: TrainingStart, moving: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
+    def importance_of(self, start: TrainingStart, moving: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
         """How much each of the weights that will move matters, of its shape, or one number for all."""
 
     def before_training(self, start: TrainingStart) -> None:
         """Remember the weights; refuse a model whose weights all begin anew."""
-        moving = old_weights(start.model, start.strategy, self.options.name)
-        self.penalty = QuadraticPenalty(moving, self.options.weight, self.importance(start, moving))
+        self.moving = old_weights(start.model, start.strategy, self.options.name)
+        self.importance = self.importance_of(start, self.moving)
+        self.starts = {name: parameter.detach().clone() for name, parameter in self.moving.items()}
 
     def add_gradients(self, scale: float) -> None:
-        """The penalty's."""
-        self.penalty.add_gradients(scale)
-
-    def logged(self) -> dict[str, float]:
-        """The penalty of this moment."""
-        return {f"{self.options.name}_penalty": self.penalty.value()}
-
-    def figures(self) -> dict[str, Any]:
-        """The penalty at the end."""
-        return {"penalty": self.penalty.value()}
-
-
-class QuadraticPenalty:
-    """`weight` / 2 * importance * distance², summed over weights; `distance` is from where each weight was at first."""
-
-    def __init__(
-        self, moving: Mapping[str, torch.nn.Parameter], weight: float, importance: Mapping[str, torch.Tensor]
-    ) -> None:
-        """Remember where `moving` weights are now; each has an `importance` of its shape, or one number for all."""
-        self.weight, self.moving, self.importance = weight, moving, importance
-        self.starts = {name: parameter.detach().clone() for name, parameter in moving.items()}
-
-    def add_gradients(self, scale: float = 1.0) -> None:
-        """Pull what has a gradient in this step; `scale` is that of the gradients, where a scaler has enlarged them."""
+        """Pull what has a gradient in this step."""
         for name, parameter in self.moving.items():
             if parameter.grad is not None:
                 pull = (parameter.detach() - self.starts[name]).mul_(self.importance[name])
-                parameter.grad.add_(pull.to(parameter.grad), alpha=scale * self.weight)
+                parameter.grad.add_(pull.to(parameter.grad), alpha=scale * self.options.weight)
 
-    def value(self) -> float:
+    def logged(self) -> dict[str, float]:
+        """The penalty of this moment."""
+        return {f"{self.options.name}_penalty": self._penalty()}
+
+    def figures(self) -> dict[str, Any]:
+        """The penalty at the end."""
+        return {"penalty": self._penalty()}
+
+    def _penalty(self) -> float:
         """What is added to the loss with the weights of this moment."""
         import torch
 
@@ -70,7 +56,7 @@ class QuadraticPenalty:
             (self.importance[name] * (parameter.detach() - self.starts[name]).square()).sum()
             for name, parameter in self.moving.items()
         ]
-        return float(self.weight / 2 * torch.stack(parts).sum())
+        return float(self.options.weight / 2 * torch.stack(parts).sum())
 
 
 def old_weights(model: AcousticModel, strategy: BaseStrategy | None, method: str) -> dict[str, torch.nn.Parameter]:

@@ -84,7 +84,7 @@ def main(older: Path, scratch: Path, names: Sequence[str]) -> int:
 
 def _command(case: Case, folder: Path, out: Path) -> list[str]:
     """What is run, and behind it where."""
-    given = [override.format(folder=folder) for override in case.overrides]
+    given = [override.replace("{folder}", str(folder)) for override in case.overrides]
     return ["adapt", str(folder / f"{case.family}.yaml"), *given, str(out)]
 
 

@@ -1,4 +1,4 @@
-"""A retention method that nobody has thought of yet is one class: no file of training, adaptation or recipe knows it."""
+"""A retention method that nobody has thought of yet is one file: training, adaptation and recipes know none by name."""
 
 from __future__ import annotations
 
