@@ -17,6 +17,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
+from speech_tl.retention.base import METHODS, RetentionMethod
+
 ROOT = Path(__file__).resolve().parents[1]
 PART = re.compile(r"<!-- README: (\w+) -->")
 HEADING = re.compile(r"^(\w[\w ,]*):$")
@@ -96,7 +98,9 @@ def described(owner: type) -> dict[str, str]:
 
 
 def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """The option classes that an annotation allows."""
+    """The option classes that an annotation allows; for any retention method, all there are."""
+    if annotation is RetentionMethod:
+        return list(METHODS.values())
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in models_in(part)]
@@ -121,7 +125,7 @@ def sections_of(owner: type[BaseModel], prefix: str = "") -> Iterator[tuple[str,
 
 
 def _between(key: str, annotation: Any, model: type[BaseModel], models: list[type[BaseModel]]) -> str:
-    """How a user goes on after the key: an own name (guards), a way's name (keep), or straight to its options."""
+    """How a user goes on after the key: an own name (guards), a method's name (keep), or straight to its options."""
     if get_origin(annotation) is dict:
         return ".NAME."
     if key == "keep":

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from speech_tl.data.fingerprints import audio_fingerprints
-from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import Progress, conditions, decode
-from speech_tl.errors import BadInput
+from speech_tl.data.manifest import Manifest, the_language
+from speech_tl.data.test_set import TestSet
+from speech_tl.decoding import Progress
+from speech_tl.decoding.measuring import measure
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.scoring.selection import chosen_to_score, require_known
 from speech_tl.scoring.silence import silence_figures
-from speech_tl.scoring.wer import Evaluation, score
-from speech_tl.text import Normaliser, agreed, get_normaliser, normaliser_for, require_writable
+from speech_tl.scoring.wer import Evaluation
+from speech_tl.text import get_normaliser, normaliser_for, require_writable
 
 if TYPE_CHECKING:
-    from speech_tl.data.batching import Augmentation
     from speech_tl.models.base import AcousticModel
 
 NOT_GROUPS = ("id", "audio", "text", "duration")
@@ -75,46 +73,13 @@ def evaluate(
     facts = {"source": manifest.source, "split": split, "language": rules.language}
     facts["fingerprint"] = manifest.fingerprint()
     facts |= {"notes": notes} if notes else {}
-    evaluation = evaluate_utterances(model, manifest, rules, decoding or DecodingOptions(), facts, progress)
+    test_set = TestSet(manifest.source, manifest, rules, rules.language, facts=facts)
+    evaluation = measure(model, test_set, decoding or DecodingOptions(), progress=progress)
     if silence:
         evaluation.data["silence"] = silence_figures(evaluation.utterances)
     if out is not None:
         evaluation.write(out)
     return evaluation
-
-
-def evaluate_utterances(
-    model: AcousticModel,
-    utterances: Sequence,
-    normaliser: str | Normaliser,
-    decoding: DecodingOptions,
-    data: dict[str, Any],
-    progress: Progress | None = None,
-    *,
-    augment: Augmentation | None = None,
-    seed: int = 0,
-) -> Evaluation:
-    """Decode and score utterances that are already chosen; what cannot be decoded is listed in `data["left_out"]`.
-
-    `augment` is what they are heard through, with all its chance from `seed`.
-    """
-    started = time.perf_counter()
-    hypotheses = decode(model, utterances, decoding, progress, augment=augment, seed=seed)
-    seconds = time.perf_counter() - started
-    if not any(h.text is not None for h in hypotheses):
-        why = next((h.problem for h in hypotheses if h.problem), "there are no rows")
-        raise BadInput(f"{data.get('source')}: nothing could be decoded; first problem: {why}")
-    return score(
-        utterances,
-        [h.text for h in hypotheses],
-        normaliser,
-        model=model.describe(),
-        decoding=conditions(model, decoding),
-        data=data,
-        seconds=round(seconds, 2),
-        heard=audio_fingerprints(utterances),
-        looped=[h.looped for h in hypotheses],
-    )
 
 
 def require_columns(manifest: Manifest, columns: Sequence[str], option: str) -> None:
@@ -124,13 +89,6 @@ def require_columns(manifest: Manifest, columns: Sequence[str], option: str) -> 
         BadInput: the first that is not there, with the nearest that is.
     """
     require_known([name for name in manifest.columns if name not in NOT_GROUPS], manifest.source, columns, option)
-
-
-def the_language(manifest: Manifest) -> str | None:
-    """The manifest's language when every row that says one says the same, under whatever name."""
-    if "language" not in manifest.columns:
-        return None
-    return agreed(manifest.column("language"))
 
 
 def checkpoints_language(model: AcousticModel, manifest: Manifest) -> str | None:

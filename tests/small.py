@@ -63,11 +63,11 @@ def written(path: Path, rows: Sequence[dict[str, object]]) -> Path:
 @contextmanager
 def any_dev_chooses() -> Iterator[None]:
     """Any dev split may choose, for tests of what is chosen: thirty utterances would take too long to decode."""
-    from speech_tl.training import selection
+    from speech_tl.scoring import dev_choice
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(selection, "FEWEST_UTTERANCES", 1)
-        patch.setattr(selection, "FEWEST_UNITS", {"wer": 1, "cer": 1})
+        patch.setattr(dev_choice, "FEWEST_UTTERANCES", 1)
+        patch.setattr(dev_choice, "FEWEST_UNITS", {"wer": 1, "cer": 1})
         yield
 
 

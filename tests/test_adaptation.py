@@ -298,11 +298,11 @@ def test_a_run_killed_at_any_stage_ends_as_one_that_was_not(
 def killed_at(stage: str, patch: pytest.MonkeyPatch) -> None:
     """Have the next run die in a stage."""
     from speech_tl import adaptation
-    from speech_tl.adaptation import measuring
+    from speech_tl.adaptation import before_and_after
     from speech_tl.training.progress import LogFile
 
     measured: list[int] = []
-    evaluate = measuring.evaluate_utterances
+    evaluate = before_and_after.measure
 
     def evaluate_or_die(*arguments: Any, **options: Any) -> Any:
         measured.append(1)
@@ -313,7 +313,7 @@ def killed_at(stage: str, patch: pytest.MonkeyPatch) -> None:
     def die(*_: Any, **__: Any) -> None:
         raise Killed
 
-    patch.setattr(measuring, "evaluate_utterances", evaluate_or_die)
+    patch.setattr(before_and_after, "measure", evaluate_or_die)
     if stage == "report":
         patch.setattr(adaptation, "build_report", die)
     if stage == "training":

@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.adaptation.before_and_after import BeforeAndAfter
 from speech_tl.adaptation.context import settle_context
 from speech_tl.adaptation.helping import help_along, helps, learn, wait_for_report
-from speech_tl.adaptation.interpolating import hours_to_decode, interpolate, small_part
-from speech_tl.adaptation.keeping import chooses_share
-from speech_tl.adaptation.measuring import Bench
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
-from speech_tl.adaptation.preparation import Data, prepare, small_test_set
+from speech_tl.adaptation.preparation import Data, prepare, published, small_test_set, starts_anew
 from speech_tl.adaptation.restored_texts import seconds_to_restore, with_restored_texts
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
 from speech_tl.data.check import write_excluded
@@ -30,12 +28,12 @@ from speech_tl.reporting.model_card import write_model_card
 from speech_tl.reporting.page import build_report, write_report
 from speech_tl.reporting.plan import plan_text, with_recipe
 from speech_tl.reporting.screen import Screen, Update
+from speech_tl.retention.base import Trained
+from speech_tl.scoring.dev_choice import too_small
 from speech_tl.scoring.wer import Evaluation
-from speech_tl.text import leading_rate
 from speech_tl.training.estimate import Estimate, estimate
 from speech_tl.training.run_folder import Disk, RunFolder
-from speech_tl.training.selection import too_small
-from speech_tl.training.train import TrainingResult, validated
+from speech_tl.training.train import TrainingResult
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -107,19 +105,19 @@ def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> 
     with phases.of("text_restoration"):
         data = with_restored_texts(model, data, recipe, run.path / "training", screen)
 
-    bench = Bench(recipe, data, run, screen)
+    test_sets = BeforeAndAfter(recipe, data, run, screen)
     rounds = _rounds(recipe, data, run, screen, phases)
     if rounds is not None:
         rounds.first_labels()
     with phases.of("before"):
-        before = bench.before(model)
+        before = test_sets.before(model)
     model, trained = run.training(
         model, lambda: rounds.adapted(model) if rounds else (model, _train(model, data, recipe, run, screen, phases))
     )
     if rounds is not None:
         rounds.tidy()
     with phases.of("after"):
-        after = bench.after(model, before)
+        after = test_sets.after(model, before)
 
     run.require_there()
     write_excluded(run.path / "excluded.jsonl", [*data.excluded, *_lost_while_training(data, trained)])
@@ -132,7 +130,7 @@ def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> 
         after.test,
         shortened=after.shortened,
         guards=guards,
-        guard_limits={guard.name: guard.limit for guard in data.guards},
+        guard_limits={guard.name: guard.test.limit for guard in data.guards},
         ladder=data.ladder and climbed(data.ladder, before.ladder, after.ladder),
         leaks=leaks,
         by=recipe.scoring.by,
@@ -185,10 +183,11 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
         "device": model.device.type,
         "normaliser": f"{data.normaliser.name} ({data.normaliser.reason})",
     }
-    disk, guards = _disk(recipe, model), {guard.name: guard.facts | _size(guard) for guard in data.guards}
+    disk, guards = _disk(recipe, model), {guard.name: guard.test.facts | _size(guard) for guard in data.guards}
     ladder = data.ladder and (data.ladder.told, data.ladder.hours)
-    facts = data.facts | {"interpolation_hours": hours_to_decode(data, recipe), "restoring_s": restoring_s}
-    facts |= {"too_few": small_test_set(data.test, data.normaliser)}
+    retention_hours = data.sources.retention().hours_to_decode(data.dev_sets(model), recipe.seed)
+    facts = data.facts | {"retention_hours": retention_hours, "restoring_s": restoring_s}
+    facts |= {"too_few": small_test_set(data.test_set)}
     told = plan_text(
         facts,
         data.excluded,
@@ -232,7 +231,7 @@ def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate
         data.augmenter,
         recipe.seed,
         recipe.strategy,
-        data.sources.retention(recipe),
+        data.sources.retention(),
     )
     if data.unlabelled is None:
         return guess, []
@@ -242,17 +241,14 @@ def foreseen(recipe: Recipe, model: AcousticModel, data: Data) -> tuple[Estimate
 
 def _size(guard: Guard) -> dict[str, str | None]:
     """Whether a guard is too small for any claim."""
-    return {"too_few": small_test_set(guard.utterances, guard.normaliser)}
+    return {"too_few": small_test_set(guard.test)}
 
 
 def _not_chosen(recipe: Recipe, model: AcousticModel, data: Data, decoded: int) -> list[str]:
     """What dev, of which so many utterances are decoded, or a guard's dev part will not choose: they are too small."""
-    rate = leading_rate(data.language or model.language, data.normaliser.name)
-    small = too_small(validated(data.dev, decoded, recipe.seed), data.normaliser, rate)
+    small = too_small(data.dev_set(model).drawn(decoded, recipe.seed))
     notes = [f"{small}: the run keeps its last weights and chooses nothing on dev"] if small else []
-    choosing = chooses_share(recipe)
-    unshared = choosing and small_part(data, recipe, choosing)
-    return [*notes, unshared] if unshared else notes
+    return [*notes, *data.sources.retention().undecided(data.dev_sets(model), recipe.seed)]
 
 
 def run_path(recipe: Recipe, out: str | Path | None) -> Path:
@@ -287,25 +283,25 @@ def _rounds(recipe: Recipe, data: Data, run: RunFolder, screen: Screen, phases: 
 def _train(
     model: AcousticModel, data: Data, recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases
 ) -> TrainingResult:
-    """Train on what fits the model, merge what the strategy added, go back towards the old weights where the recipe
-    wants that, and settle how the result is decoded.
+    """Train on what fits the model, merge what the strategy added, do what retention methods do after training, and
+    settle how the result is decoded.
     """
+    retention = data.sources.retention()
     with screen.progress("training") as update:
 
         def show(step: int, steps: int, latest: dict[str, float]) -> None:
             update(step, steps, note=" ".join(f"{name} {value:.3f}" for name, value in latest.items()))
             phases.tick()
 
-        trained = learn(model, data, recipe, run.path / "training", run.resumed, show, screen.line)
+        trained = learn(model, data, recipe, run.path / "training", run.resumed, retention, show, screen.line)
     run.require_there()
     with phases.of("choices"):
         merging, notes = merge_and_check(model, data, recipe, run.path / "adapter", screen)
-        between, told = interpolate(model, data, recipe, screen, trained.figures)
+        kept, told = retention.after_training(_trained(model, data, recipe, screen, trained))
         limit = trained.figures.get("validation", {}).get("utterances")
-        found = settle_context(
-            model, data.dev, recipe.model.audio_context, recipe.decoding, data.normaliser, recipe.seed, screen, limit
-        )
-    trained.figures.update(merging | between)
+        option = recipe.model.audio_context
+        found = settle_context(model, data.dev_set(model), option, recipe.decoding, recipe.seed, screen, limit)
+    trained.figures.update(merging | kept)
     trained.notes.extend([*notes, *told])
     if found is not None:
         trained.figures["audio_context"] = found
@@ -314,11 +310,27 @@ def _train(
     return trained
 
 
+def _trained(model: AcousticModel, data: Data, recipe: Recipe, screen: Screen, trained: TrainingResult) -> Trained:
+    """What retention methods decide by."""
+    return Trained(
+        model=model,
+        strategy=recipe.strategy,
+        dev_sets=data.dev_sets(model),
+        decoding=recipe.decoding,
+        seed=recipe.seed,
+        published=lambda language: published(recipe, language or data.language or recipe.model.language),
+        anew=starts_anew(recipe, model),
+        figures=trained.figures,
+        screen=screen,
+    )
+
+
 def _lost_while_training(data: Data, trained: TrainingResult) -> list[Excluded]:
-    """Rows of train, or of what was replayed, that turned out unreadable in the loader."""
+    """Rows of train, or of the source speech in the batches, that turned out unreadable in the loader."""
     rows, targets = [], len(data.train)
+    mixed_in = data.sources.retention().mixed_in
     for index, problem in sorted(trained.problems.items()):
-        part, split = (data.train, "train") if index < targets else (data.sources.utterances["replay"], "replay")
+        split, part = ("train", data.train) if index < targets else mixed_in
         place = index if index < targets else index - targets
         utterance, row = part[place], int(part.rows[place]) + 1
         rows.append(Excluded(utterance.id, utterance.audio, row, split, "unreadable", problem))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
-from speech_tl.decoding import decode
+from speech_tl.decoding.measuring import measure
 from speech_tl.models.audio_context import FULL, WINDOW_S, AudioContext
 from speech_tl.models.options import DecodingOptions
 from speech_tl.reporting import words
 from speech_tl.reporting.screen import Screen
+from speech_tl.scoring.dev_choice import too_small
 from speech_tl.scoring.significance import change_interval
-from speech_tl.scoring.wer import score
-from speech_tl.text import Normaliser, leading_rate
-from speech_tl.training.selection import too_small
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest
+    from speech_tl.data.test_set import TestSet
     from speech_tl.models.base import AcousticModel
 
 DEV_UTTERANCES = 500
@@ -28,10 +26,9 @@ LOSS_ALLOWED = 0.01
 
 def settle_context(
     model: AcousticModel,
-    dev: Manifest,
+    dev: TestSet,
     option: str | float,
     decoding: DecodingOptions,
-    normaliser: Normaliser,
     seed: int,
     screen: Screen,
     limit: int | None = None,
@@ -43,7 +40,6 @@ def settle_context(
         dev: what its weights were selected on.
         option: `model.audio_context`: seconds are obeyed whatever they cost, "auto" is not.
         decoding: how both are decoded.
-        normaliser: of both sides of both WERs.
         seed: of the choice of utterances and of the bootstrap.
         screen: where to show progress, and what was found.
         limit: at most so many utterances of dev (`training.dev_limit`); with the same limit they are those that the
@@ -55,19 +51,17 @@ def settle_context(
     """
     if not model.trained_context.trims or decoding.audio_context == "full":
         return None
-    chosen = sorted(random.Random(seed).sample(range(len(dev)), min(limit or DEV_UTTERANCES, DEV_UTTERANCES, len(dev))))
-    utterances = dev.select(chosen)
+    dev = dev.drawn(min(limit or DEV_UTTERANCES, DEV_UTTERANCES), seed)
+    utterances, rate = dev.utterances, dev.rate
     trimmed = candidate(model, utterances)
-    rate = leading_rate(model.language, normaliser.name)
-    if small := too_small(utterances, normaliser, rate):
+    if small := too_small(dev):
         return _unsettled(model, trimmed if not isinstance(option, str) else FULL, len(utterances), small, screen)
 
     scores = {}
     for name, context in (("full", FULL), ("trimmed", trimmed)):
         model.decoding_context = context
         with screen.progress(f"audio context {name}: decoding {len(utterances)} dev utterances") as update:
-            texts = [hypothesis.text for hypothesis in decode(model, utterances, decoding, update)]
-        scores[name] = score(utterances, texts, normaliser)
+            scores[name] = measure(model, dev, decoding, progress=update)
     change = change_interval(scores["full"], scores["trimmed"], seed, rate=rate)
     harmless = change.ci95 is not None and change.ci95[1] < LOSS_ALLOWED
     model.decoding_context = trimmed if harmless or not isinstance(option, str) else FULL

@@ -15,7 +15,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
-from speech_tl.text import leading_rate
+from speech_tl.retention.collection import Retention
 from speech_tl.training.keeping import Tell
 from speech_tl.training.progress import StepProgress
 from speech_tl.training.run_lock import LOCK
@@ -50,7 +50,7 @@ def help_along(recipe: Recipe, folder: Path, resume: bool) -> None:
         return
     model, data = prepare(recipe, Screen())
     data = once_noted(data, recipe, model, folder / "training")
-    learn(model, data, recipe, folder / "training", resume)
+    learn(model, data, recipe, folder / "training", resume, data.sources.retention())
 
 
 def wait_for_report(folder: Path) -> None:
@@ -65,6 +65,7 @@ def learn(
     recipe: Recipe,
     folder: Path,
     resume: bool,
+    retention: Retention,
     progress: StepProgress | None = None,
     tell: Tell = lambda line: None,
 ) -> TrainingResult:
@@ -79,16 +80,14 @@ def learn(
     trained = train(
         model,
         data.train,
-        data.dev,
+        data.dev_set(model),
         recipe.training,
         folder,
         seed=recipe.seed,
         augmenter=data.augmenter,
         decoding=recipe.decoding.model_copy(update={"test_time": None}),  # dev judges the weights themselves
-        normaliser=data.normaliser,
-        rate=leading_rate(data.language or model.language, data.normaliser.name),
         strategy=recipe.strategy,
-        retention=data.sources.retention(recipe),
+        retention=retention,
         cache_gb=recipe.data.cache_gb,
         resume=resume,
         progress=progress,

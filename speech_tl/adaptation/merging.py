@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.preparation import Data
-from speech_tl.decoding import decode
+from speech_tl.decoding.measuring import measure
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
-from speech_tl.scoring.wer import score
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -36,16 +35,17 @@ def merge_and_check(
     if not strategy.folds:
         strategy.finish(model)
         return {}, []
-    dev = data.dev.sample(recipe.training.dev_at_most, recipe.seed)
+    dev = data.dev_set(model).at_most(recipe.training.dev_at_most, recipe.seed)
     texts, wers = [], []
-    for stage in ("before merging", "after merging"):
-        with screen.progress(f"{stage}: decoding {len(dev)} utterances of dev") as update:
-            texts.append([hypothesis.text for hypothesis in decode(model, dev, recipe.decoding, update)])
-        wers.append(score(dev, texts[-1], data.normaliser).score.wer)
-        if stage == "before merging":
+    for when in ("before merging", "after merging"):
+        with screen.progress(f"{when}: decoding {len(dev.utterances)} utterances of dev") as update:
+            evaluation = measure(model, dev, recipe.decoding, progress=update)
+        texts.append([utterance.hypothesis_raw for utterance in evaluation.utterances])
+        wers.append(evaluation.score.wer)
+        if when == "before merging":
             strategy.finish(model)
     changed = sum(first != last for first, last in zip(*texts, strict=True))
-    told = {"utterances": len(dev), "changed": changed, "wer_before": wers[0], "wer_after": wers[1]}
+    told = {"utterances": len(dev.utterances), "changed": changed, "wer_before": wers[0], "wer_after": wers[1]}
     notes = [] if not changed else [_warning(told)]
     return {"merging": told}, notes
 

@@ -8,35 +8,29 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.hearing import Hearing
-from speech_tl.adaptation.keeping import (
-    Sources,
-    checked_sources,
-    chooses_share,
-    read_sources,
-    require_choice,
-    require_keeping,
-    unheard_rows,
-)
 from speech_tl.adaptation.text_style import TextStyle, style_gap
 from speech_tl.data.augment import Augmenter, Chain, Ladder
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest, tag_list
 from speech_tl.data.guards import Guard, checked_guard, read_guard, read_guard_dev
 from speech_tl.data.leaks import TRAIN_AND_TEST, Leak, find_leaks
-from speech_tl.data.manifest import Excluded, Manifest, open_data
+from speech_tl.data.manifest import Excluded, Manifest, open_data, the_language
+from speech_tl.data.test_set import TestSet
 from speech_tl.data.unlabelled import checked_unlabelled, joined, read_unlabelled, shared_speakers
 from speech_tl.decoding.suta import require_frames
 from speech_tl.errors import BadInput
-from speech_tl.evaluation import require_columns, the_language
+from speech_tl.evaluation import require_columns
 from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model, only_language
 from speech_tl.recipe import Recipe
+from speech_tl.reporting.interpolation import TARGET
 from speech_tl.reporting.screen import Screen
+from speech_tl.retention.collection import require_fit, require_guards
+from speech_tl.retention.source_speech import Sources, checked_sources, read_sources
 from speech_tl.scoring.significance import too_few
 from speech_tl.text import (
     Normaliser,
     default_normaliser,
     get_normaliser,
-    leading_rate,
     normaliser_for,
     same_language,
 )
@@ -59,7 +53,7 @@ class Data:
         guards: other test sets that must not be spoilt.
         augmenter: what training utterances are heard through, its recordings read.
         ladder: the test set in noise, where the recipe wants it measured.
-        sources: speech like what the model learnt from, which the recipe's ways of keeping hear.
+        sources: the recipe's retention methods, and the source speech that they hear.
         new_model: loads the recipe's model once more, as it was prepared the first time.
         style: capitals and marks of the train texts, and what is done about them.
         unlabelled: speech without transcripts to learn from; None where the recipe wants none.
@@ -90,6 +84,20 @@ class Data:
     tables: dict[str, Manifest] = field(default_factory=dict)
 
     @property
+    def test_set(self) -> TestSet:
+        """The target's test split, as it is measured."""
+        return TestSet("test", self.test, self.normaliser, self.language, facts=self.facts)
+
+    def dev_set(self, model: AcousticModel) -> TestSet:
+        """The target's dev split; where nobody says the language, it is that of the model."""
+        return TestSet("dev", self.dev, self.normaliser, self.language or model.language)
+
+    def dev_sets(self, model: AcousticModel) -> list[TestSet]:
+        """The target's dev split and the dev parts of the guards, where they were asked for."""
+        target = replace(self.dev_set(model), name=TARGET)
+        return [target, *(guard.dev for guard in self.guards if guard.dev is not None)]
+
+    @property
     def excluded(self) -> list[Excluded]:
         """All rows set aside before training, the guards' too, which have "guard NAME" for a split."""
         guards = [replace(row, split=f"guard {guard.name}") for guard in self.guards for row in guard.excluded]
@@ -110,8 +118,8 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
 
     Raises:
         BadInput: no data, no text, no usable rows in a split or a guard, a speaker in both train and test, no such
-            model, a strategy that does not fit the model or the length of the training, or a way of keeping that
-            cannot work.
+            model, a strategy that does not fit the model or the length of the training, or a retention method
+            that cannot work.
     """
     options = recipe.data
     split = open_data(options, needs_train=recipe.unlabelled is None)
@@ -121,7 +129,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         split = replace(split, manifest=_transcribed(split.manifest, recipe.unlabelled.ignore_text))
     normaliser = normaliser_of(recipe, split.manifest)
     language = normaliser.language
-    read = read_sources(recipe)
+    read = read_sources(recipe.keep, options.split_seed)
     guards = _guards(recipe, language, normaliser, screen)
     hearing = Hearing.of(recipe, screen)
     texts = [text for text in split.manifest.split("train").column("text") if text]
@@ -133,7 +141,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
 
     model = new_model()
     require_frames(model, recipe.decoding)
-    require_keeping(recipe, model)
+    require_fit(recipe.keep, model, recipe.strategy, anew=_from_random_weights(recipe))
     _require_one_rate(recipe, model)
     with screen.progress("checking the data") as update:
         check = check_manifest(
@@ -151,7 +159,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     if rows is not None:
         unlabelled, unheard = _unlabelled(recipe, rows, parts, guards, model, check.one_voice, screen)
         learnt = joined(parts["train"], unlabelled)
-    sources = checked_sources(recipe, read, model, parts, guards, screen)
+    sources = checked_sources(recipe.keep, read, options, model, unheard_rows(parts, guards), screen)
     recipe.strategy.require_steps(model, _steps(recipe, sources, learnt))
     ladder = hearing.opened(recipe, parts | {"train": learnt}, model.sample_rate)
     style = _style(recipe, model, parts["train"], normaliser, screen)
@@ -168,7 +176,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         unheard=unheard,
         in_noise=None if unlabelled is None else _in_noise(recipe, unlabelled, model.sample_rate),
         sources=sources,
-        guards=[replace(guard, set_to=_set_to(recipe, model, language, guard)) for guard in guards],
+        guards=[guard.set_to(_set_to(recipe, model, language, guard.test)) for guard in guards],
         notes=[
             *([style.note] if style.note else []),
             *_reading_notes(split.manifest, rows, sources, guards),
@@ -206,7 +214,7 @@ def _tables(
     """What a run reads, by the name that a message gives it."""
     tables = {name: target.split(name) for name in ("train", "dev", "test")}
     tables |= {} if unlabelled is None else {"unlabelled": unlabelled}
-    tables |= {f"keep={way}": source for way, source in sources.items()}
+    tables |= {f"keep={method}": source for method, source in sources.items()}
     return tables | {name: rows for guard in guards for name, rows in guard.tables.items()}
 
 
@@ -220,7 +228,7 @@ def _require_one_rate(recipe: Recipe, model: AcousticModel) -> None:
 
 def _steps(recipe: Recipe, sources: Sources, learnt: Manifest) -> int:
     """How many steps the training has, source speech among its batches."""
-    retention = sources.retention(recipe)
+    retention = sources.retention()
     epoch_s = epoch_seconds(retention.mixed(learnt))
     return recipe.training.max_steps or steps_of_epochs(epoch_s, retention.learning(recipe.training))
 
@@ -291,10 +299,10 @@ def _guards(recipe: Recipe, language: str | None, normaliser: Normaliser, screen
         language, normaliser: of the target, for guards that have none of their own.
         screen: where to show progress.
     """
-    seed, chooses = recipe.data.split_seed, chooses_share(recipe)
+    seed, with_dev = recipe.data.split_seed, any(method.reads_guards for method in recipe.keep)
     read = {name: read_guard(name, options, seed) for name, options in recipe.guards.items()}
-    devs = {name: read_guard_dev(name, recipe.guards[name], read[name], seed) for name in read if chooses}
-    require_choice(recipe, devs)
+    devs = {name: read_guard_dev(name, recipe.guards[name], read[name], seed) for name in read if with_dev}
+    require_guards(recipe.keep, devs)
     guards = []
     for name, manifest in read.items():
         options = recipe.guards[name]
@@ -317,7 +325,7 @@ def _guards(recipe: Recipe, language: str | None, normaliser: Normaliser, screen
     return guards
 
 
-def _set_to(recipe: Recipe, model: AcousticModel, language: str | None, guard: Guard) -> str | None:
+def _set_to(recipe: Recipe, model: AcousticModel, language: str | None, guard: TestSet) -> str | None:
     """What a model that writes several languages is set to for a guard; None where the target's setting serves."""
     switches = getattr(model, "multilingual", False) and not starts_anew(recipe, model)
     return guard.language if switches and guard.language not in (language, model.language) else None
@@ -347,7 +355,7 @@ def _reading_notes(manifest: Manifest, unlabelled: Manifest | None, sources: Sou
         "": manifest,
         "unlabelled": unlabelled,
         **sources.utterances,
-        **{f"guard {guard.name}": guard.utterances for guard in guards},
+        **{f"guard {guard.name}": guard.test.utterances for guard in guards},
     }
     told: dict[str, str] = {}
     for name, table in read.items():
@@ -358,7 +366,7 @@ def _reading_notes(manifest: Manifest, unlabelled: Manifest | None, sources: Sou
 
 def _set_aside(guard: Guard) -> str:
     """For the report: how many of a guard's rows are in no figure."""
-    kinds = ", ".join(f"{count} {kind}" for kind, count in guard.facts["excluded"].items())
+    kinds = ", ".join(f"{count} {kind}" for kind, count in guard.test.facts["excluded"].items())
     return f"guard {guard.name}: {len(guard.excluded)} rows set aside ({kinds})"
 
 
@@ -372,10 +380,18 @@ def _parts(manifest: Manifest, check: CheckResult, *, needs_train: bool) -> dict
     return parts
 
 
-def small_test_set(utterances: Manifest, normaliser: Normaliser) -> str | None:
+def unheard_rows(parts: Mapping[str, Manifest], guards: Sequence[Guard]) -> dict[str, Manifest]:
+    """What is selected or reported on, which nothing may learn from, by what it is called."""
+    tests = {f"{name} of the target": parts[name] for name in ("dev", "test")}
+    tests |= {f"guard {guard.name}": guard.test.utterances for guard in guards}
+    devs = {guard.name: guard.dev for guard in guards if guard.dev is not None}
+    return tests | {f"the dev part of guard {name}": dev.utterances for name, dev in devs.items()}
+
+
+def small_test_set(test_set: TestSet) -> str | None:
     """Why a test set is too small for any claim, before anything is decoded; None where it is not."""
-    rate = leading_rate(normaliser.language, normaliser.name)
-    texts = [normaliser(text or "") for text in utterances.texts("text")]
+    rate, utterances = test_set.rate, test_set.utterances
+    texts = [test_set.normaliser(text or "") for text in utterances.texts("text")]
     units = sum(len(text.split()) if rate == "wer" else len(text) for text in texts)
     return too_few([speaker or None for speaker in utterances.texts("speaker")], units, rate)
 
@@ -460,4 +476,15 @@ def load_for(recipe: Recipe, texts: list[str], normaliser: Normaliser) -> Acoust
 
 def starts_anew(recipe: Recipe, model: AcousticModel) -> bool:
     """Whether there is no published checkpoint that could have written before: before is then measured on `model`."""
-    return recipe.model.source.startswith("new:") or recipe.model.from_scratch or model.head_is_new
+    return _from_random_weights(recipe) or model.head_is_new
+
+
+def _from_random_weights(recipe: Recipe) -> bool:
+    """Whether no weight is a checkpoint's."""
+    return recipe.model.from_scratch or recipe.model.source.startswith("new:")
+
+
+def published(recipe: Recipe, language: str | None) -> AcousticModel:
+    """The checkpoint as it is published, without the characters that a run adds, set to a language."""
+    options = recipe.model
+    return load_model(options.source, language=language, task=options.task, revision=options.revision)

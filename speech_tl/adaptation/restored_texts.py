@@ -59,7 +59,7 @@ def with_restored_texts(model: AcousticModel, data: Data, recipe: Recipe, folder
     """
     if not data.style.restores or (folder / "result.json").is_file():
         return data
-    asked = _asked(_parts(data, recipe), _rows(model, data, recipe), model.language)
+    asked = _asked(_parts(data), _rows(model, data, recipe), model.language)
     lines = _noted(folder / TEXTS, asked)
     if lines is None:
         chosen = _sampled(asked, recipe)
@@ -74,7 +74,7 @@ def once_noted(data: Data, recipe: Recipe, model: AcousticModel, folder: Path) -
     """The same in a process that helps the run's first one: as soon as that has written the texts."""
     if not data.style.restores:
         return data
-    asked = _asked(_parts(data, recipe), _rows(model, data, recipe), model.language)
+    asked = _asked(_parts(data), _rows(model, data, recipe), model.language)
     while (lines := _noted(folder / TEXTS, asked)) is None:
         time.sleep(1)
     return _replaced(data, recipe, asked, lines)
@@ -84,7 +84,7 @@ def seconds_to_restore(model: AcousticModel, data: Data, recipe: Recipe) -> floa
     """About how long the decoding takes, by some utterances of middle length; 0 where nothing is restored."""
     if not data.style.restores:
         return 0.0
-    asked = _asked(_parts(data, recipe), _rows(model, data, recipe), model.language)
+    asked = _asked(_parts(data), _rows(model, data, recipe), model.language)
     by_length = sorted((utterance for *_, utterance in asked), key=lambda utterance: utterance.duration_s or 0.0)
     first = max(0, (len(by_length) - TIMED) // 2)
     timed = by_length[first : first + TIMED]
@@ -127,17 +127,15 @@ def _short_windows(model: AcousticModel) -> Iterator[bool]:
         model.decoding_context = usual
 
 
-def _parts(data: Data, recipe: Recipe) -> dict[str, Manifest]:
+def _parts(data: Data) -> dict[str, Manifest]:
     """What the run learns texts from: train, and source speech whose texts are read."""
-    sources = data.sources.utterances
-    reading = [way.name for way in recipe.keep if way.reads_texts and way.name in sources]
-    return {"train": data.train, **{name: sources[name] for name in reading}}
+    return {"train": data.train, **data.sources.texts_read()}
 
 
 def _rows(model: AcousticModel, data: Data, recipe: Recipe) -> dict[str, list[int]]:
     """Which rows of each part a run learns from: a short one does not come to all, as far as that is known before."""
-    every = {name: list(range(len(part))) for name, part in _parts(data, recipe).items()}
-    options, retention = recipe.training, data.sources.retention(recipe)
+    every = {name: list(range(len(part))) for name, part in _parts(data).items()}
+    options, retention = recipe.training, data.sources.retention()
     measured = options.batch_seconds == "auto" and model.device.type == "cuda"
     if options.max_steps is None or measured or options.packing or data.unlabelled is not None:
         return every
@@ -147,8 +145,8 @@ def _rows(model: AcousticModel, data: Data, recipe: Recipe) -> dict[str, list[in
     heard = first_rows(dataset, model, retention.learning(options), recipe.seed, ranks)
     targets = len(data.train)
     found = {"train": [row for row in heard if row < targets]}
-    if "replay" in every:
-        found["replay"] = [row - targets for row in heard if row >= targets]
+    if retention.mixed_in is not None:
+        found[retention.mixed_in[0]] = [row - targets for row in heard if row >= targets]
     return every | found
 
 
@@ -212,7 +210,7 @@ def _written(
 
 def _replaced(data: Data, recipe: Recipe, asked: Asked, lines: Sequence[Mapping[str, Any]]) -> Data:
     """The data with what is learnt instead of the texts."""
-    parts = _parts(data, recipe)
+    parts = _parts(data)
     texts = {name: list(part.texts("text")) for name, part in parts.items()}
     for (name, row, _), line in zip(asked, lines, strict=True):
         texts[name][row] = line["learnt"]

@@ -20,12 +20,12 @@ from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
+from speech_tl.scoring.dev_choice import chosen_by, too_small
 from speech_tl.scoring.wer import score
 from speech_tl.strategies.pseudo_label import Label, compared, counted, first_judgement, most_confident
-from speech_tl.text import damaged, discard, leading_rate, replacing_folder, write_atomically
+from speech_tl.text import damaged, discard, replacing_folder, write_atomically
 from speech_tl.training.run_folder import RunFolder
-from speech_tl.training.selection import chosen_by, too_small
-from speech_tl.training.train import TrainingResult, validated
+from speech_tl.training.train import TrainingResult
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -84,7 +84,8 @@ class Rounds:
             The model of the round that is best on dev (of the last one, where dev is too small to choose), and its
             training, with what the rounds did in `figures["pseudo_labels"]`.
         """
-        rate = leading_rate(self.data.language or model.language, self.data.normaliser.name)
+        dev = self.data.dev_set(model)
+        rate = dev.rate
         told: list[dict[str, Any]] = []
         results: dict[int, TrainingResult] = {}
         learnt: dict[int, int] = {}
@@ -100,7 +101,7 @@ class Rounds:
             told[-1] |= {f"dev_{name}": figures.get(f"best_dev_{name}") for name in dict.fromkeys((rate, "cer"))}
             told[-1]["seconds"] = figures["seconds"]
         decoded = results[max(results)].figures.get("validation", {}).get("utterances")
-        small = too_small(validated(self.data.dev, decoded, self.recipe.seed), self.normaliser, rate)
+        small = too_small(dev.drawn(decoded, self.recipe.seed))
         chosen = max(results) if small else min(results, key=lambda n: chosen_by(results[n].figures, rate))
         if chosen != max(results):
             model = load_model(self._inside(chosen).model_folder, language=model.language, task=model.task)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import Field
 
 from speech_tl.data.check import Progress, check_manifest
 from speech_tl.data.manifest import DataOptions, Excluded, Manifest
-from speech_tl.data.source import chosen_rows, first_of, shared_rows
+from speech_tl.data.selection import chosen_rows, first_of, shared_rows
+from speech_tl.data.test_set import TestSet
 from speech_tl.errors import BadInput
 from speech_tl.options import Options
 from speech_tl.text import Normaliser
@@ -48,28 +49,26 @@ class Guard:
     """A guard after the check.
 
     Attributes:
-        name: as the recipe calls it.
-        utterances: usable rows, all with text and a duration.
-        language: of its speech, as far as known.
-        normaliser: what its WERs are measured with, in its own language.
-        limit: by how much the leading error rate may rise, as a fraction.
-        facts: for its summaries: source, split, fingerprint, counts.
-        excluded: rows set aside.
-        set_to: language that a model which writes several is set to while it decodes this; None is the target's.
-        dev: usable rows of its dev part, none of them among `utterances`; None where it has none or nobody asked.
-        tables: what it was read from, before any row was set aside, by what messages call it.
+        test: what is reported; named as the recipe calls the guard.
+        dev: its dev part, none of whose rows are in `test`; None where it has none or nobody asked.
+        excluded: rows excluded.
+        tables: what it was read from, before any row was excluded, by what messages call it.
     """
 
-    name: str
-    utterances: Manifest
-    language: str | None
-    normaliser: Normaliser
-    limit: float
-    facts: dict[str, Any]
+    test: TestSet
+    dev: TestSet | None = None
     excluded: list[Excluded] = field(default_factory=list)
-    set_to: str | None = None
-    dev: Manifest | None = None
     tables: Mapping[str, Manifest] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """As the recipe calls it."""
+        return self.test.name
+
+    def set_to(self, language: str | None) -> Guard:
+        """With a model that writes several languages set to this one while it decodes; None is the target's."""
+        dev = self.dev and replace(self.dev, set_to=language)
+        return replace(self, test=replace(self.test, set_to=language), dev=dev)
 
 
 def read_guard(name: str, options: GuardOptions, seed: int) -> Manifest:
@@ -157,7 +156,9 @@ def checked_guard(
     }
     if dev is not None:
         facts["dev_utterances"] = len(dev)
-    return Guard(name, usable, language, normaliser, options.limit, facts, excluded, dev=dev, tables=tables)
+    test = TestSet(name, usable, normaliser, language, limit=options.limit, facts=facts)
+    dev_set = None if dev is None else replace(test, utterances=dev, facts=None)
+    return Guard(test, dev_set, excluded, tables)
 
 
 def _usable(

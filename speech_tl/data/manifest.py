@@ -22,7 +22,7 @@ from speech_tl.data.table import EmbeddedAudio, Table
 from speech_tl.data.writing import write_manifest
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.options import Options, Seed
-from speech_tl.text import nearest
+from speech_tl.text import agreed, nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,6 +36,7 @@ __all__ = [
     "ensure_splits",
     "open_data",
     "speaker_disjoint_split",
+    "the_language",
 ]
 
 BLOCK_ROWS = 256
@@ -446,3 +447,10 @@ def open_data(options: DataOptions, *, needs_train: bool = True) -> SplitResult:
         for place, (name, limit) in enumerate(limits.items())
     ]
     return SplitResult(result.manifest.select(np.sort(np.concatenate(kept))), result.basis, result.note)
+
+
+def the_language(manifest: Manifest) -> str | None:
+    """The manifest's language when every row that says one says the same, under whatever name."""
+    if "language" not in manifest.columns:
+        return None
+    return agreed(manifest.column("language"))

@@ -11,7 +11,7 @@ import numpy as np
 from speech_tl.data.check import Progress, check_manifest
 from speech_tl.data.embedded import JoinedAudio
 from speech_tl.data.manifest import DataOptions, Excluded, Manifest, open_data
-from speech_tl.data.source import chosen_rows, refuse_test_rows, shared_indices
+from speech_tl.data.selection import chosen_rows, refuse_test_rows, shared_indices
 from speech_tl.data.table import Table
 from speech_tl.errors import BadInput
 

@@ -17,7 +17,7 @@ from speech_tl.recipe.reading import (
 )
 from speech_tl.recipe.value import Recipe, ScoringOptions, validated
 from speech_tl.reporting.options import ReportOptions
-from speech_tl.strategies.kept import EWC, L2SP, Distill, Interpolate, Replay
+from speech_tl.retention import EWC, L2SP, Distill, Interpolate, Replay
 from speech_tl.strategies.pseudo_label import PseudoLabel
 from speech_tl.strategies.trained import (
     Adapters,

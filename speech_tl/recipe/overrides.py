@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from speech_tl.data.guards import GuardOptions
 from speech_tl.errors import BadInput
-from speech_tl.strategies.kept import KEEPS, as_list
+from speech_tl.retention.base import METHODS
+from speech_tl.retention.recipe_field import as_list
 from speech_tl.strategies.trained import STRATEGIES
 from speech_tl.text import nearest, parsed
 
@@ -52,11 +53,11 @@ def put(values: dict[str, Any], key: str, value: Any, owner: type[BaseModel]) ->
         values["strategy"] = _strategy(value)
         return
     if key == "keep":
-        values["keep"] = [_with_defaults(way) for way in as_list(value)]
+        values["keep"] = [_with_defaults(method) for method in as_list(value)]
         return
     if key.startswith("keep."):
-        for way, inner in kept_by(values["keep"], key) or _refused(key, values, owner):
-            put(way, inner, value, KEEPS[way["name"]])
+        for method, inner in methods_changed(values["keep"], key) or _refused(key, values, owner):
+            put(method, inner, value, METHODS[method["name"]])
         return
     if key.startswith("guards."):
         key, value = _in_guards(values["guards"], key, value)
@@ -87,29 +88,29 @@ def _strategy(name: Any) -> dict[str, Any]:
     return STRATEGIES[name]().model_dump()
 
 
-def kept_by(ways: list[dict[str, Any]], key: str) -> list[tuple[dict[str, Any], str]]:
-    """The ways of keeping that an override below "keep." changes, with the key as each of them has it.
+def methods_changed(methods: list[dict[str, Any]], key: str) -> list[tuple[dict[str, Any], str]]:
+    """The retention methods that an override below "keep." changes, with the key as each of them has it.
 
     "keep.replay.share" means one, which is begun where it is not there yet; "keep.share" all those that have a share.
     """
     name, _, inner = key.removeprefix("keep.").partition(".")
-    if name not in KEEPS:
-        return [(way, key.removeprefix("keep.")) for way in ways if name in way and name != "name"]
-    if inner.partition(".")[0] not in KEEPS[name].model_fields or inner == "name":
+    if name not in METHODS:
+        return [(method, key.removeprefix("keep.")) for method in methods if name in method and name != "name"]
+    if inner.partition(".")[0] not in METHODS[name].model_fields or inner == "name":
         return []
-    if name not in [way["name"] for way in ways]:
-        ways.append(KEEPS[name]().model_dump())
-    return [(way, inner) for way in ways if way["name"] == name]
+    if name not in [method["name"] for method in methods]:
+        methods.append(METHODS[name]().model_dump())
+    return [(method, inner) for method in methods if method["name"] == name]
 
 
-def _with_defaults(way: Any) -> Any:
-    """A way of which only some options are given, with all of them; what is no way is left to the recipe to refuse."""
-    known = isinstance(way, dict) and way.get("name") in KEEPS
-    return {**KEEPS[way["name"]]().model_dump(), **way} if known else way
+def _with_defaults(method: Any) -> Any:
+    """A method of which only some options are given, with all; what is none is left to the recipe to refuse."""
+    known = isinstance(method, dict) and method.get("name") in METHODS
+    return {**METHODS[method["name"]]().model_dump(), **method} if known else method
 
 
 def _refused(key: str, values: dict[str, Any], owner: type[BaseModel]) -> list:
-    """For a key that no way of keeping has."""
+    """For a key that no retention method has."""
     raise unknown_key(key, values, owner)
 
 
@@ -144,7 +145,10 @@ def _keys(values: dict[str, Any], prefix: str = "", owner: type[BaseModel] | Non
         yield prefix + name
         if prefix + name == "keep":
             yield from (
-                f"keep.{way}.{option}" for way in KEEPS for option in KEEPS[way].model_fields if option != "name"
+                f"keep.{name}.{option}"
+                for name, method in METHODS.items()
+                for option in method.model_fields
+                if option != "name"
             )
         table = _table(owner, name)
         if value is None and table is not None:

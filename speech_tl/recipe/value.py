@@ -16,7 +16,8 @@ from speech_tl.models.options import DecodingOptions, ModelOptions
 from speech_tl.options import Options, Seed
 from speech_tl.recipe.overrides import PICKS, SHORT_FORMS, put, yaml_value
 from speech_tl.reporting.options import ReportOptions
-from speech_tl.strategies.kept import KEEPS, Keep, as_list, repeated
+from speech_tl.retention.base import METHODS
+from speech_tl.retention.recipe_field import Keep, as_list, repeated
 from speech_tl.strategies.pseudo_label import PseudoLabel
 from speech_tl.strategies.trained import STRATEGIES, Full, Strategy
 from speech_tl.text import NORMALISERS
@@ -66,17 +67,17 @@ class Recipe(Options):
 
     @field_validator("keep", mode="before")
     @classmethod
-    def _ways(cls, value: Any) -> Any:
-        """A way's name stands for the way with its defaults."""
+    def _methods(cls, value: Any) -> Any:
+        """A retention method's name stands for the method with its defaults."""
         return as_list(value)
 
     @field_validator("keep")
     @classmethod
-    def _each_once(cls, ways: list[Keep]) -> list[Keep]:
-        """Twice the same way could not be told apart."""
-        if twice := repeated(ways):
+    def _each_once(cls, methods: list[Keep]) -> list[Keep]:
+        """Twice the same method could not be told apart."""
+        if twice := repeated(methods):
             raise ValueError(f"{twice} stands there twice: give it once, with its options")
-        return ways
+        return methods
 
     def with_overrides(self, overrides: Sequence[str]) -> Recipe:
         """A copy with `key=value` overrides, each a dotted path: "training.learning_rate=1e-4".
@@ -84,7 +85,7 @@ class Recipe(Options):
         "model=X" means "model.source=X"; "strategy=lora" picks the strategy with its defaults; "data=X" means
         "data.root=X"; "guards.NAME=X" begins a guard with its data, "guards.NAME=null" leaves one out. A key of an
         effect that is off ("augment.noise.folders=noise") switches it on, "augment.noise=null" switches it off.
-        "keep=[replay,l2_sp]" picks ways of keeping with their defaults; "keep.replay.share=0.3" changes (or adds) one
+        "keep=[replay,l2_sp]" picks retention methods with their defaults; "keep.replay.share=0.3" changes (or adds) one
         of them, "keep.root=X" whichever of them have such an option; "keep=null" leaves all out.
 
         >>> Recipe(name="demo").with_overrides(["training.max_steps=50", "model=starter-whisper"]).model.source
@@ -141,5 +142,5 @@ def first_mistake(error: ValidationError) -> str:
 
 
 def _without_position(place: Sequence[str | int]) -> Sequence[str | int]:
-    """("keep", 0, "replay", "share") as a user writes it: which way it is says the name alone."""
-    return [place[0], *place[2:]] if len(place) > 2 and place[0] == "keep" and place[2] in KEEPS else place
+    """("keep", 0, "replay", "share") as a user writes it: which method it is says the name alone."""
+    return [place[0], *place[2:]] if len(place) > 2 and place[0] == "keep" and place[2] in METHODS else place

@@ -35,8 +35,8 @@ def plan_text(
     """The plan as plain text, a line a fact.
 
     Args:
-        facts: of the data: utterances, hours and speakers of each split; hours that interpolation decodes; seconds to
-            decode for the texts' capitals and marks.
+        facts: of the data: utterances, hours and speakers of each split; hours that retention methods decode; seconds
+            to decode for the texts' capitals and marks.
         excluded: rows set aside.
         notes: sentences about the data.
         model: `describe()` of the model, with "trainable", "device" and "normaliser" (of the WERs).
@@ -49,7 +49,7 @@ def plan_text(
     guards, (rungs, ladder_hours) = guards or {}, ladder or ("", 0.0)
     hours = sum(guard["hours"] for guard in guards.values()) + ladder_hours
     an_hour_s = guess.test_s / max(facts["hours"]["test"], 1e-3)
-    others_s, between_s = an_hour_s * hours, an_hour_s * facts.get("interpolation_hours", 0.0)
+    others_s, between_s = an_hour_s * hours, an_hour_s * facts.get("retention_hours", 0.0)
     parts = {
         "reading and checking the data": reading_s,
         **guess.parts(),

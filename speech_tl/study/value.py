@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from speech_tl.errors import BadInput
 from speech_tl.options import Options, Seed
 from speech_tl.recipe import Recipe
-from speech_tl.recipe.overrides import kept_by, yaml_value
+from speech_tl.recipe.overrides import methods_changed, yaml_value
 from speech_tl.recipe.value import first_mistake
 from speech_tl.text import nearest
 
@@ -105,20 +105,20 @@ class Study(Options):
 
     def with_overrides(self, overrides: Sequence[str]) -> Study:
         """A copy with `key=value` overrides: `minutes=[5,30]`, `seeds=[1]`, `only=[full,lora]` (those variants, and the
-        reference where it is among them), and for all others any field of the recipe. `keep.OPTION` changes the ways of
-        keeping that variants pick: `keep.root=X` says where all their source speech is.
+        reference where it is among them), and for all others any field of the recipe. `keep.OPTION` changes the
+        retention methods that variants pick: `keep.root=X` says where all their source speech is.
 
         Raises:
             BadInput: as `Recipe.with_overrides`; or no such variant.
         """
         values = {"minutes": self.minutes, "seeds": self.seeds, "only": list(self.variants)}
-        others, kept = [], []
+        others, retention = [], []
         for override in overrides:
             key, equals, text = override.partition("=")
             if equals and key in values:
                 values[key] = yaml_value(key, text)
             else:
-                (kept if key.startswith("keep.") else others).append(override)
+                (retention if key.startswith("keep.") else others).append(override)
         only = values.pop("only")
         names = only if isinstance(only, list) else [only]
         for name in names:
@@ -127,7 +127,8 @@ class Study(Options):
                 hint = f"did you mean {close}? " if close else ""
                 raise BadInput(f"only={name}: no such variant; {hint}There are {', '.join(self.variants)}")
         recipe = self.recipe.with_overrides(others)
-        variants = _with_kept(self.variants, kept, recipe)  # also those left out: one command line serves any `only`
+        # also those left out: one command line serves any `only`
+        variants = _with_retention(self.variants, retention, recipe)
         changed = {
             "recipe": recipe,
             "variants": {name: variants[name] for name in names},
@@ -137,8 +138,8 @@ class Study(Options):
         return checked({**dict(self), **changed}, "override")
 
 
-def _with_kept(variants: dict[str, Variant], overrides: Sequence[str], recipe: Recipe) -> dict[str, Variant]:
-    """Variants with the overrides below "keep." that change one of their ways of keeping.
+def _with_retention(variants: dict[str, Variant], overrides: Sequence[str], recipe: Recipe) -> dict[str, Variant]:
+    """Variants with the overrides below "keep." that change one of their retention methods.
 
     Raises:
         BadInput: an override that changes none, or as `Recipe.with_overrides`.
@@ -147,13 +148,15 @@ def _with_kept(variants: dict[str, Variant], overrides: Sequence[str], recipe: R
     for override in overrides:
         key = override.partition("=")[0]
         for name, variant in variants.items():
-            ways = recipe.with_overrides(variant.overrides).model_dump()["keep"]
-            before = len(ways)
-            if kept_by(ways, key) and len(ways) == before:
+            methods = recipe.with_overrides(variant.overrides).model_dump()["keep"]
+            before = len(methods)
+            if methods_changed(methods, key) and len(methods) == before:
                 taken[name].append(override)
         if not any(override in found for found in taken.values()):
-            recipe.with_overrides(["keep=null", override])  # a key that no way has is told by its nearest
-            raise BadInput(f"{override}: no variant keeps by {key.split('.')[1]} (there are {', '.join(variants)})")
+            recipe.with_overrides(["keep=null", override])  # a key that no method has is told by its nearest
+            raise BadInput(
+                f"{override}: no variant has the retention method {key.split('.')[1]} (there are {', '.join(variants)})"
+            )
     return {
         name: variant.model_copy(update={"overrides": [*variant.overrides, *taken[name]]})
         for name, variant in variants.items()

@@ -17,7 +17,7 @@ from speech_tl.training.options import USUAL_BATCH_S, TrainingOptions, resolved_
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
-    from speech_tl.data.mixture import Mixture
+    from speech_tl.retention.mixture import Mixture
 
 MOST_S = 320.0
 """Larger batches keep no GPU busier, and learning gets fewer steps."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speech_tl.data.batching import SimilarLengthBatches, SpeechDataset
-from speech_tl.data.mixture import MixedBatches, Mixture
 from speech_tl.data.packing import PackedDataset, PackedWindows
+from speech_tl.retention.mixture import MixedBatches, Mixture
 from speech_tl.training.options import TrainingOptions
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from speech_tl.errors import BadInput
+from speech_tl.scoring.dev_choice import choice
 from speech_tl.text import Rate, discard, sync, write_atomically
-from speech_tl.training.selection import choice
 
 SEAL = "complete.json"
 """{file: {"bytes", "sha256"}} of a checkpoint, written when everything else of it is."""

@@ -16,12 +16,12 @@ from speech_tl.decoding.memory import GAPS_BYTES, FreedMemory
 from speech_tl.models.audio_context import WINDOW_S
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
+from speech_tl.retention.collection import Retention
 from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import training_batches, training_dataset
 from speech_tl.training.masking import set_masks
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions, peak_learning_rate, resolved_precision
-from speech_tl.training.retention import Retention
 from speech_tl.training.train import peak_memory_bytes, with_validation
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from speech_tl.data.fingerprints import Fingerprint, Progress, changes, fingerpr
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
+from speech_tl.retention.base import FOLDER as RETENTION
 from speech_tl.scoring.files import versions
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import (
@@ -48,7 +49,7 @@ CHECKPOINT = "checkpoint-*"
 CARD = "README.md"
 """Of the model's folder; it is written when all is measured."""
 
-ONLY_TRAINING = ("cache", "fisher.safetensors", "old_transcripts.json", "batch_seconds.json")
+ONLY_TRAINING = ("cache", RETENTION, "batch_seconds.json")
 """What else in training/ no run needs that has been trained: the log and the result stay."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,13 +15,15 @@ from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArgumen
 
 from speech_tl.data.augment import Augmenter
 from speech_tl.data.batching import SpeechDataset
-from speech_tl.decoding import decode, loader_workers
+from speech_tl.decoding import loader_workers
+from speech_tl.decoding.measuring import measure
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import WINDOW_S
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.quiet import quiet_transformers
-from speech_tl.scoring.wer import score
-from speech_tl.text import Normaliser, Rate
+from speech_tl.retention.base import FOLDER, TrainingStart
+from speech_tl.retention.collection import Retention
+from speech_tl.scoring.dev_choice import CHOICE, look_at, never_better, too_small, weights_kept
 from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import epoch_seconds, training_dataset
 from speech_tl.training.checkpoints import Checkpoints, newest_whole
@@ -43,15 +44,14 @@ from speech_tl.training.progress import (
     TrainingFacts,
     read_log,
 )
-from speech_tl.training.retention import Retention
 from speech_tl.training.schedule import EpochOrder, StrategySchedule
-from speech_tl.training.selection import CHOICE, look_at, never_better, too_small, weights_kept
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
 from speech_tl.training.validation import Validation, validation
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
-    from speech_tl.data.mixture import Mixture
+    from speech_tl.data.test_set import TestSet
+    from speech_tl.retention.mixture import Mixture
     from speech_tl.strategies.base import BaseStrategy
 
 
@@ -77,15 +77,13 @@ class TrainingResult:
 def train(
     model: AcousticModel,
     utterances: Manifest,
-    dev: Sequence[Utterance],
+    dev: TestSet | None,
     options: TrainingOptions,
     folder: Path,
     *,
     seed: int,
     augmenter: Augmenter,
     decoding: DecodingOptions,
-    normaliser: Normaliser,
-    rate: Rate = "wer",
     strategy: BaseStrategy | None = None,
     retention: Retention | None = None,
     cache_gb: float = 0.0,
@@ -98,16 +96,14 @@ def train(
     Args:
         model: what a strategy has prepared.
         utterances: the train split; every duration must be known.
-        dev: utterances to select the checkpoint on; empty means the last weights are kept.
+        dev: what the checkpoint is selected on, by its leading error rate; None keeps the last weights.
         options: see `TrainingOptions`.
         folder: for checkpoints and `log.jsonl`.
         seed: of shuffling, masks, dropout and new weights.
         augmenter: what training utterances are heard through; see `AugmentOptions`.
         decoding: how dev utterances are decoded.
-        normaliser: applied to both sides of the dev WER.
-        rate: which error rate of dev selects.
         strategy: what has prepared the model; None trains what requires gradients, all at one rate.
-        retention: how the model keeps what it knew; None lets it forget.
+        retention: the methods by which the model keeps what it knew; None lets it forget.
         cache_gb: most gigabytes of disk, below `folder`, for what later epochs need not compute again.
         resume: continue from the last whole checkpoint in `folder`.
         progress: hears of every step.
@@ -116,16 +112,17 @@ def train(
     Raises:
         BadInput: nothing to train on, or losses that stay non-finite.
     """
-    retention, checkpoints = retention or Retention(), Checkpoints(folder, rate, tell)
+    retention, rate = retention or Retention(), dev.rate if dev else "wer"
+    checkpoints = Checkpoints(folder, rate, tell)
     mixed = retention.mixed(utterances)
     options = _with_batch_seconds(options, model, mixed, folder, tell)
-    options, planned = with_validation(options, model, mixed, dev, retention, decoding)
-    retention.begin(model, strategy, folder, options=options, decoding=decoding, seed=seed, tell=tell)
+    options, planned = with_validation(options, model, mixed, dev.utterances if dev else [], retention, decoding)
+    retention.before_training(TrainingStart(model, strategy, folder / FOLDER, options, decoding, seed, tell))
     transformers.set_seed(seed)
     set_masks(model, augmenter.options.spec_augment, strategy)
     facts, interruption = TrainingFacts(rate), Interruption()
-    scorer = _dev_scorer(model, dev, options, decoding, normaliser, seed, augmenter)
-    small = too_small(validated(dev, options.dev_limit, seed), normaliser, rate) if scorer else None
+    scorer = _dev_scorer(model, dev, options, decoding, seed, augmenter) if dev else None
+    small = too_small(dev.drawn(options.dev_limit, seed)) if dev else None
     selects = scorer is not None and not small
     callbacks = [checkpoints, interruption, *_callbacks(options, folder, facts, progress, selects)]
     callbacks += [EpochOrder(), *_schedule(strategy, model)]
@@ -137,7 +134,7 @@ def train(
     trainer = _trainer(model, dataset, scorer, selects, learning, folder, seed, facts, callbacks, strategy)
     trainer.retention = retention
     checkpoint = newest_whole(folder, tell) if resume else None
-    trainer.args.eval_on_start = bool(len(dev)) and checkpoint is None
+    trainer.args.eval_on_start = dev is not None and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
         trainer.keep(folder / "cache", cache_gb, strategy, tell)
         trainer.train(resume_from_checkpoint=checkpoint)
@@ -218,43 +215,30 @@ def _learning(model: AcousticModel, options: TrainingOptions) -> Iterator[None]:
 
 def _dev_scorer(
     model: AcousticModel,
-    dev: Sequence[Utterance],
+    dev: TestSet,
     options: TrainingOptions,
     decoding: DecodingOptions,
-    normaliser: Normaliser,
     seed: int,
     augmenter: Augmenter,
-) -> DevScorer | None:
+) -> DevScorer:
     """Decodes the same seeded choice of dev utterances each time, as recorded or in noise of dev's own."""
-    if not len(dev):
-        return None
-    utterances, chain = validated(dev, options.dev_limit, seed), None
+    chain = None
     if augmenter.options.on_dev:
-        chain = augmenter.chain("dev", dev, sample_rate=model.sample_rate, seed=seed, speed=False)
-
+        chain = augmenter.chain("dev", dev.utterances, sample_rate=model.sample_rate, seed=seed, speed=False)
+    dev = dataclasses.replace(dev.drawn(options.dev_limit, seed), augment=chain)
     usual = model.network.config._attn_implementation
 
     def dev_score() -> dict[str, float]:
         """WER and CER of the chosen utterances with the weights of this moment."""
         with model.attention(usual):  # what trains fastest takes long, and much memory, to decode 30 s windows
-            heard = decode(model, utterances, decoding, augment=chain, seed=seed)
-        texts = [hypothesis.text for hypothesis in heard]
-        figures = score(utterances, texts, normaliser).score
+            figures = measure(model, dev, decoding, seed=seed).score
         if figures.wer is None or figures.cer is None:
             raise BadInput(
-                f"the dev split holds no words after normalising with {normaliser.name}: cannot select on it"
+                f"the dev split holds no words after normalising with {dev.normaliser.name}: cannot select on it"
             )
         return {"wer": figures.wer, "cer": figures.cer}
 
     return dev_score
-
-
-def validated(dev: Sequence[Utterance], limit: int | None, seed: int) -> list[Utterance]:
-    """The dev utterances of every validation pass: a seeded choice of at most `limit`; None is all."""
-    chosen = range(len(dev))
-    if limit and limit < len(dev):
-        chosen = sorted(random.Random(seed).sample(chosen, limit))
-    return [dev[i] for i in chosen]
 
 
 def steps_of_epochs(epoch_s: float, options: TrainingOptions) -> int:

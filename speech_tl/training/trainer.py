@@ -16,6 +16,9 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from speech_tl.data.batching import Collator, SpeechDataset
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch
+from speech_tl.retention.base import RetentionHooks
+from speech_tl.retention.collection import Retention
+from speech_tl.scoring.dev_choice import CHOICE, choice
 from speech_tl.text import RATES
 from speech_tl.training.batches import Batches, training_batches
 from speech_tl.training.checkpoints import require_whole
@@ -23,8 +26,6 @@ from speech_tl.training.keeping import Kept, Tell, keep
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import TrainingFacts
-from speech_tl.training.retention import Retention
-from speech_tl.training.selection import CHOICE, choice
 
 if TYPE_CHECKING:
     from speech_tl.strategies.base import BaseStrategy, Rates
@@ -68,7 +69,7 @@ class AdaptationTrainer(Trainer):
         self.kept, self.retention = Kept(), Retention()
         self.pieces = 1
         self._micro_batches: list[tuple[Batch, list[int]]] = []
-        self._source_batches: list[Batch] = []
+        self._source_batches: list[list[tuple[RetentionHooks, Batch]]] = []
         self.options, self.rates = options, rates
         self._has_gradient = False
         super().__init__(
@@ -129,21 +130,22 @@ class AdaptationTrainer(Trainer):
             facts = batch.pop("facts")
             self.facts.add_batch(facts)
             self._micro_batches.append((batch, facts.indices))
-        self._source_batches = self._remembered(len(self._micro_batches))
+        self._source_batches = self._beside(len(self._micro_batches))
         batches = [batch for batch, _ in self._micro_batches]
         items = torch.tensor(float(sum(self.acoustic.items(b) for b in batches if b)), device=device)
         if self.args.world_size > 1:
             items = self.accelerator.gather(items).sum()
         return batches, items
 
-    def _remembered(self, count: int) -> list[Batch]:
-        """The source batches that go with the micro-batches of one step; none where nothing is distilled."""
-        distillation, batches = self.retention.distillation, []
-        first = self.state.global_step * self.args.gradient_accumulation_steps
-        for number in range(first, first + count) if distillation else ():
-            batch, facts = distillation.batch(number, self.args.world_size, self.args.process_index)
-            self.facts.add_batch(facts)
-            batches.append(batch)
+    def _beside(self, count: int) -> list[list[tuple[RetentionHooks, Batch]]]:
+        """For each micro-batch of one step, the batches that retention methods bring beside it."""
+        first, batches = self.state.global_step * self.args.gradient_accumulation_steps, []
+        for number in range(first, first + count):
+            batches.append([])
+            for hooks in self.retention.bringing:
+                batch, facts = hooks.batch(number, self.args.world_size, self.args.process_index)
+                self.facts.add_batch(facts)
+                batches[-1].append((hooks, batch))
         return batches
 
     def _ended_before(self) -> bool:
@@ -191,7 +193,8 @@ class AdaptationTrainer(Trainer):
 
         Processes exchange gradients in the last piece of the `last` micro-batch, if this one does at all.
         """
-        self._distil(model, number)
+        for hooks, source in self._source_batches[number]:
+            self._learn_beside(model, hooks, source)
         batch, indices = self._micro_batches[number]
         batch, out_of_memory = self._ready(batch, indices)
         total = torch.zeros((), device=self.args.device)
@@ -209,14 +212,13 @@ class AdaptationTrainer(Trainer):
                     self._count_bad("loss")
         return total
 
-    def _distil(self, model: nn.Module, number: int) -> None:
-        """Forward and backward of the source batch beside a micro-batch; gradients are exchanged with the latter's.
+    def _learn_beside(self, model: nn.Module, hooks: RetentionHooks, batch: Batch) -> None:
+        """Forward and backward of a source batch beside a micro-batch; gradients are exchanged with the latter's.
 
         Raises:
             torch.OutOfMemoryError: memory ran out.
             BadInput: it did, in one of several processes.
         """
-        batch = self._source_batches[number] if self._source_batches else None
         if not batch:
             return
         batch = self._prepare_inputs(batch)
@@ -229,13 +231,14 @@ class AdaptationTrainer(Trainer):
             with self.accelerator.no_sync(model):
                 try:
                     with self.compute_loss_context_manager():
-                        loss = self.retention.distillation.loss(model, part, rows) / len(self._source_batches)
+                        loss = hooks.loss(model, part, rows) / len(self._source_batches)
                     if bool(torch.isfinite(loss.detach())):
                         self._backward(loss)
                 except torch.OutOfMemoryError as error:
                     if self.args.world_size == 1:
                         raise
-                    raise BadInput("memory ran out on source speech: lower keep.distill.share") from error
+                    name = hooks.options.name
+                    raise BadInput(f"memory ran out on source speech: lower keep.{name}.share") from error
 
     def _ready(self, batch: Batch, indices: list[int]) -> tuple[Batch, bool]:
         """The batch on the device, with what need not be learnt computed; and whether memory ran out on the way."""
@@ -345,8 +348,8 @@ class AdaptationTrainer(Trainer):
         super()._load_best_model()
 
     def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
-        """With what keeping adds to the loss, beside the loss."""
-        super().log(logs | (self.retention.penalties() if "loss" in logs else {}), *args, **kwargs)
+        """With what retention adds to the loss, beside the loss."""
+        super().log(logs | (self.retention.logged() if "loss" in logs else {}), *args, **kwargs)
 
     def evaluate(
         self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval"

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-import speech_tl.adaptation.context as context
 from speech_tl.adaptation import adapt
 from speech_tl.adaptation.context import DEV_UTTERANCES, settle_context
 from speech_tl.cli import _run
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import Hypothesis
+from speech_tl.data.test_set import TestSet
+from speech_tl.decoding import Hypothesis, measuring
 from speech_tl.errors import BadInput
 from speech_tl.evaluation import evaluate
 from speech_tl.models.audio_context import FULL, AudioContext
@@ -53,13 +53,13 @@ def errors(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], list[AudioCo
     def scripted(full: int, trimmed: int) -> list[AudioContext]:
         seen: list[AudioContext] = []
 
-        def decode(model: WhisperModel, utterances: Sequence, *_: Any) -> list[Hypothesis]:
+        def decode(model: WhisperModel, utterances: Sequence, *_: Any, **__: Any) -> list[Hypothesis]:
             seen.append(model.decoding_context)
             wrong = trimmed if model.decoding_context.trims else full
             texts = ["x" + u.text[1:] if int(u.id[:-4]) % 100 < wrong else u.text for u in utterances]
             return [Hypothesis(i, text) for i, text in enumerate(texts)]
 
-        monkeypatch.setattr(context, "decode", decode)
+        monkeypatch.setattr(measuring, "decode", decode)
         return seen
 
     return scripted
@@ -75,7 +75,8 @@ def trained(tiny: Path, option: str | float = "auto") -> WhisperModel:
 def settle(model: WhisperModel, dev: Manifest, option: str | float = "auto", **decoding: str) -> dict[str, Any] | None:
     """The check with the defaults."""
     options = DecodingOptions(workers=0, **decoding)
-    return settle_context(model, dev, option, options, get_normaliser("basic"), 1, Screen())
+    test_set = TestSet("dev", dev, get_normaliser("basic"), model.language)
+    return settle_context(model, test_set, option, options, 1, Screen())
 
 
 # ---- the decision
@@ -143,11 +144,11 @@ def test_a_window_longer_than_any_on_dev_stays_30_s(tiny: Path, dev: Manifest, e
 def test_the_same_utterances_decide_each_time(tiny: Path, dev: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[list[str]] = []
 
-    def decode(model: WhisperModel, utterances: Sequence, *_: Any) -> list[Hypothesis]:
+    def decode(model: WhisperModel, utterances: Sequence, *_: Any, **__: Any) -> list[Hypothesis]:
         seen.append([u.id for u in utterances])
         return [Hypothesis(i, u.text) for i, u in enumerate(utterances)]
 
-    monkeypatch.setattr(context, "decode", decode)
+    monkeypatch.setattr(measuring, "decode", decode)
     settle(trained(tiny), dev)
     settle(trained(tiny), dev)
     assert seen[0] == seen[1] == seen[2] == seen[3]

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 import torch
 
-from speech_tl import adaptation
-from speech_tl.adaptation import adapt, interpolating
-from speech_tl.adaptation.interpolating import Between, chosen
+from speech_tl.adaptation import adapt
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput
 from speech_tl.evaluation import evaluate
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Interpolate, Recipe, recipe_from_yaml
-from speech_tl.training.selection import choice
+from speech_tl.retention import interpolate as interpolation
+from speech_tl.retention.collection import Retention
+from speech_tl.retention.interpolate import Between, chosen
+from speech_tl.scoring.dev_choice import choice
 from tests.small import made_corpus, recipe_yaml, rows_of, timeless, written
 from tests.tiny import tiny_ctc, tiny_whisper
 
@@ -110,14 +111,14 @@ def test_the_saved_model_lies_between_the_old_and_the_new_one(
 ) -> None:
     """The same run without interpolation gives the new weights; the rule is made to take a share in between."""
     heard: list[str] = []
-    decode, choose = interpolating.decode, interpolating.chosen
+    scored, choose = interpolation._scored, interpolation.chosen
 
-    def listen(model: Any, utterances: Any, *given: Any) -> Any:
-        heard.extend(utterance.audio for utterance in utterances)
-        return decode(model, utterances, *given)
+    def listen(share: float, sets: Any, *given: Any) -> Any:
+        heard.extend(utterance.audio for dev in sets for utterance in dev.utterances)
+        return scored(share, sets, *given)
 
-    monkeypatch.setattr(interpolating, "decode", listen)
-    monkeypatch.setattr(interpolating, "chosen", lambda *given: choose(*given) | {"share": 0.25})
+    monkeypatch.setattr(interpolation, "_scored", listen)
+    monkeypatch.setattr(interpolation, "chosen", lambda *given: choose(*given) | {"share": 0.25})
     run = recipe(shop, f"strategy={strategy}", "keep.interpolate.shares=[0.25]", family=family)
     result = adapt(run, tmp_path / "run")
     adapt(run.with_overrides(["keep=null"]), tmp_path / "plain")
@@ -144,8 +145,8 @@ def test_the_saved_model_lies_between_the_old_and_the_new_one(
 def test_a_fixed_share_needs_no_guard_and_decodes_nothing(
     shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interpolating, "UNDERSTOOD", 9.0)  # the tiny model has learnt nothing yet
-    monkeypatch.setattr(interpolating, "decode", lambda *given: pytest.fail("it was decoded"))
+    monkeypatch.setattr(interpolation, "UNDERSTOOD", 9.0)  # the tiny model has learnt nothing yet
+    monkeypatch.setattr(interpolation, "_scored", lambda *given: pytest.fail("it was decoded"))
     run = recipe_from_yaml(shop / "ctc.yaml").with_overrides(["keep.interpolate.fixed_share=0.25"])
     report = adapt(run, tmp_path / "run").report
     adapt(run.with_overrides(["keep=null"]), tmp_path / "plain")
@@ -208,7 +209,7 @@ def test_a_run_killed_between_old_and_new_ends_as_one_that_was_not(
         def die(*_: Any) -> None:
             raise KeyboardInterrupt
 
-        patch.setattr(adaptation, "interpolate", die)
+        patch.setattr(Retention, "after_training", die)
         with pytest.raises(KeyboardInterrupt):
             adapt(run, tmp_path / "killed")
     resumed = adapt(run, tmp_path / "killed", resume=True)
@@ -218,8 +219,8 @@ def test_a_run_killed_between_old_and_new_ends_as_one_that_was_not(
 
 
 def test_old_weights_all_through_are_told(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    choose = interpolating.chosen
-    monkeypatch.setattr(interpolating, "chosen", lambda *given: choose(*given) | {"share": 0.0})
+    choose = interpolation.chosen
+    monkeypatch.setattr(interpolation, "chosen", lambda *given: choose(*given) | {"share": 0.0})
     run = recipe(shop, "keep=interpolate", "keep.interpolate.shares=[0.5]")
     result = adapt(run, tmp_path / "run")
     assert any("the model is the old one" in note for note in result.report["notes"])

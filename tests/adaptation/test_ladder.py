@@ -90,12 +90,12 @@ def test_the_terminal_shows_every_rung_that_has_noise_or_more(ended: Ended) -> N
 
 
 def test_a_resumed_run_decodes_no_rung_again(ended: Ended, monkeypatch: pytest.MonkeyPatch) -> None:
-    import speech_tl.adaptation.measuring as measuring
+    import speech_tl.adaptation.before_and_after as before_and_after
 
     def refused(*given: object, **conditions: object) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(measuring, "evaluate_utterances", refused)
+    monkeypatch.setattr(before_and_after, "measure", refused)
     again = adapt(ended.recipe, ended.result.folder, resume=True)
     assert again.report["ladder"] == ended.result.report["ladder"]
 

@@ -50,7 +50,7 @@ def test_an_english_only_checkpoint_is_scored_as_english_and_says_why(folder: Pa
     recipe = recipe_of(folder, "english_only", "unsaid", guards=guards)
     model, data = prepare(recipe, Screen())
     assert data.normaliser.name == "english" == model.scored_by.name and data.facts["language"] == "en"
-    assert {guard.name: guard.normaliser.name for guard in data.guards} == {"same": "english", "german": "basic"}
+    assert {guard.name: guard.test.normaliser.name for guard in data.guards} == {"same": "english", "german": "basic"}
     assert "scored    with the normaliser english (the checkpoint's language is en)" in plan(recipe, Screen())
     found = evaluate(str(folder / "english_only"), folder / "unsaid.csv")
     assert (found.normaliser, found.data["language"]) == ("english", "en")

@@ -18,9 +18,9 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.decoding import decode
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe, recipe_from_yaml
+from speech_tl.scoring.dev_choice import choice, chosen_by
 from speech_tl.scoring.wer import score
 from speech_tl.text import get_normaliser
-from speech_tl.training.selection import choice, chosen_by
 from tests.small import any_dev_chooses, made_corpus, recipe_yaml, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper
 
@@ -65,18 +65,18 @@ def hypotheses(run: Path) -> dict[str, str]:
 def test_labelled_and_unlabelled_together(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learnt: list[list[tuple[str, str]]] = []
     tested: list[int] = []
-    train, evaluate = helping.train, adaptation.measuring.evaluate_utterances
+    train, evaluate = helping.train, adaptation.before_and_after.measure
 
     def seen(model: Any, utterances: Any, *rest: Any, **options: Any) -> Any:
         learnt.append(list(zip(utterances.column("id"), utterances.column("text"), strict=True)))
         return train(model, utterances, *rest, **options)
 
-    def counted(model: Any, utterances: Any, *rest: Any, **options: Any) -> Any:
-        tested.append(len(utterances))
-        return evaluate(model, utterances, *rest, **options)
+    def counted(model: Any, test_set: Any, *rest: Any, **options: Any) -> Any:
+        tested.append(len(test_set.utterances))
+        return evaluate(model, test_set, *rest, **options)
 
     monkeypatch.setattr(helping, "train", seen)
-    monkeypatch.setattr(adaptation.measuring, "evaluate_utterances", counted)
+    monkeypatch.setattr(adaptation.before_and_after, "measure", counted)
     result = adapt(recipe(shop, "half.csv", *EASY, "strategy=lora"), tmp_path / "run")
     assert tested == [4, 4], "test is decoded twice, whatever the rounds"
     assert [len(rows) for rows in learnt] == [4, 7, 7]
@@ -188,7 +188,7 @@ def test_a_killed_run_ends_as_one_that_was_not(
     place: str, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Path
 ) -> None:
     run = recipe(shop, "half.csv", *EASY, "training.eval_steps=1")
-    train, judged, read = helping.train, Rounds._judged, adaptation.Bench.after
+    train, judged, read = helping.train, Rounds._judged, adaptation.BeforeAndAfter.after
     with monkeypatch.context() as patch:
 
         def dying(model: Any, utterances: Any, dev: Any, options: Any, folder: Path, **rest: Any) -> Any:
@@ -207,14 +207,14 @@ def test_a_killed_run_ends_as_one_that_was_not(
             return judged(self, number, *rest)
 
         if place == "end":
-            patch.setattr(adaptation.Bench, "after", dead)
+            patch.setattr(adaptation.BeforeAndAfter, "after", dead)
         elif place.startswith("labels"):
             patch.setattr(Rounds, "_judged", dead)
         else:
             patch.setattr(helping, "train", dying)
         with pytest.raises(KeyboardInterrupt):
             adapt(run, tmp_path / "run")
-    assert adaptation.Bench.after is read
+    assert adaptation.BeforeAndAfter.after is read
     if place.startswith("training"):
         assert list((tmp_path / "run" / "rounds" / "1" / "training").glob("checkpoint-1"))
     adapt(run, tmp_path / "run", resume=True)

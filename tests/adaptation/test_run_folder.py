@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from speech_tl.adaptation import adapt, measuring
+from speech_tl.adaptation import adapt, before_and_after
 from speech_tl.errors import BadInput
 from speech_tl.recipe import Recipe
 from speech_tl.training.run_folder import Disk, RunFolder
@@ -55,7 +55,7 @@ def killed(recipe: Recipe, out: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(measuring, "evaluate_utterances", die)
+        patch.setattr(before_and_after, "measure", die)
         adapt(recipe, out)
     return out
 
@@ -91,13 +91,13 @@ def test_hidden_temporaries_are_no_use_of_a_folder_and_are_swept(recipe: Recipe,
 def test_a_folder_that_goes_while_a_run_works_in_it_is_one_line(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    measure = measuring.evaluate_utterances
+    measure = before_and_after.measure
 
     def measure_and_remove(*arguments: Any, **options: Any) -> Any:
         shutil.rmtree(tmp_path / "run")
         return measure(*arguments, **options)
 
-    monkeypatch.setattr(measuring, "evaluate_utterances", measure_and_remove)
+    monkeypatch.setattr(before_and_after, "measure", measure_and_remove)
     with pytest.raises(BadInput, match="run was removed or moved while this run worked in it"):
         adapt(recipe, tmp_path / "run")
     assert not (tmp_path / "run").exists()
@@ -144,7 +144,7 @@ def test_a_resumed_run_wants_the_data_it_was_started_with(
     (tmp_path / folder / "audio" / f"{row:02d}.wav").write_bytes(whole)
     killed_again = pytest.raises(Killed)
     with monkeypatch.context() as patch, killed_again:
-        patch.setattr(measuring, "evaluate_utterances", lambda *_, **__: (_ for _ in ()).throw(Killed()))
+        patch.setattr(before_and_after, "measure", lambda *_, **__: (_ for _ in ()).throw(Killed()))
         adapt(recipe, run, resume=True)
 
 

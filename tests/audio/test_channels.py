@@ -11,7 +11,7 @@ import soundfile
 from speech_tl.audio import channel_number, load_audio, stream_audio
 from speech_tl.data.check import check_manifest
 from speech_tl.data.manifest import Manifest
-from speech_tl.data.source import shared_rows
+from speech_tl.data.selection import shared_rows
 from speech_tl.errors import AudioError
 from tests.audio.making import RATE, film, sound
 from tests.small import written

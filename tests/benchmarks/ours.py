@@ -14,7 +14,6 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions, ModelOptions
 from speech_tl.strategies.trained import Full, HeadOnly
-from speech_tl.text import get_normaliser
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.train import train
 from tests.benchmarks.frame import Side, Timed
@@ -68,13 +67,12 @@ def trained(ours: Ours) -> Side:
             done = train(
                 model,
                 rows,
-                [],
+                None,
                 training,
                 Path(scratch),
                 seed=plan.seed,
                 augmenter=Augmenter(AugmentOptions(spec_augment={"time_share": 0.0, "feature_share": 0.0})),
                 decoding=DecodingOptions(),
-                normaliser=get_normaliser("basic"),
                 strategy=strategy,
                 cache_gb=ours.cache_gb,
                 progress=lambda *_: ended.append(time.perf_counter() - began),

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech_tl.data.manifest import Manifest
+from speech_tl.data.test_set import TestSet
 from speech_tl.decoding import decode, loops
 from speech_tl.decoding.loops import Written, compression_ratio, cut, is_loop, without_loops
-from speech_tl.evaluation import evaluate_utterances
+from speech_tl.decoding.measuring import measure
 from speech_tl.models.audio_context import AudioContext
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
@@ -23,6 +24,7 @@ from speech_tl.models.whisper import WhisperModel
 from speech_tl.reporting.page import build_report
 from speech_tl.scoring.loops import most_characters
 from speech_tl.scoring.wer import Evaluation, score
+from speech_tl.text import get_normaliser
 from tests.scoring.made import Said
 from tests.tiny import tiny_ctc
 
@@ -153,7 +155,8 @@ def test_an_endless_decoder_is_stopped_alone_and_in_a_batch_alike(endless: Whisp
 
 
 def test_loops_are_counted_in_rows_summary_and_report(endless: WhisperModel, clips: Manifest, tmp_path: Path) -> None:
-    found = evaluate_utterances(endless, clips, "basic", DecodingOptions(workers=0), {"split": "test"})
+    test_set = TestSet("test", clips, get_normaliser("basic"), facts={"split": "test"})
+    found = measure(endless, test_set, DecodingOptions(workers=0))
     assert found.loops == len(clips)
     found.write(tmp_path)
     assert json.loads((tmp_path / "summary.json").read_text())["loops"] == len(clips)

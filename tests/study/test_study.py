@@ -338,7 +338,7 @@ def test_ways_of_keeping_are_variants_and_their_source_is_given_once(made: Study
     ("overrides", "told"),
     [
         ([], "variant replay: keep=replay needs source data"),
-        (["keep.l2_sp.weight=1"], "keep.l2_sp.weight=1: no variant keeps by l2_sp"),
+        (["keep.l2_sp.weight=1"], "keep.l2_sp.weight=1: no variant has the retention method l2_sp"),
         (["keep.replay.rot=x"], "unknown key keep.replay.rot; did you mean keep.replay.root?"),
     ],
 )

@@ -12,13 +12,14 @@ from transformers.trainer_pt_utils import BatchRebalanceSampler
 from speech_tl.audio import save_audio
 from speech_tl.data.augment import Augmenter, AugmentOptions, SpecAugment
 from speech_tl.data.manifest import Manifest
+from speech_tl.data.test_set import TestSet
 from speech_tl.models.base import AcousticModel, DecodingOptions
+from speech_tl.retention.collection import Retention
 from speech_tl.strategies.base import BaseStrategy
 from speech_tl.strategies.trained import Full
 from speech_tl.text import Rate, get_normaliser
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import read_log
-from speech_tl.training.retention import Retention
 from speech_tl.training.train import TrainingResult, train
 from tests.sounds import voice
 
@@ -87,7 +88,7 @@ def learn(
     return train(
         model,
         corpus.split("train"),
-        corpus.split("dev") if dev else [],
+        TestSet("dev", corpus.split("dev"), get_normaliser("basic"), "zh" if rate == "cer" else None) if dev else None,
         TrainingOptions(**QUICK | {"learning_rate": 1e-3} | options).model_copy(update=unchecked),
         folder,
         seed=seed,
@@ -95,8 +96,6 @@ def learn(
             AugmentOptions(spec_augment=SpecAugment(time_share=masks, time_width=3), **(effects or {}))
         ),
         decoding=DecodingOptions(workers=0),
-        normaliser=get_normaliser("basic"),
-        rate=rate,
         strategy=strategy,
         retention=retention,
         cache_gb=cache_gb,

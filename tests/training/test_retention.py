@@ -1,4 +1,4 @@
-"""Keeping what a model knew, through the trainer, with any strategy: killed and resumed bit by bit, counted, obeyed."""
+"""Retention through the trainer, with any strategy: killed and resumed bit by bit, counted, obeyed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.load import load_model
+from speech_tl.retention import EWC, L2SP, Distill, Replay
+from speech_tl.retention.base import RetentionMethod, TrainingStart
+from speech_tl.retention.collection import Retention
+from speech_tl.retention.distill import transcribed
+from speech_tl.retention.ewc import fisher_importance
 from speech_tl.strategies.adapters import LoRA
 from speech_tl.strategies.base import BaseStrategy
 from speech_tl.strategies.gradual import Gradual
-from speech_tl.strategies.kept import EWC, L2SP, BaseKeep, Distill, Replay
 from speech_tl.strategies.trained import BitFit, Full, HeadOnly
-from speech_tl.training.distilling import transcribed
-from speech_tl.training.fisher import fisher_importance
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import read_log
-from speech_tl.training.retention import Retention
 from speech_tl.training.trainer import AdaptationTrainer
 from tests.training.learning import changed, clips, learn, weights, with_dropout
 
@@ -41,13 +42,13 @@ def fresh(folder: Path) -> AcousticModel:
     return model
 
 
-def retention(source: Manifest, *ways: BaseKeep) -> Retention:
-    return Retention(ways, {way.name: source for way in ways if hasattr(way, "root")})
+def retention(source: Manifest, *methods: RetentionMethod) -> Retention:
+    return Retention(methods, {method.name: source for method in methods if hasattr(method, "root")})
 
 
 def begin(kept: Retention, model: AcousticModel, strategy: BaseStrategy, folder: Path, **options: Any) -> None:
     decoding, chosen = DecodingOptions(workers=0), TrainingOptions(**{"batch_seconds": 6.0} | options)
-    kept.begin(model, strategy, folder, options=chosen, decoding=decoding, seed=1)
+    kept.before_training(TrainingStart(model, strategy, folder, chosen, decoding, 1, lambda line: None))
 
 
 def curve(folder: Path) -> list[dict[str, Any]]:
@@ -68,7 +69,7 @@ def kill(done: int, steps: int, latest: dict[str, float]) -> None:
         raise Killed
 
 
-CASES: list[tuple[str, BaseStrategy, list[BaseKeep], dict[str, Any]]] = [
+CASES: list[tuple[str, BaseStrategy, list[RetentionMethod], dict[str, Any]]] = [
     ("ctc", Full(), [Replay(share=0.4), L2SP(weight=0.1)], {"effects": {"speed": {"factors": [0.9, 1.1]}}}),
     ("ctc", Gradual(head_steps=2, layer_steps=1, layers=2), [Replay(share=0.3), L2SP()], {}),
     ("ctc", BitFit(), [L2SP()], {"gradient_accumulation_steps": 2}),
@@ -77,11 +78,11 @@ CASES: list[tuple[str, BaseStrategy, list[BaseKeep], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("family", "strategy", "ways", "more"), CASES, ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(("family", "strategy", "methods", "more"), CASES, ids=lambda value: getattr(value, "name", ""))
 def test_a_killed_run_goes_on_bit_by_bit(
     family: str,
     strategy: BaseStrategy,
-    ways: list[BaseKeep],
+    methods: list[RetentionMethod],
     more: dict[str, Any],
     folders: dict[str, Path],
     corpus: Manifest,
@@ -91,15 +92,15 @@ def test_a_killed_run_goes_on_bit_by_bit(
     run: dict[str, Any] = {"strategy": strategy, "masks": 0.3, "max_steps": 6, "eval_steps": 3, "dev_limit": 1}
     run |= {"batch_seconds": 5.0, **more}
     straight, resumed = fresh(folders[family]), fresh(folders[family])
-    result = learn(straight, corpus, tmp_path / "straight", retention=retention(source, *ways), **run)
-    killed = {"retention": retention(source, *ways), "progress": kill}
+    result = learn(straight, corpus, tmp_path / "straight", retention=retention(source, *methods), **run)
+    killed = {"retention": retention(source, *methods), "progress": kill}
     with pytest.raises(Killed):
         learn(fresh(folders[family]), corpus, tmp_path / "killed", **killed, **run)
-    learn(resumed, corpus, tmp_path / "killed", resume=True, retention=retention(source, *ways), **run)
+    learn(resumed, corpus, tmp_path / "killed", resume=True, retention=retention(source, *methods), **run)
     assert curve(tmp_path / "killed") == curve(tmp_path / "straight")
     assert not changed(weights(straight), weights(resumed))
     told = result.figures["keep"]
-    assert list(told) == [way.name for way in ways]
+    assert list(told) == [method.name for method in methods]
     last = curve(tmp_path / "straight")[-1]
     if {"replay", "distill"} & set(told):
         assert 0 < last["source_seconds"] < last["audio_seconds"]
@@ -188,7 +189,7 @@ def test_the_pull_is_the_gradient_of_half_the_weighted_squared_distance(
             assert parameter.grad is None, "what does not learn in this step is not pulled"
         else:
             torch.testing.assert_close(parameter.grad, 1 + 2 * gradient)
-    assert kept.penalties()["l2_sp_penalty"] == pytest.approx(float(penalty.detach()), rel=1e-4)
+    assert kept.logged()["l2_sp_penalty"] == pytest.approx(float(penalty.detach()), rel=1e-4)
 
 
 @pytest.mark.parametrize("strategy", [Full(), LoRA(rank=2)], ids=["full", "lora"])
@@ -281,7 +282,7 @@ def test_a_model_that_has_not_learnt_differs_in_nothing(
     model, kept = load_model(folders[family], language="en"), retention(source, Distill(share=0.5, weight=3.0))
     LoRA(rank=2).prepare(model)
     begin(kept, model, LoRA(rank=2), tmp_path, batch_seconds=12.0)
-    distillation = kept.distillation
+    distillation = kept.hooks["distill"]
     batch, facts = max((distillation.batch(n, 1, 0) for n in range(3)), key=lambda found: len(found[1].indices))
     rows = len(facts.indices)
     assert facts.source_seconds == facts.seconds > 0 and rows > 1
@@ -313,10 +314,11 @@ def test_outputs_on_the_source_stay_nearer_to_the_old_ones(
         start = weights(model)
         run: dict[str, Any] = {"max_steps": 8, "eval_steps": 8, "dev": False, "batch_seconds": 8.0}
         result = learn(model, corpus, tmp_path / str(weight), retention=kept, learning_rate=3e-3, **run)
-        assert not changed(start, weights(kept.distillation.old)) & start.keys(), "the old model does not learn"
-        batch, facts = kept.distillation.batch(0, 1, 0)
+        distillation = kept.hooks["distill"]
+        assert not changed(start, weights(distillation.old)) & start.keys(), "the old model does not learn"
+        batch, facts = distillation.batch(0, 1, 0)
         with torch.no_grad():
-            far.append(float(kept.distillation.loss(model.network, batch, len(facts.indices))) / weight)
+            far.append(float(distillation.loss(model.network, batch, len(facts.indices))) / weight)
         assert result.figures["source_seconds"] / result.figures["audio_seconds"] == pytest.approx(0.5, abs=0.15)
     assert far[1] < 0.5 * far[0]
 

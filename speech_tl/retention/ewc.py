@@ -1,24 +1,62 @@
-"""How much each weight matters for what a model knows: the diagonal of the Fisher information, from source speech."""
+"""Elastic weight consolidation: weights are pulled to where they started, each as strongly as it matters for source
+speech; how much it matters is the diagonal of the Fisher information.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-import torch
+from pydantic import Field
 
 from speech_tl.errors import AudioError, BadInput
+from speech_tl.retention.base import RetentionHooks, TrainingStart
+from speech_tl.retention.quadratic_penalty import PenaltyHooks
+from speech_tl.retention.source_speech import SourceMethod
 from speech_tl.text import damaged, replacing
 
 if TYPE_CHECKING:
-    from speech_tl.data.manifest import Utterance
+    import torch
+
+    from speech_tl.data.manifest import Manifest, Utterance
     from speech_tl.models.base import AcousticModel
 
 
 DIGEST = "sha256"
 """Key of the file's metadata."""
+
+
+class EWC(SourceMethod):
+    """Weights are pulled to where they started, each as strongly as it matters for the source domain (elastic weight
+    consolidation: Kirkpatrick et al. 2017, arXiv 1612.00796, eq. 3).
+
+    How much a weight matters is the diagonal of the Fisher information, estimated once, before training, on source
+    utterances with their texts, and scaled to a mean of 1: with the same `weight`, `l2_sp` pulls all alike.
+
+    Attributes:
+        weight: of the penalty; the loss is a mean over the utterances or tokens of a step.
+    """
+
+    needs_old_head: ClassVar[bool] = True
+    pulls_weights: ClassVar[bool] = True
+    reads_texts: ClassVar[bool] = True
+
+    name: Literal["ewc"] = "ewc"
+    utterances: int | None = Field(200, ge=1)
+    weight: float = Field(0.01, gt=0)
+
+    def at_work(self, source: Manifest) -> RetentionHooks:
+        """A penalty that weighs every weight by its Fisher information on the source."""
+        return _FisherPenalty(self, source)
+
+
+class _FisherPenalty(PenaltyHooks):
+    def importance_of(self, start: TrainingStart, moving: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
+        """Estimated on the source, once a run."""
+        start.tell(f"estimating which weights matter on {len(self.source)} source utterances")
+        return fisher_importance(start.model, moving, self.source, start.folder / "fisher.safetensors")
 
 
 def fisher_importance(
@@ -38,6 +76,7 @@ def fisher_importance(
     Raises:
         BadInput: no utterance says anything about any weight.
     """
+    import torch
     from safetensors.torch import save_file
 
     if path.is_file():
@@ -67,22 +106,24 @@ def fisher_importance(
 
 
 def _noted(path: Path) -> dict[str, torch.Tensor]:
-    """What an earlier part of the run found."""
+    """What an earlier part of the run estimated."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "pt") as stream:
-            found = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - it is no mapping
+            importance = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - it is no mapping
             written = (stream.metadata() or {}).get(DIGEST)
     except (SafetensorError, ValueError) as error:
         raise damaged(path) from error
-    if written != _digest(found):
+    if written != _digest(importance):
         raise damaged(path)
-    return found
+    return importance
 
 
 def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
     """A hash of names and values."""
+    import torch
+
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())

@@ -7,15 +7,15 @@ recipe has it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.significance import FEWEST_UNITS
-from speech_tl.text import Normaliser, Rate
+from speech_tl.text import Rate
 
 if TYPE_CHECKING:
-    from speech_tl.data.manifest import Utterance
+    from speech_tl.data.test_set import TestSet
 
 FEWEST_UTTERANCES = 30
 """Of dev, for any choice that is made on it; and as many words as `FEWEST_UNITS` says."""
@@ -38,18 +38,16 @@ def choice(wer: float, cer: float, rate: Rate) -> float:
     return wer if wer < 1 else 1 + cer
 
 
-def too_small(utterances: Sequence[Utterance], normaliser: Normaliser, rate: Rate = "wer") -> str | None:
+def too_small(dev: TestSet) -> str | None:
     """Why nothing may be chosen on these utterances, or None where they are enough.
 
     Args:
-        utterances: what would be decoded, with texts.
-        normaliser: of the texts.
-        rate: which error rate would choose; where that is the CER, characters are counted instead of words.
+        dev: what would be decoded; where the CER would choose, characters are counted instead of words.
 
     Returns:
         Such as "dev has 12 utterances and 80 words, and a choice takes 30 and 200".
     """
-    texts = [normaliser(utterance.text or "") for utterance in utterances]
+    texts, rate = [dev.normaliser(utterance.text or "") for utterance in dev.utterances], dev.rate
     units = sum(len(text.split()) if rate == "wer" else len(text) for text in texts)
     if len(texts) >= FEWEST_UTTERANCES and units >= FEWEST_UNITS[rate]:
         return None

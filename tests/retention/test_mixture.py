@@ -9,8 +9,8 @@ import pytest
 
 from speech_tl.data.batching import batch_cost
 from speech_tl.data.manifest import Manifest
-from speech_tl.data.mixture import MixedBatches, Mixture
 from speech_tl.data.packing import PackedWindows
+from speech_tl.retention.mixture import MixedBatches, Mixture
 from tests.small import written
 
 TARGETS, SOURCES = 300, 120
