@@ -631,7 +631,7 @@ def _serve(
         from speech_tl.serving.service import Service
         from speech_tl.transcribing.recogniser import load_recogniser
 
-        loaded = {name: load_recogniser(source, language=language, options=options) for name, source in sources.items()}
+        loaded = {name: load_recogniser(source, language=language, options=options, name=name) for name, source in sources.items()}
         if compare:
             require_same_language(*(one.model.language for one in loaded.values()), list(sources.values()))
         server = Server(Service(loaded, Limits(**limits), ("before", "after") if compare else None), access, taken)

@@ -1,7 +1,7 @@
 """When a word is certain, although the sentence goes on.
 
-A decoder that reads the whole window may write the beginning anew with every second that comes: what two hypotheses in a
-row agree on is final (LocalAgreement-2: Liu et al. 2020, Interspeech; for Whisper Macháček et al. 2023, arXiv
+A decoder that reads the whole window may write the beginning anew with every second that comes: what two hypotheses in
+a row agree on is final (LocalAgreement-2: Liu et al. 2020, Interspeech; for Whisper Macháček et al. 2023, arXiv
 2307.14743). A model that scores frames writes a word where it was said: final is what lies far enough back.
 """
 

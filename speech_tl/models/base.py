@@ -230,7 +230,7 @@ class AcousticModel(ABC):
 
     @contextlib.contextmanager
     def speaking(self, language: str | None, task: str | None = None) -> Iterator[None]:
-        """Within, the model writes `language` (a code of `language_scores`) and does `task`; None leaves either as it is.
+        """Within, the model writes `language` (a code of `language_scores`) and does `task`; None leaves it as it is.
 
         Raises:
             BadInput: a task that it does not know.

@@ -47,8 +47,8 @@ class Waiting:
 class Batcher:
     """The queue and its thread. Who asks waits for a `Future`; one that was cancelled is not decoded.
 
-    A round is the piece that waits longest and all others that are asked for alike, up to `ROUND_PIECES`; pieces of live
-    sessions come first. One piece alone is decoded at once: nothing waits for company.
+    A round is the piece that waits longest and all others that are asked for alike, up to `ROUND_PIECES`; pieces of
+    live sessions come first. One piece alone is decoded at once: nothing waits for company.
     """
 
     def __init__(self, recognisers: Mapping[str, Recogniser], metrics: Metrics) -> None:

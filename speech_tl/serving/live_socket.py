@@ -1,6 +1,6 @@
 """WebSocket /v1/live: sound comes in as it is spoken, words go out as they become certain.
 
-The client may first send a JSON text, {"type": "start", "model": ..., "language": ..., "task": ..., "sample_rate": ...},
+The client may first send a JSON text, {"type": "start"} with "model", "language", "task", "sample_rate" as it likes,
 then binary messages of 16-bit little-endian mono samples, and {"type": "end"}. The server sends the messages of
 `live.session.Message` as JSON, then {"type": "done"}; or {"type": "error", "message": ...} and closes.
 """

@@ -13,7 +13,7 @@ from speech_tl.addresses import cannot_listen
 from speech_tl.errors import BadInput
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
-NEEDED = ("fastapi", "uvicorn", "multipart", "prometheus_client", "websockets")
+NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client", "websockets")
 
 
 def require_extra() -> None:

@@ -44,7 +44,7 @@ class Server:
         self.address = shown_address("http", access.address.host, taken.getsockname()[1])
 
     def run(self) -> None:
-        """Until SIGINT, SIGTERM or `stop`, and until what is worked on then is done; a second signal ends it at once."""
+        """Until SIGINT, SIGTERM or `stop`, and until what is worked on is done; a second signal ends it at once."""
         self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:

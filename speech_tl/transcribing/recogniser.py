@@ -47,9 +47,9 @@ class Recogniser:
         hears_frames: whether it scores frames (CTC), so that a word's end is known before the sentence is over.
     """
 
-    def __init__(self, model: AcousticModel, options: DecodingOptions | None = None) -> None:
-        """`options` as for `transcribe`."""
-        self.model, self.options = model, options
+    def __init__(self, model: AcousticModel, options: DecodingOptions | None = None, name: str | None = None) -> None:
+        """`options` as for `transcribe`; `name` is what messages call the model, by default its source."""
+        self.model, self.options, self.name = model, options, name or model.source
         self.sample_rate = model.sample_rate
         self.hears_frames = not model.has_decoder
 
@@ -59,18 +59,23 @@ class Recogniser:
         Raises:
             BadInput: the model does not write that language, or does not do that task.
         """
-        model, code = self.model, language_code(language)
-        if getattr(model, "multilingual", False):
+        model, code, codes = self.model, language_code(language), self._languages()
+        if len(codes) > 1:
             from speech_tl.models.whisper_languages import language_token
 
-            codes = {token.strip("<|>") for token in model.network.generation_config.lang_to_id}
-            return language_token(language, codes, model.source)[0] if code else None
+            return language_token(language, codes, self.name)[0] if code else None
         if task not in (None, "transcribe"):
-            raise BadInput(f"model {model.source} cannot translate: task={task} needs a multilingual Whisper")
+            raise BadInput(f"model {self.name} cannot translate: task={task} needs a multilingual Whisper")
         if code and model.language and code != language_code(model.language):
             own = language_name(model.language)
-            raise BadInput(f"model {model.source} writes {own} only, not language={language}: leave it out")
+            raise BadInput(f"model {self.name} writes {own} only, not language={language}: leave it out")
         return None
+
+    def _languages(self) -> set[str]:
+        """The codes that can be asked for; none of a model that writes one language."""
+        if not getattr(self.model, "multilingual", False):
+            return set()
+        return {token.strip("<|>") for token in self.model.network.generation_config.lang_to_id}
 
     def pieces(self, blocks: Iterable[np.ndarray], *, text_only: bool) -> Iterator[Segment]:
         """What of a recording is recognised at a time; `text_only` allows pieces that are too long for subtitles."""
@@ -162,13 +167,18 @@ def spread(text: str, start_s: float, end_s: float) -> tuple[Word, ...]:
 
 
 def load_recogniser(
-    source: str, *, language: str | None = None, task: str | None = None, options: DecodingOptions | None = None
+    source: str,
+    *,
+    language: str | None = None,
+    task: str | None = None,
+    options: DecodingOptions | None = None,
+    name: str | None = None,
 ) -> Recogniser:
-    """Load a model as `load_model` does.
+    """Load a model as `load_model` does, for `Recogniser`.
 
     Raises:
         BadInput: as `load_model`.
     """
     from speech_tl.models.load import load_model
 
-    return Recogniser(load_model(source, language=language, task=task), options)
+    return Recogniser(load_model(source, language=language, task=task), options, name)
