@@ -87,13 +87,14 @@ class StableFrames:
 
 
 def continued(words: Sequence[str], final: Sequence[str]) -> int:
-    """Where in a new hypothesis the words that are final end: the beginning that is nearest to them by edit distance.
+    """Where in a new hypothesis the words that are final end: the beginning that is nearest to them by edit distance,
+    among equals one that ends in the same word.
 
     >>> continued(["the", "old", "cat", "sat", "down"], ["a", "cat"])
     3
     """
     costs = list(range(len(final) + 1))  # of turning an empty beginning into all that is final so far
-    best, place = costs[-1], 0
+    best, place = (costs[-1], bool(final), len(final)), 0
     for number, word in enumerate(words, start=1):
         above, costs[0] = costs[0], number
         for column, known in enumerate(final, start=1):
@@ -101,8 +102,9 @@ def continued(words: Sequence[str], final: Sequence[str]) -> int:
                 costs[column],
                 min(above + (word != known), costs[column] + 1, costs[column - 1] + 1),
             )
-        if costs[-1] < best or (costs[-1] == best and abs(number - len(final)) < abs(place - len(final))):
-            best, place = costs[-1], number
+        found = (costs[-1], word != final[-1] if final else True, abs(number - len(final)))
+        if found < best:
+            best, place = found, number
     return place
 
 

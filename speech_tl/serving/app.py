@@ -115,8 +115,8 @@ def _add_pages(app: FastAPI, service: Service, access: Access) -> None:
     async def demo() -> dict[str, Any]:
         if service.compared is None:
             raise Problem(404, "no demo: start one with speech-tl demo --before M1 --after M2")
-        before, after = service.compared
-        return {"before": _card(service, before), "after": _card(service, after)}
+        named = dict(zip(("before", "after"), service.compared, strict=True))
+        return {which: {"source": service.recognisers[name].model.source} for which, name in named.items()}
 
     @app.websocket("/v1/live")
     async def live(socket: WebSocket) -> None:
