@@ -145,7 +145,7 @@ def adapt(
         begun = (folder / "recipe.yaml").is_file()
         raise Interrupted("go on with the same command and --resume" if begun else "nothing was written") from error
     console.print(terminal_table(result.report))
-    for line in _what_next(result.folder, recipe):
+    for line in _what_next(result.folder, recipe, result.report["model"].get("source")):
         screen.line(line)
     worse = guard_warnings(result.report["guards"])
     if worse and chosen.report.strict_guards:
@@ -631,7 +631,10 @@ def _serve(
         from speech_tl.serving.service import Service
         from speech_tl.transcribing.recogniser import load_recogniser
 
-        loaded = {name: load_recogniser(source, language=language, options=options, name=name) for name, source in sources.items()}
+        loaded = {
+            name: load_recogniser(source, language=language, options=options, name=name)
+            for name, source in sources.items()
+        }
         if compare:
             require_same_language(*(one.model.language for one in loaded.values()), list(sources.values()))
         server = Server(Service(loaded, Limits(**limits), ("before", "after") if compare else None), access, taken)
@@ -739,7 +742,7 @@ def _run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else DONE
 
 
-def _what_next(run: Path, recipe: str) -> list[str]:
+def _what_next(run: Path, recipe: str, base: str | None = None) -> list[str]:
     """Where a finished run's report and model are, and what to do with them, as commands that can be pasted."""
     model = str(run / "model")
     lines = [
@@ -749,6 +752,8 @@ def _what_next(run: Path, recipe: str) -> list[str]:
         f"  {shlex.join(['speech-tl', 'transcribe', '--model', model])} FILE",
         f"  {shlex.join(['speech-tl', 'evaluate', '--model', model])} --data MANIFEST",
     ]
+    if base is not None:
+        lines.append(f"  {shlex.join(['speech-tl', 'demo', '--before', base, '--after', model])}")
     if Path(recipe).stem != OWN_VOICE.rpartition("/")[2]:
         lines.append(f"  speech-tl adapt {OWN_VOICE} data.root=MY.csv   (your own recordings)")
     return [*lines, "  speech-tl recipes                                   (what else is ready)"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from speech_tl.transcribing.segments import FRAME_S, frame_levels_db
+FRAME_S = 0.02
 
 NOISE_S = 10.0
 """The noise floor is the quietest twentieth of so many seconds."""
@@ -21,6 +21,12 @@ FLAT_DB, FLAT_SPEECH_DB = 6.0, -40.0
 HYSTERESIS_DB = 3.0
 
 
+def levels_db(waveform: np.ndarray, frame: int) -> np.ndarray:
+    """The level of each whole frame of so many samples, in dB below full scale, without a microphone's offset."""
+    frames = waveform[: len(waveform) // frame * frame].reshape(-1, frame)
+    return 20.0 * np.log10(np.maximum(frames.std(axis=1), 1e-6))
+
+
 class PauseDetector:
     """Marks frames of `FRAME_S` as speech or not, from the past alone."""
 
@@ -32,7 +38,7 @@ class PauseDetector:
 
     def mark(self, waveform: np.ndarray) -> np.ndarray:
         """Whether each whole frame of `waveform` `(samples,)`, which follows what was given before, holds speech."""
-        levels = frame_levels_db(waveform[: len(waveform) // self.frame * self.frame], self.frame)
+        levels = levels_db(waveform, self.frame)
         self._recent = np.concatenate([self._recent, levels])[-round(NOISE_S / FRAME_S) :]
         on = self._threshold_db()
         active = np.zeros(len(levels), dtype=bool)

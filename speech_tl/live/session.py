@@ -9,10 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from speech_tl.live.pauses import PauseDetector
+from speech_tl.live.pauses import PauseDetector, levels_db
 from speech_tl.live.policies import Policy
 from speech_tl.transcribing.recogniser import Word
-from speech_tl.transcribing.segments import FRAME_S, frame_levels_db
 
 MARGIN_S = 0.3
 """Kept before the first sound of speech and behind the last."""
@@ -128,6 +127,7 @@ class LiveSession:
     def __post_init__(self) -> None:
         """Silence."""
         self._pauses = PauseDetector(self.sample_rate)
+        self._frame_s = self._pauses.frame / self.sample_rate
         self._unmarked = np.zeros(0, np.float32)
         self._margin = np.zeros(0, np.float32)  # what was heard just before
         self._samples = 0  # marked so far
@@ -207,18 +207,18 @@ class LiveSession:
             if speech:
                 start_s = (self._samples - len(frame) - len(self._margin)) / self.sample_rate
                 waveform = np.concatenate([self._margin, frame])
-                self._utterances.append(Utterance(self._count, start_s, self.new_policy(), waveform, FRAME_S))
+                self._utterances.append(Utterance(self._count, start_s, self.new_policy(), waveform, self._frame_s))
                 self._count += 1
                 self._pause_s = 0.0
             else:
                 self._margin = np.concatenate([self._margin, frame])[-round(MARGIN_S * self.sample_rate) :]
             return
         utterance.append(frame)
-        utterance.speech_s += FRAME_S if speech else 0.0
-        self._pause_s = 0.0 if speech else self._pause_s + FRAME_S
+        utterance.speech_s += self._frame_s if speech else 0.0
+        self._pause_s = 0.0 if speech else self._pause_s + self._frame_s
         length_s = utterance.samples / self.sample_rate
         enough_s = next(pause_s for from_s, pause_s in reversed(PAUSES_S) if length_s >= from_s)
-        if self._pause_s >= enough_s - FRAME_S / 2:
+        if self._pause_s >= enough_s - self._frame_s / 2:
             self._close(utterance)
         elif length_s >= LONGEST_S:
             self._cut(utterance)
@@ -235,8 +235,8 @@ class LiveSession:
         """The utterance is too long: its end becomes the beginning of the next one, with no word that is final."""
         whole, frame = utterance.waveform, self._pauses.frame
         searched = min(round(SEARCHED_S * self.sample_rate), len(whole) - utterance.settled) // frame * frame
-        levels = frame_levels_db(whole[-searched:], frame)
-        width = max(1, min(round(0.2 / FRAME_S), len(levels)))
+        levels = levels_db(whole[-searched:], frame)
+        width = max(1, min(round(0.2 / self._frame_s), len(levels)))
         quietest = int(np.argmin(np.convolve(levels, np.ones(width) / width, mode="valid"))) + width // 2
         place = len(whole) - searched + quietest * frame
         utterance.waveform, utterance.is_over = whole[:place], True

@@ -114,10 +114,14 @@ def main() -> None:
     for name, text in (("live", live_text), ("offline", offline_text)):
         edits = align([normalise(said)], [normalise(text)])[0]
         rates[name] = (edits.substitutions + edits.deletions + edits.insertions) / edits.units
-    print(f"WER live {rates['live']:.2%}, offline {rates['offline']:.2%}; CPU s live {work_s:.0f}, offline {offline_s:.0f}")
+    print(
+        f"WER live {rates['live']:.2%}, offline {rates['offline']:.2%}; CPU s live {work_s:.0f}, offline {offline_s:.0f}"
+    )
     lags = lags_s(reference, finals)
-    print(f"lag of {len(lags)} words: mean {statistics.mean(lags):.2f} s, median {statistics.median(lags):.2f} s, "
-          f"p95 {statistics.quantiles(lags, n=20)[-1]:.2f} s")
+    print(
+        f"lag of {len(lags)} words: mean {statistics.mean(lags):.2f} s, median {statistics.median(lags):.2f} s, "
+        f"p95 {statistics.quantiles(lags, n=20)[-1]:.2f} s"
+    )
     if given.show:
         print(live_text, "\n----\n", offline_text, "\n----\n", said)
 

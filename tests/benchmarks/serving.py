@@ -117,7 +117,9 @@ def main() -> None:
         print(f"latency with {given.clients} clients: median {p50:.2f} s, p95 {p95:.2f} s; wall {wall_s:.1f} s")
         third = max(1, len(found["memory"]) // 3)
         first, last = (statistics.median(part) for part in (found["memory"][:third], found["memory"][-third:]))
-        print(f"memory, median of the first third {first / 1e6:.0f} MB, of the last {last / 1e6:.0f} MB: {last / first - 1:+.1%}")
+        print(
+            f"memory, median of the first third {first / 1e6:.0f} MB, of the last {last / 1e6:.0f} MB: {last / first - 1:+.1%}"
+        )
 
         from speech_tl.models.load import load_model
         from speech_tl.transcribing.transcribe import transcribe
@@ -126,12 +128,16 @@ def main() -> None:
         transcribe(model, found["rows"][0]["audio"])
         files = [row["audio"] for row in found["rows"]][:300]
         unique = list(dict.fromkeys(files))
-        unique_s = sum(float(row["duration"]) for row in {row["audio"]: row for row in rows}.values() if row["audio"] in unique)
+        unique_s = sum(
+            float(row["duration"]) for row in {row["audio"]: row for row in rows}.values() if row["audio"] in unique
+        )
         before = cpu_s(ours)
         transcribe(model, unique, join=True)
         plain_s = cpu_s(ours) - before
-        print(f"audio seconds per CPU second: server {sound_s / server_s:.2f}, transcribe {unique_s / plain_s:.2f} "
-              f"({(sound_s / server_s) / (unique_s / plain_s):.2f} of it)")
+        print(
+            f"audio seconds per CPU second: server {sound_s / server_s:.2f}, transcribe {unique_s / plain_s:.2f} "
+            f"({(sound_s / server_s) / (unique_s / plain_s):.2f} of it)"
+        )
 
         five = min(rows, key=lambda row: abs(float(row["duration"]) - 5))["audio"]
         content, alone, direct = Path(five).read_bytes(), [], []
@@ -145,8 +151,10 @@ def main() -> None:
                 direct.append(time.monotonic() - begun)
         p95s = [statistics.quantiles(times, n=20)[-1] for times in (alone, direct)]
         medians = [statistics.median(times) for times in (alone, direct)]
-        print(f"a clip of 5 s alone: p95 {p95s[0]:.2f} s, decoding {p95s[1]:.2f} s ({p95s[0] / p95s[1]:.2f}); "
-              f"medians {medians[0]:.2f} and {medians[1]:.2f} ({medians[0] / medians[1]:.2f})")
+        print(
+            f"a clip of 5 s alone: p95 {p95s[0]:.2f} s, decoding {p95s[1]:.2f} s ({p95s[0] / p95s[1]:.2f}); "
+            f"medians {medians[0]:.2f} and {medians[1]:.2f} ({medians[0] / medians[1]:.2f})"
+        )
         if given.long_minutes:
             long(address, process, rows, given.long_minutes)
 

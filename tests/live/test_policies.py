@@ -27,7 +27,13 @@ def told(policy, hypotheses: list[str]) -> list[tuple[str, str]]:
 def test_what_two_hypotheses_agree_on_is_final():
     assert told(
         LocalAgreement(),
-        ["There's", "There's iron", "There's iron, they see", "There's iron, they say in", "There's iron, they say in all."],
+        [
+            "There's",
+            "There's iron",
+            "There's iron, they see",
+            "There's iron, they say in",
+            "There's iron, they say in all.",
+        ],
     ) == [
         ("", "There's"),
         ("There's", "iron"),
@@ -59,7 +65,7 @@ def test_an_utterance_that_shrinks_ends():
 @given(st.integers(0, 10**6))
 def test_finals_are_never_taken_back(seed: int):
     rng = random.Random(seed)
-    spoken = [rng.choice("a b c d e f g".split()) for _ in range(12)]
+    spoken = [rng.choice(["a", "b", "c", "d", "e", "f", "g"]) for _ in range(12)]
     hypotheses = []
     for length in range(1, 13):
         heard = [rng.choice("abcdefg") if rng.random() < 0.15 else word for word in spoken[:length]]

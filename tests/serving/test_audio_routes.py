@@ -11,11 +11,10 @@ import numpy as np
 import openai
 import pytest
 
-from speech_tl.serving.limits import Limits
 from speech_tl.transcribing.recogniser import load_recogniser
 from speech_tl.transcribing.transcribe import transcribe
 from tests.recording.made import as_wav
-from tests.serving.running import LIMITS, Running, running
+from tests.serving.running import Running, running
 from tests.sounds import SAMPLE_RATE
 from tests.tiny import tiny_ctc, tiny_whisper
 
@@ -52,7 +51,9 @@ def test_text_is_what_transcribe_writes(client: openai.OpenAI, said: str):
     asked = {"model": "english", "file": clips()[8]}
     assert client.audio.transcriptions.create(**asked).text == said
     assert client.audio.transcriptions.create(**asked, response_format="text").strip() == said
-    assert client.audio.transcriptions.create(**asked | {"model": "whisper-1"}, language="en", temperature=0).text == said
+    assert (
+        client.audio.transcriptions.create(**asked | {"model": "whisper-1"}, language="en", temperature=0).text == said
+    )
 
 
 def test_subtitles_have_times(client: openai.OpenAI, said: str):
@@ -131,7 +132,11 @@ def test_models_are_listed(client: openai.OpenAI):
         ({"stream": "maybe"}, "stream", "true or false"),
         ({"stream": "true", "response_format": "srt"}, "stream", "json or text"),
         ({"timestamp_granularities[]": "word"}, "timestamp_granularities", "verbose_json"),
-        ({"timestamp_granularities[]": "line", "response_format": "verbose_json"}, "timestamp_granularities", "word or"),
+        (
+            {"timestamp_granularities[]": "line", "response_format": "verbose_json"},
+            "timestamp_granularities",
+            "word or",
+        ),
         ({"language": "Klingonish", "model": "several"}, "language", "no token"),
     ],
 )
@@ -171,5 +176,3 @@ def test_silence_has_no_text(served: Running):
     assert served.post(silence, response_format="srt").text == ""
     lines = served.post(silence, stream="true").text.strip().splitlines()
     assert [json.loads(line.removeprefix("data: ")) for line in lines] == [{"type": "transcript.text.done", "text": ""}]
-
-

@@ -23,7 +23,7 @@ from tests.tiny import tiny_ctc
 
 TOKEN = "0123456789abcdef0123"
 CLIP = as_wav(clip(1.0))
-BOUNDARY = b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n"
+BOUNDARY = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
 FORM = BOUNDARY + CLIP + b"\r\n--edge--\r\n"
 
 
@@ -141,8 +141,9 @@ def test_what_is_malformed_is_refused(served: Running, request_: tuple[bytes, ..
 
 
 def test_slow_and_silent_senders_are_let_go_of(served: Running):
-    with socket.create_connection(("127.0.0.1", served.port)) as idle, socket.create_connection(
-        ("127.0.0.1", served.port)
+    with (
+        socket.create_connection(("127.0.0.1", served.port)) as idle,
+        socket.create_connection(("127.0.0.1", served.port)),
     ):
         idle.sendall(head(f"Content-Length: {len(FORM)}") + FORM[:1000])
         assert served.post(CLIP).status_code == 200, "others are answered meanwhile"
