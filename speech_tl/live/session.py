@@ -19,7 +19,7 @@ MARGIN_S = 0.3
 SHORTEST_SPEECH_S = 0.12
 """Less is a click."""
 
-PAUSES_S = ((0.0, 0.7), (8.0, 0.45), (14.0, 0.3))
+PAUSES_S = ((0.0, 0.9), (10.0, 0.6), (15.0, 0.4))
 """(Length of an utterance in seconds, pause that ends one of that length): the longer it is, the less it needs."""
 
 LONGEST_S = 20.0

@@ -1,8 +1,9 @@
 """WebSocket /v1/live: sound comes in as it is spoken, words go out as they become certain.
 
 The client may first send a JSON text, {"type": "start"} with "model", "language", "task", "sample_rate" as it likes,
-then binary messages of 16-bit little-endian mono samples, and {"type": "end"}. The server sends the messages of
-`live.session.Message` as JSON, then {"type": "done"}; or {"type": "error", "message": ...} and closes.
+then binary messages of 16-bit little-endian mono samples, and {"type": "end"}. With "format": "webm" (or "ogg") the
+binary messages are such a file, in pieces of any size, as a browser's MediaRecorder gives it. The server sends the
+messages of `live.session.Message` as JSON, then {"type": "done"}; or {"type": "error", "message": ...} and closes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import json
 from typing import Any
 
 import numpy as np
-import soxr
 from fastapi import WebSocket, WebSocketDisconnect
 
 from speech_tl.audio.limits import HIGHEST_RATE, LOWEST_RATE
@@ -21,6 +21,7 @@ from speech_tl.errors import BadInput
 from speech_tl.live.recognising import LiveRecogniser, as_piece, new_session, words_of
 from speech_tl.live.session import Hearing, LiveSession
 from speech_tl.serving.batching import Asked
+from speech_tl.serving.live_input import KNOWN, PCM16, open_input
 from speech_tl.serving.problems import Problem
 from speech_tl.serving.service import Service
 from speech_tl.transcribing.recogniser import Word
@@ -63,9 +64,9 @@ class _Connection:
         """Read and answer at the same time."""
         first = await self._receive()
         start = _started(first)
-        self._open(start or {})
+        await self._open(start or {})
         if start is None:
-            self._take(first)
+            await self._take(first)
         reading = asyncio.ensure_future(self._read())
         answering = asyncio.ensure_future(self._answer())
         try:
@@ -80,8 +81,9 @@ class _Connection:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
+            await self.input.close()
 
-    def _open(self, start: dict[str, Any]) -> None:
+    async def _open(self, start: dict[str, Any]) -> None:
         service = self.service
         name = service.named(_text(start, "model"))
         recogniser = service.recognisers[name]
@@ -95,11 +97,17 @@ class _Connection:
         rate = start.get("sample_rate", recogniser.sample_rate)
         if not isinstance(rate, int) or isinstance(rate, bool) or not LOWEST_RATE <= rate <= HIGHEST_RATE:
             raise Problem(400, f"sample_rate: expected Hz as a number from {LOWEST_RATE} to {HIGHEST_RATE}")
+        format = _text(start, "format") or PCM16
+        if format not in KNOWN:
+            raise Problem(400, f"format {format[:80]!r}: expected one of {', '.join(KNOWN)}")
         self.name, self.recogniser = name, recogniser
         self.live = LiveRecogniser(recogniser, language, task)
         self.session = new_session(recogniser)
-        own = recogniser.sample_rate
-        self.resampler = None if rate == own else soxr.ResampleStream(rate, own, 1, dtype="float32")
+        self.input = await open_input(format, rate, recogniser.sample_rate, self._add)
+
+    def _add(self, waveform: np.ndarray) -> None:
+        self.session.add(waveform)
+        self.changed.set()
 
     async def _receive(self) -> bytes | str:
         try:
@@ -108,7 +116,7 @@ class _Connection:
             raise Problem(408, f"nothing came for {SILENT_S:g} s: the session is over") from None
         if message["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(message.get("code", 1000))
-        content = message.get("bytes") or message.get("text") or ""
+        content = message["text"] if message.get("bytes") is None else message["bytes"]
         if len(content) > MOST_MESSAGE_BYTES:
             raise Problem(413, f"a message of {len(content)} bytes: at most {MOST_MESSAGE_BYTES} are taken")
         return content
@@ -116,21 +124,19 @@ class _Connection:
     async def _read(self) -> None:
         """Until the client says that it is the end."""
         while not self.session.is_over:
-            self._take(await self._receive())
+            await self._take(await self._receive())
             while self.session.behind_s > BEHIND_S:
                 await asyncio.sleep(0.1)
 
-    def _take(self, content: bytes | str) -> None:
+    async def _take(self, content: bytes | str) -> None:
         if isinstance(content, bytes):
-            if len(content) % 2:
-                raise Problem(400, "a message of an odd number of bytes: expected 16-bit samples")
-            waveform = np.frombuffer(content, "<i2").astype(np.float32) / 32768
-            self.session.add(waveform if self.resampler is None else self.resampler.resample_chunk(waveform))
+            await self.input.feed(content)
         elif _message(content).get("type") == "end":
+            await self.input.end()
             self.session.end()
+            self.changed.set()
         else:
-            raise Problem(400, 'expected binary messages of 16-bit samples, or {"type": "end"}')
-        self.changed.set()
+            raise Problem(400, 'expected binary messages with the sound, or {"type": "end"}')
 
     async def _answer(self) -> None:
         """Decode what is due, and send what became of it."""
@@ -164,7 +170,7 @@ def _started(content: bytes | str) -> dict[str, Any] | None:
     if message.get("type") == "end":
         return None
     if message.get("type") != "start":
-        raise Problem(400, 'the first message: expected {"type": "start", ...} or 16-bit samples')
+        raise Problem(400, 'the first message: expected {"type": "start", ...} or the sound')
     return message
 
 

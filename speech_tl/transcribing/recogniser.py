@@ -50,6 +50,9 @@ class Recogniser:
     def __init__(self, model: AcousticModel, options: DecodingOptions | None = None, name: str | None = None) -> None:
         """`options` as for `transcribe`; `name` is what messages call the model, by default its source."""
         self.model, self.options, self.name = model, options, name or model.source
+        from speech_tl.decoding.memory import FreedMemory
+
+        self._freed = FreedMemory(model.device.type)
         self.sample_rate = model.sample_rate
         self.hears_frames = not model.has_decoder
 
@@ -107,6 +110,7 @@ class Recogniser:
 
         with self.model.speaking(language, task):
             texts = decode_waveforms(self.model, [piece.waveform for piece in pieces], self.options)
+        self._freed.bound()
         return [_segments(piece, " ".join(text.split())) for piece, text in zip(pieces, texts, strict=True)]
 
     def words_by_frames(self, waveform: np.ndarray) -> list[Word]:

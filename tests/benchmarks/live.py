@@ -1,8 +1,8 @@
 """How far final words lag behind the sound, and at what WER: `python -m tests.benchmarks.live --model FOLDER`.
 
-Clips are joined to one recording with pauses of 0.2 to 1.2 s, as in the benchmark of long recordings. Time is simulated:
-the sound runs at its own pace, and decoding takes as long as the CPU worked for it. So a machine with other work gives
-the same figures, and a minute of sound takes as long as its decoding.
+Clips are joined to one recording with pauses of 0.2 to 1.2 s, as in the benchmark of long recordings. Time is
+simulated: the sound runs at its own pace, and decoding takes as long as the CPU worked for it. So a machine with other
+work gives about the same figures, and a minute of sound takes as long as its decoding.
 
 The lag of a word is from its end in the sound to the moment when it is final. Where a word ends is taken from its clip:
 its share of the clip's speech, by its characters. The offline WER is that of `transcribe` on the same recording.
@@ -114,9 +114,8 @@ def main() -> None:
     for name, text in (("live", live_text), ("offline", offline_text)):
         edits = align([normalise(said)], [normalise(text)])[0]
         rates[name] = (edits.substitutions + edits.deletions + edits.insertions) / edits.units
-    print(
-        f"WER live {rates['live']:.2%}, offline {rates['offline']:.2%}; CPU s live {work_s:.0f}, offline {offline_s:.0f}"
-    )
+    print(f"WER live {rates['live']:.2%}, offline {rates['offline']:.2%}")
+    print(f"CPU seconds: live {work_s:.0f}, offline {offline_s:.0f}")
     lags = lags_s(reference, finals)
     print(
         f"lag of {len(lags)} words: mean {statistics.mean(lags):.2f} s, median {statistics.median(lags):.2f} s, "

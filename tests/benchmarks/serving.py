@@ -117,9 +117,8 @@ def main() -> None:
         print(f"latency with {given.clients} clients: median {p50:.2f} s, p95 {p95:.2f} s; wall {wall_s:.1f} s")
         third = max(1, len(found["memory"]) // 3)
         first, last = (statistics.median(part) for part in (found["memory"][:third], found["memory"][-third:]))
-        print(
-            f"memory, median of the first third {first / 1e6:.0f} MB, of the last {last / 1e6:.0f} MB: {last / first - 1:+.1%}"
-        )
+        grown = f"{last / first - 1:+.1%}"
+        print(f"memory, median of thirds: first {first / 1e6:.0f} MB, last {last / 1e6:.0f} MB ({grown})")
 
         from speech_tl.models.load import load_model
         from speech_tl.transcribing.transcribe import transcribe

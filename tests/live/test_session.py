@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import sys
 from collections.abc import Iterator
@@ -84,7 +85,7 @@ def test_speech_without_a_pause_is_cut_and_nothing_is_lost():
     wholes = [message for message in counted(session, sound) if message.kind == "utterance"]
     assert len(wholes) >= 60 / LONGEST_S
     assert all(whole.end_s - whole.start_s <= LONGEST_S + 0.1 for whole in wholes)
-    assert all(a.end_s == pytest.approx(b.start_s, abs=0.5) for a, b in zip(wholes[:-1], wholes[1:], strict=True))
+    assert all(a.end_s == pytest.approx(b.start_s, abs=0.5) for a, b in itertools.pairwise(wholes))
 
 
 def test_memory_does_not_grow():

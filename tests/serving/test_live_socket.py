@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -69,6 +71,47 @@ def test_final_words_are_the_utterance(served: Running, start: dict[str, Any] | 
         assert 0 <= whole["start"] < whole["end"] <= len(samples()) / 32000 + 0.1
 
 
+def encoded(format: str) -> bytes:
+    """The clip as a browser's MediaRecorder writes it: Opus in WebM, in clusters of a fifth of a second."""
+    stream, rate = io.BytesIO(), 48000
+    sound = np.frombuffer(samples(rate), "<i2")
+    live = {"live": "1", "cluster_time_limit": "200"} if format == "webm" else {}
+    with av.open(stream, "w", format=format, options=live) as container:
+        track = container.add_stream("libopus", rate=rate, layout="mono")
+        for start in range(0, len(sound), 960):
+            frame = av.AudioFrame.from_ndarray(sound[None, start : start + 960], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = rate, start
+            container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("format", ["webm", "ogg"])
+def test_what_a_browser_records_is_decoded_as_it_comes(served: Running, format: str):
+    data = encoded(format)
+    with session(served) as socket:
+        socket.send(json.dumps({"type": "start", "model": "frames", "format": format}))
+        send(socket, data[: len(data) * 3 // 4], 700)
+        first = []
+        if format == "webm":  # the pages of a short Ogg hold all of it
+            first.append(json.loads(socket.recv(timeout=60)))
+            assert first[0]["type"] in ("partial", "final"), "words come before the end of the file"
+        send(socket, data[len(data) * 3 // 4 :], 700)
+        socket.send('{"type": "end"}')
+        messages = [*first, *rest(socket)]
+    assert messages.pop() == {"type": "done"}
+    assert len(samples()) / 32000 - 1.5 < messages[-1]["end"] <= len(samples()) / 32000 + 0.1
+
+
+def test_a_damaged_container_is_refused(served: Running):
+    for data in (b"this is no WebM" * 300, b""):
+        with session(served) as socket:
+            socket.send('{"type": "start", "format": "webm"}')
+            socket.send(data)
+            socket.send('{"type": "end"}')
+            assert "cannot be decoded" in rest(socket)[-1]["message"]
+
+
 def test_silence_says_nothing(served: Running):
     with session(served) as socket:
         socket.send(bytes(64_000))
@@ -86,6 +129,7 @@ def test_silence_says_nothing(served: Running):
         ('{"type": "start", "model": 5}', "model: expected text"),
         ('{"type": "start", "sample_rate": 3}', "sample_rate: expected Hz"),
         ('{"type": "start", "sample_rate": "fast"}', "sample_rate: expected Hz"),
+        ('{"type": "start", "format": "mp3"}', "expected one of pcm16, webm, ogg"),
         ('{"type": "start", "task": "sing"}', "transcribe or translate"),
         ('{"type": "start", "model": "frames", "task": "translate"}', "cannot translate"),
         (b"odd", "16-bit samples"),
