@@ -20,8 +20,9 @@ import speech_tl
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 DISTRIBUTIONS = {"yaml": "pyyaml", "whisper_normalizer": "whisper-normalizer"}
+DISTRIBUTIONS |= {"prometheus_client": "prometheus-client"}
 COMES_WITH = {"tokenizers": "transformers", "safetensors": "transformers", "huggingface_hub": "transformers"}
-COMES_WITH |= {"markupsafe": "jinja2", "requests": "pooch"}
+COMES_WITH |= {"markupsafe": "jinja2", "requests": "pooch", "starlette": "fastapi"}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,7 @@ def test_wheel_carries_recipes_starters_and_templates(wheel: zipfile.ZipFile):
     recipes = {f"speech_tl/recipes/{p.relative_to(ROOT / 'recipes').as_posix()}" for p in ROOT.glob("recipes/**/*.py")}
     assert recipes <= shipped
     assert {"speech_tl/reporting/templates/report.html", "speech_tl/recording/page.html"} <= shipped
+    assert {"speech_tl/serving/demo.html", "speech_tl/serving/docs.html"} <= shipped
     starters = {p.relative_to(ROOT).as_posix() for p in ROOT.glob("speech_tl/starters/**/*") if p.is_file()}
     assert {f for f in starters if "__pycache__" not in f} <= shipped
 

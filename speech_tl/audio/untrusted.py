@@ -99,6 +99,33 @@ class UntrustedDecoder:
             raise AudioError(" ".join(str(answer["error"]).split()), str(answer["kind"]))
         return Decoded(np.frombuffer(body, np.float32), int(answer["sample_rate"]), tuple(answer["notes"]))
 
+    def blocks(
+        self, path: str | os.PathLike, sample_rate: int, *, block_s: float = 30.0, name: str = "the recording"
+    ) -> Iterator[np.ndarray]:
+        """A file of any size, decoded as a stream; a child is held until the last block, or until this is closed.
+
+        Args:
+            path: a file that the caller wrote; a stranger names none.
+            sample_rate: of the blocks, in Hz.
+            block_s: seconds of a block, each of which has `time_limit_s`.
+            name: what error messages call it.
+
+        Yields:
+            Consecutive mono float32 blocks; the last may be shorter.
+
+        Raises:
+            AudioError: as `decode`, after the blocks that could be decoded.
+        """
+        limits = {"sample_rate": sample_rate, "longest_s": self.longest_s, "name": name}
+        ask = {**limits, "path": os.path.abspath(path), "block_s": block_s}
+        with self._child() as child:
+            answer, body = child.answer(ask, b"", self.time_limit_s)
+            while answer.get("more"):
+                yield np.frombuffer(body, np.float32)
+                answer, body = child.go_on(ask, self.time_limit_s)
+        if "error" in answer:
+            raise AudioError(" ".join(str(answer["error"]).split()), str(answer["kind"]))
+
     def close(self) -> None:
         """Let go of the children; the next call starts one again."""
         for _ in range(self._idle.qsize()):
@@ -159,11 +186,18 @@ class _Child:
         if not self._ready:
             self._within(_START_S, {"memory_bytes": self._memory_bytes}, b"", ask["name"], 0)
             self._ready = True
-        most = int((ask["longest_s"] + 1) * (ask["sample_rate"] or HIGHEST_RATE)) * 4
-        return self._within(time_limit_s, ask, data, ask["name"], most)
+        return self._within(time_limit_s, ask, data, ask["name"], _most_bytes(ask))
+
+    def go_on(self, ask: dict[str, Any], time_limit_s: float) -> tuple[dict[str, Any], bytes]:
+        """The next block of what was asked.
+
+        Raises:
+            AudioError: as `answer`.
+        """
+        return self._within(time_limit_s, None, b"", ask["name"], _most_bytes(ask))
 
     def _within(
-        self, seconds: float, ask: dict[str, Any], data: bytes, name: str, most: int
+        self, seconds: float, ask: dict[str, Any] | None, data: bytes, name: str, most: int
     ) -> tuple[dict[str, Any], bytes]:
         late = threading.Event()
 
@@ -175,7 +209,8 @@ class _Child:
         timer.daemon = True
         timer.start()
         try:
-            send(self._process.stdin, ask, data)
+            if ask is not None:
+                send(self._process.stdin, ask, data)
             return receive(self._process.stdout, most)
         except (OSError, EOFError, ValueError) as error:
             self.kill()
@@ -186,6 +221,12 @@ class _Child:
             raise AudioError(f"{name}: {why}; record or convert it again", "unreadable") from error
         finally:
             timer.cancel()
+
+
+def _most_bytes(ask: dict[str, Any]) -> int:
+    """The largest body that an answer can have."""
+    longest_s = ask.get("block_s", ask["longest_s"])
+    return int((longest_s + 1) * (ask["sample_rate"] or HIGHEST_RATE)) * 4
 
 
 def send(pipe: BinaryIO, head: dict[str, Any], body: bytes | memoryview) -> None:

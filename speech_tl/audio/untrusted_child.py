@@ -28,7 +28,10 @@ def main() -> None:
         send(told, {}, b"")
         while True:
             head, data = receive(asked, MOST_BYTES)
-            _answer(told, head, data)
+            if "path" in head:
+                _answer_in_blocks(told, head)
+            else:
+                _answer(told, head, data)
 
 
 def _answer(told: BinaryIO, head: dict[str, Any], data: bytes) -> None:
@@ -44,6 +47,25 @@ def _answer(told: BinaryIO, head: dict[str, Any], data: bytes) -> None:
         send(told, {"error": str(error), "kind": error.kind}, b"")
         return
     send(told, {"sample_rate": rate, "notes": notes, "bytes": waveform.nbytes}, waveform.data)
+
+
+def _answer_in_blocks(told: BinaryIO, head: dict[str, Any]) -> None:
+    """A message for each block, which says that there is "more", and one at the end."""
+    from speech_tl.audio import stream_audio
+    from speech_tl.audio.limits import require_short
+    from speech_tl.errors import AudioError
+
+    name, rate, samples = head["name"], head["sample_rate"], 0
+    try:
+        with open(head["path"], "rb") as file:  # not the path: a format that names other files gets none
+            for block in stream_audio(file, rate, head["block_s"], name=name):
+                samples += len(block)
+                require_short(name, samples / rate, head["longest_s"])
+                send(told, {"more": True, "bytes": block.nbytes}, block.data)
+    except AudioError as error:
+        send(told, {"error": str(error), "kind": error.kind}, b"")
+        return
+    send(told, {}, b"")
 
 
 def limit_resources(memory_bytes: int) -> None:

@@ -229,8 +229,14 @@ class AcousticModel(ABC):
         raise NotImplementedError
 
     @contextlib.contextmanager
-    def speaking(self, language: str | None) -> Iterator[None]:
-        """Within, the model writes `language` (a code of `language_scores`); None leaves it as it is."""
+    def speaking(self, language: str | None, task: str | None = None) -> Iterator[None]:
+        """Within, the model writes `language` (a code of `language_scores`) and does `task`; None leaves it as it is.
+
+        Raises:
+            BadInput: a task that it does not know.
+        """
+        if task not in (None, self.task):
+            raise BadInput(f"model {self.source} writes what it hears: task={task} is for multilingual Whispers")
         yield
 
     # ---- the window, of families that have one

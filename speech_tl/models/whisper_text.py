@@ -85,18 +85,21 @@ class WhisperText(AcousticModel):
             raise BadInput(f"model {self.source} hears English only, so task=translate has no use: leave it out")
 
     @contextlib.contextmanager
-    def speaking(self, language: str | None) -> Iterator[None]:
+    def speaking(self, language: str | None, task: str | None = None) -> Iterator[None]:
         """See `AcousticModel`."""
-        if language is None or language == self.language:
+        language, task = language or self.language, task or self.task
+        if (language, task) == (self.language, self.task):
             yield
             return
         settings = self.network.generation_config
-        before = self.language, self.prompt, getattr(settings, "language", None)
-        self._set_prompt(language, self.task)
+        before = self.language, self.task, self.prompt
+        said = getattr(settings, "language", None), getattr(settings, "task", None)
+        self._set_prompt(language, task)
         try:
             yield
         finally:
-            self.language, self.prompt, settings.language = before
+            self.language, self.task, self.prompt = before
+            settings.language, settings.task = said
 
     def _tokens(self, *names: str) -> list[int]:
         return self.tokenizer.convert_tokens_to_ids(list(names))

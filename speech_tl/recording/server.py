@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import secrets
 import socket
@@ -13,18 +12,16 @@ from email.message import Message
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from speech_tl.addresses import LOOPBACK, OwnAddress, cannot_listen, shown_address
 from speech_tl.errors import BadInput, disk_trouble
 from speech_tl.recording.certificate import own_certificate
 from speech_tl.recording.session import Session
 
 PAGE = Path(__file__).parent / "page.html"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-EVERY_ADDRESS = ("0.0.0.0", "::")
 STRANGER = b"this page is not for requests from elsewhere: open the address that speech-tl record shows\n"
 MOST_BYTES = 32_000_000  # a clip of 30 s at 192 kHz, twice
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline' blob:; "
@@ -64,8 +61,7 @@ class RecordingServer:
                 self._server.socket, server_side=True, do_handshake_on_connect=False
             )
         self.remarks = [] if context is None else [IN_NETWORK]
-        shown = f"[{host}]" if ":" in host else host
-        self.address = f"{scheme}://{shown}:{self._server.server_port}/{secret}/"
+        self.address = f"{shown_address(scheme, host, self._server.server_port)}/{secret}/"
 
     def run(self) -> None:
         """Serve until it is stopped."""
@@ -103,32 +99,8 @@ class Place:
 
         The port may be another one: a tunnel (`ssh -L`) has its own.
         """
-        hosts, origin = headers.get_all("Host", []), headers.get("Origin")
-        if len(hosts) != 1 or not self._is_here(_name_in(hosts[0])):
-            return False
-        return origin is None or origin.lower() == f"{self.scheme}://{hosts[0].lower()}"
-
-    def _is_here(self, name: str) -> bool:
-        if self.host in LOOPBACK:
-            return name in LOOPBACK
-        if self.host in EVERY_ADDRESS:  # an address cannot be made to lead elsewhere, as a name can
-            return name in LOOPBACK or _address(name) is not None
-        return name == self.host.lower() or _address(name) == _address(self.host) is not None
-
-
-def _name_in(host: str) -> str:
-    """The name in a Host header; "" where it cannot be read."""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
-
-
-def _address(name: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(name)
-    except ValueError:
-        return None
+        here, hosts = OwnAddress(self.host), headers.get_all("Host", [])
+        return here.is_named_by(hosts) and here.is_origin(headers.get("Origin"), [self.scheme], hosts[0])
 
 
 class _Quiet(ThreadingHTTPServer):
@@ -147,13 +119,7 @@ def _listening(host: str, port: int, handler: Callable[..., BaseHTTPRequestHandl
     try:
         return (_Six if ":" in host else _Quiet)((host, port), handler)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = f"--port {port} is taken on {host}: choose another, or 0 for any that is free"
-        elif error.errno == errno.EACCES:
-            why = f"--port {port}: not permitted; choose one above 1023"
-        else:
-            why = f"--host {host}: not an address of this machine ({error.strerror or error})"
-        raise BadInput(why) from error
+        raise cannot_listen(error, host, port) from error
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,0 +1,188 @@
+"""A loaded model as `serve` and `live` use it: pieces of sound in, texts with times out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from speech_tl.errors import BadInput
+from speech_tl.text import language_code, language_name
+
+if TYPE_CHECKING:
+    from speech_tl.models.base import AcousticModel
+    from speech_tl.models.options import DecodingOptions
+    from speech_tl.transcribing.segments import Segment
+
+LONGEST_PIECE_S = 25.0
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word, from `start_s` to `end_s` (seconds in the recording)."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class SpokenSegment:
+    """What was said from `start_s` to `end_s` (seconds in the recording), with its words."""
+
+    start_s: float
+    end_s: float
+    text: str
+    words: tuple[Word, ...]
+
+
+class Recogniser:
+    """One model, asked by one thread at a time (but for `require` and `pieces`, which only read).
+
+    Attributes:
+        model: the loaded model.
+        sample_rate: Hz of all waveforms.
+        hears_frames: whether it scores frames (CTC), so that a word's end is known before the sentence is over.
+    """
+
+    def __init__(self, model: AcousticModel, options: DecodingOptions | None = None, name: str | None = None) -> None:
+        """`options` as for `transcribe`; `name` is what messages call the model, by default its source."""
+        self.model, self.options, self.name = model, options, name or model.source
+        from speech_tl.decoding.memory import FreedMemory
+
+        self._freed = FreedMemory(model.device.type)
+        self.sample_rate = model.sample_rate
+        self.hears_frames = not model.has_decoder
+
+    def require(self, language: str | None, task: str | None) -> str | None:
+        """The code of a language that a client asks for; None where none was.
+
+        Raises:
+            BadInput: the model does not write that language, or does not do that task.
+        """
+        model, code, codes = self.model, language_code(language), self._languages()
+        if len(codes) > 1:
+            from speech_tl.models.whisper_languages import language_token
+
+            return language_token(language, codes, self.name)[0] if code else None
+        if task not in (None, "transcribe"):
+            raise BadInput(f"model {self.name} cannot translate: task={task} needs a multilingual Whisper")
+        if code and model.language and code != language_code(model.language):
+            own = language_name(model.language)
+            raise BadInput(f"model {self.name} writes {own} only, not language={language}: leave it out")
+        return None
+
+    def _languages(self) -> set[str]:
+        """The codes that can be asked for; none of a model that writes one language."""
+        if not getattr(self.model, "multilingual", False):
+            return set()
+        return {token.strip("<|>") for token in self.model.network.generation_config.lang_to_id}
+
+    def pieces(self, blocks: Iterable[np.ndarray], *, text_only: bool) -> Iterator[Segment]:
+        """What of a recording is recognised at a time; `text_only` allows pieces that are too long for subtitles."""
+        from speech_tl.transcribing.pieces import pieces
+
+        join = text_only and self.model.window_s(1.0, self.model.decoding_context) >= LONGEST_PIECE_S
+        return pieces(blocks, self.sample_rate, max_segment_s=LONGEST_PIECE_S, join=join)
+
+    @property
+    def chooses_language(self) -> bool:
+        """Whether a recording's language must be given or heard."""
+        return self.model.chooses_language
+
+    def hear_language(self, pieces: Sequence[Segment]) -> str | None:
+        """The language of a recording by its first pieces."""
+        from speech_tl.transcribing.hearing_language import heard_language
+
+        heard = heard_language(self.model, pieces, self.sample_rate)
+        return None if heard is None else heard[0]
+
+    def transcribe_batch(
+        self, pieces: Sequence[Segment], language: str | None = None, task: str | None = None
+    ) -> list[list[SpokenSegment]]:
+        """The segments of each piece, times in its recording; none where nothing was recognised.
+
+        Times of words are shares of their segment, by the number of their characters.
+        """
+        from speech_tl.decoding import decode_waveforms
+
+        with self.model.speaking(language, task):
+            texts = decode_waveforms(self.model, [piece.waveform for piece in pieces], self.options)
+        self._freed.bound()
+        return [_segments(piece, " ".join(text.split())) for piece, text in zip(pieces, texts, strict=True)]
+
+    def words_by_frames(self, waveform: np.ndarray) -> list[Word]:
+        """The words of `waveform` `(samples,)`, times from its beginning by the frames that wrote them; for CTC.
+
+        Words are runs between the label that ends a word; without such a label every character is one.
+        """
+        import torch
+
+        model = self.model
+        with torch.inference_mode():
+            scores, frames = model.frame_log_probabilities(model.collate([model.features(waveform)], None))
+        best = scores[0, : int(frames[0])].argmax(-1).tolist()
+        blank, delimiter = model.blank_and_delimiter()
+        frame_s = model.frame_samples / self.sample_rate
+        runs: list[list[int]] = []
+        begins: list[tuple[int, int]] = []
+        open_word, before = False, blank
+        for frame, label in enumerate(best):
+            if label == delimiter:
+                open_word = False
+            elif label != blank:
+                if not open_word or (delimiter is None and label != before):
+                    runs.append([])
+                    begins.append((frame, frame))
+                    open_word = True
+                runs[-1].extend([label] if label != before or runs[-1] == [] else [])
+                begins[-1] = (begins[-1][0], frame)
+            before = label
+        written = [model.tokenizer.decode(run, group_tokens=False).strip() for run in runs]
+        return [
+            Word(text, first * frame_s, (last + 1) * frame_s)
+            for text, (first, last) in zip(written, begins, strict=True)
+            if text
+        ]
+
+
+def _segments(piece: Segment, text: str) -> list[SpokenSegment]:
+    if not text:
+        return []
+    return [SpokenSegment(piece.start_s, piece.end_s, text, spread(text, piece.start_s, piece.end_s))]
+
+
+def spread(text: str, start_s: float, end_s: float) -> tuple[Word, ...]:
+    """The words of a text over its time, by their lengths.
+
+    >>> [(word.text, word.start_s) for word in spread("to be sure", 0.0, 5.0)]
+    [('to', 0.0), ('be', 1.5), ('sure', 3.0)]
+    """
+    parts = text.split()
+    whole = sum(len(part) + 1 for part in parts) - 1
+    words, position = [], 0
+    for part in parts:
+        begin, position = position, position + len(part)
+        words.append(Word(part, *(start_s + (end_s - start_s) * place / whole for place in (begin, position))))
+        position += 1
+    return tuple(words)
+
+
+def load_recogniser(
+    source: str,
+    *,
+    language: str | None = None,
+    task: str | None = None,
+    options: DecodingOptions | None = None,
+    name: str | None = None,
+) -> Recogniser:
+    """Load a model as `load_model` does, for `Recogniser`.
+
+    Raises:
+        BadInput: as `load_model`.
+    """
+    from speech_tl.models.load import load_model
+
+    return Recogniser(load_model(source, language=language, task=task), options, name)

@@ -1,0 +1,153 @@
+"""How far final words lag behind the sound, and at what WER: `python -m tests.benchmarks.live --model FOLDER`.
+
+Clips are joined to one recording with pauses of 0.2 to 1.2 s, as in the benchmark of long recordings. Time is
+simulated: the sound runs at its own pace, and decoding takes as long as the CPU worked for it. So a machine with other
+work gives about the same figures, and a minute of sound takes as long as its decoding.
+
+The lag of a word is from its end in the sound to the moment when it is final. Where a word ends is taken from its clip:
+its share of the clip's speech, by its characters. The offline WER is that of `transcribe` on the same recording.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from speech_tl.audio import load_audio, save_audio
+from speech_tl.live.recognising import LiveRecogniser, new_session
+from speech_tl.live.session import Message
+from speech_tl.scoring.alignment import align
+from speech_tl.text import get_normaliser
+from speech_tl.transcribing.recogniser import Word, load_recogniser, spread
+from speech_tl.transcribing.segments import speech_frames
+from speech_tl.transcribing.transcribe import transcribe
+
+RATE = 16000
+BLOCK_S = 0.1
+
+
+def joined(corpora: Path, name: str, split: str, minutes: float, seed: int = 0) -> tuple[np.ndarray, list[Word]]:
+    """A recording, and its reference words with their times."""
+    with (corpora / name / "manifest.csv").open(encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if not split or row["split"] == split]
+    rng = random.Random(seed)
+    rng.shuffle(rows)
+    parts, words, length = [], [], 0
+    for row in rows:
+        clip = load_audio(corpora / name / row["audio"], RATE)
+        active = np.flatnonzero(speech_frames(clip, RATE))
+        begin_s, end_s = (active[0] * 0.02, (active[-1] + 1) * 0.02) if len(active) else (0.0, len(clip) / RATE)
+        words += spread(row["text"], length / RATE + begin_s, length / RATE + end_s)
+        pause = np.zeros(round(rng.uniform(0.2, 1.2) * RATE), np.float32)
+        parts += [clip, pause]
+        length += len(clip) + len(pause)
+        if length > minutes * 60 * RATE:
+            break
+    noise = 3e-4 * np.random.default_rng(seed).standard_normal(length)
+    return (np.concatenate(parts) + noise).astype(np.float32), words
+
+
+def simulated(recogniser, waveform: np.ndarray, step_s: float) -> tuple[list[tuple[Message, float]], float, list[int]]:
+    """Each message with the time at which it comes, the CPU seconds of all, and resident bytes along the way."""
+    session, live = new_session(recogniser, step_s), LiveRecogniser(recogniser)
+    told, now_s, work_s, given = [], 0.0, 0.0, 0
+    memory, process = [], psutil.Process()
+    block = round(BLOCK_S * RATE)
+    while not session.is_done:
+        while given < len(waveform) and (given + block) / RATE <= now_s:
+            session.add(waveform[given : given + block])
+            given += block
+        if given >= len(waveform) and not session.is_over:
+            session.end()
+        begun = time.process_time()
+        hearing = session.next_hearing()
+        if hearing is None:
+            now_s = max(now_s, (given + block) / RATE)
+            continue
+        messages = session.take(hearing, live.words(hearing))
+        took_s = time.process_time() - begun
+        now_s += took_s
+        work_s += took_s
+        told += [(message, now_s) for message in messages]
+        memory.append(process.memory_info().rss)
+    return told, work_s, memory
+
+
+def main() -> None:
+    """Print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--corpus", default="ljspeech_part")
+    parser.add_argument("--split", default="dev")
+    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--step", type=float, default=1.0)
+    parser.add_argument("--show", action="store_true", help="print where live and offline differ from the reference")
+    parser.add_argument("--corpora", type=Path, default=Path(os.environ.get("SPEECH_TL_CORPORA", "../shared/corpora")))
+    given = parser.parse_args()
+    recogniser = load_recogniser(given.model)
+    waveform, reference = joined(given.corpora, given.corpus, given.split, given.minutes)
+    print(f"{given.corpus} {given.split}: {len(waveform) / RATE:.0f} s, {len(reference)} words")
+    told, work_s, memory = simulated(recogniser, waveform, given.step)
+    third = max(1, len(memory) // 3)
+    first, last = (statistics.median(part) / 1e6 for part in (memory[:third], memory[-third:]))
+    print(f"memory: median of the first third {first:.0f} MB, of the last {last:.0f} MB")
+    check(told)
+    finals = [(word, now_s) for message, now_s in told if message.kind == "final" for word in message.words]
+    normalise = get_normaliser("english")
+    live_text = " ".join(word.text for word, _ in finals)
+    with tempfile.TemporaryDirectory() as folder:
+        file = save_audio(Path(folder) / "joined.flac", waveform, RATE)
+        begun = time.process_time()
+        offline_text = transcribe(recogniser.model, file, join=True).text
+        offline_s = time.process_time() - begun
+    said = " ".join(word.text for word in reference)
+    rates = {}
+    for name, text in (("live", live_text), ("offline", offline_text)):
+        edits = align([normalise(said)], [normalise(text)])[0]
+        rates[name] = (edits.substitutions + edits.deletions + edits.insertions) / edits.units
+    print(f"WER live {rates['live']:.2%}, offline {rates['offline']:.2%}")
+    print(f"CPU seconds: live {work_s:.0f}, offline {offline_s:.0f}")
+    lags = lags_s(reference, finals)
+    print(
+        f"lag of {len(lags)} words: mean {statistics.mean(lags):.2f} s, median {statistics.median(lags):.2f} s, "
+        f"p95 {statistics.quantiles(lags, n=20)[-1]:.2f} s"
+    )
+    if given.show:
+        print(live_text, "\n----\n", offline_text, "\n----\n", said)
+
+
+def check(told: list[tuple[Message, float]]) -> None:
+    """A final word never changes: an utterance is what became final in it."""
+    for number in {message.utterance for message, _ in told}:
+        own = [message for message, _ in told if message.utterance == number]
+        finals = [word for message in own if message.kind == "final" for word in message.words]
+        whole = [message for message in own if message.kind == "utterance"]
+        assert len(whole) == 1 and list(whole[0].words) == finals
+
+
+def lags_s(reference: list[Word], finals: list[tuple[Word, float]]) -> list[float]:
+    """Of the words that were recognised."""
+    bare = lambda text: "".join(c for c in text.lower() if c.isalnum())  # noqa: E731
+    pairs = matched([bare(word.text) for word in reference], [bare(word.text) for word, _ in finals])
+    return [finals[b][1] - reference[a].end_s for a, b in pairs]
+
+
+def matched(one: list[str], other: list[str]) -> list[tuple[int, int]]:
+    """Places of the words that two texts share, in order."""
+    import difflib
+
+    blocks = difflib.SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+    return [(block.a + i, block.b + i) for block in blocks for i in range(block.size)]
+
+
+if __name__ == "__main__":
+    main()
