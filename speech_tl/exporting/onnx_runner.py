@@ -129,7 +129,9 @@ class OnnxWhisper(OnnxRecogniser):
         names = [made.name for made in self.encoder.get_outputs()]
         made = self.encoder.run(names, {"input_features": mel.astype(np.float32)})
         heard = {name.replace("present", "past_key_values"): value for name, value in zip(names, made, strict=True)}
-        return [self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in self._tokens(heard, len(sounds))]
+        return [
+            self.tokenizer.decode(row, skip_special_tokens=True).strip() for row in self._tokens(heard, len(sounds))
+        ]
 
     def _tokens(self, heard: dict[str, np.ndarray], rows: int) -> list[list[int]]:
         """New tokens of each row, without the end."""
