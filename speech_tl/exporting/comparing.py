@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from speech_tl.decoding import Progress
-from speech_tl.decoding.loops import Written, without_loops
+from speech_tl.decoding import Progress, loops
 from speech_tl.errors import BadInput
 from speech_tl.evaluation import checkpoints_language, evaluate_utterances
 from speech_tl.exporting.clips import Clips, rules_for
@@ -23,28 +22,34 @@ DECODING = DecodingOptions(audio_context="full")
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What both wrote.
+class Written:
+    """What one of both wrote.
 
     Attributes:
-        source, export: scored.
-        source_seconds, export_seconds: processor time of decoding, of all threads, loading of audio in it.
+        evaluation: scored.
+        cpu_seconds: processor time of decoding, of all threads, loading of audio in it.
     """
 
-    source: Evaluation
-    export: Evaluation
-    source_seconds: float
-    export_seconds: float
+    evaluation: Evaluation
+    cpu_seconds: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What both wrote, utterance by utterance."""
+
+    source: Written
+    export: Written
 
     @property
     def rate(self) -> str:
         """The error rate that leads: "cer" for languages without spaces."""
-        return self.source.rate
+        return self.source.evaluation.rate
 
     @property
     def rates(self) -> tuple[float, float]:
         """Of the source and of the export, as fractions."""
-        return getattr(self.source.score, self.rate), getattr(self.export.score, self.rate)
+        return tuple(getattr(side.evaluation.score, self.rate) for side in (self.source, self.export))
 
     @property
     def loss(self) -> float:
@@ -55,13 +60,13 @@ class Comparison:
     @property
     def unlike(self) -> int:
         """Utterances of which they write another normalised text."""
-        pairs = zip(self.source.utterances, self.export.utterances, strict=True)
+        pairs = zip(self.source.evaluation.utterances, self.export.evaluation.utterances, strict=True)
         return sum(ours.hypothesis != theirs.hypothesis for ours, theirs in pairs)
 
     def line(self) -> str:
         """For the screen."""
         before, after = self.rates
-        counted = self.source.score
+        counted = self.source.evaluation.score
         return (
             f"{self.rate.upper()} {before:.2%} -> {after:.2%} ({100 * self.loss:+.2f} points) on {counted.utterances} "
             f"clips of {counted.words} words; {self.unlike} texts differ"
@@ -70,26 +75,24 @@ class Comparison:
     def as_dict(self) -> dict[str, Any]:
         """For export.json."""
         before, after = self.rates
+        evaluation = self.source.evaluation
         return {
             self.rate: {"source": before, "export": after, "change": self.loss},
-            "utterances": self.source.score.utterances,
-            "words": self.source.score.words,
+            "utterances": evaluation.score.utterances,
+            "words": evaluation.score.words,
             "texts_that_differ": self.unlike,
-            "normaliser": self.source.normaliser,
-            "normaliser_hash": self.source.normaliser_hash,
-            "clips": self.source.data,
-            "cpu_seconds": {"source": round(self.source_seconds, 2), "export": round(self.export_seconds, 2)},
+            "normaliser": evaluation.normaliser,
+            "normaliser_hash": evaluation.normaliser_hash,
+            "clips": evaluation.data,
+            "cpu_seconds": {
+                "source": round(self.source.cpu_seconds, 2),
+                "export": round(self.export.cpu_seconds, 2),
+            },
         }
 
 
-def compare(model: AcousticModel, transcribe: Transcriber, clips: Clips, progress: Progress) -> Comparison:
-    """Decode the clips with both and score what they write.
-
-    Args:
-        model: the source.
-        transcribe: the export, loaded by its program.
-        clips: what both hear.
-        progress: told utterances done and in all, of both together.
+def by_source(model: AcousticModel, clips: Clips, progress: Progress) -> Written:
+    """What the model itself writes; `progress` is told seconds of audio done and in all.
 
     Raises:
         BadInput: no clip can be read, or their texts hold no word.
@@ -97,22 +100,36 @@ def compare(model: AcousticModel, transcribe: Transcriber, clips: Clips, progres
     rules = rules_for(clips, checkpoints_language(model, clips.utterances))
     facts = clips.facts | {"language": rules.language}
     started = time.process_time()
-    source = evaluate_utterances(
-        model, clips.utterances, rules, DECODING, facts, lambda done, total: progress(done / total, 2)
-    )
-    middle = time.process_time()
-    if getattr(source.score, source.rate) is None:
+    found = evaluate_utterances(model, clips.utterances, rules, DECODING, facts, progress)
+    seconds = time.process_time() - started
+    if getattr(found.score, found.rate) is None:
         raise BadInput(f"{clips.facts['source']}: the texts of its clips hold no words to compare by; choose others")
-    unread = set(source.data.get("left_out", []))
+    return Written(found, seconds)
+
+
+def by_export(
+    model: AcousticModel, transcribe: Transcriber, clips: Clips, source: Written, progress: Progress
+) -> Comparison:
+    """What an export writes, beside what its source wrote.
+
+    Args:
+        model: the source.
+        transcribe: the export, loaded by its program.
+        clips: what the source heard.
+        source: what it wrote; clips that it could not read are in no figure.
+        progress: told utterances done and in all.
+    """
+    unread = set(source.evaluation.data.get("left_out", []))
     heard = [utterance for utterance in clips.utterances if utterance.id not in unread]
-    written, durations_s = [], []
+    texts, durations_s = [], []
+    started = time.process_time()
     for utterance in heard:
         waveform = utterance.load(model.sample_rate)
-        written.append(Written(transcribe(waveform)))
+        texts.append(transcribe(waveform))
         durations_s.append(len(waveform) / model.sample_rate)
-        progress(1 + len(written) / len(heard), 2)
-    ended = time.process_time()
-    if model.has_decoder:  # the source's were cut, too
-        written = without_loops(written, durations_s)
-    export = score(heard, [found.text for found in written], rules, data=facts)
-    return Comparison(source, export, middle - started, ended - middle)
+        progress(len(texts), len(heard))
+    seconds = time.process_time() - started
+    if model.has_decoder:  # the source's loops were cut, too
+        texts = [found.text for found in loops.without_loops([loops.Written(text) for text in texts], durations_s)]
+    rules = rules_for(clips, checkpoints_language(model, clips.utterances))
+    return Comparison(source, Written(score(heard, texts, rules, data=source.evaluation.data), seconds))

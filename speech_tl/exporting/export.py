@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from speech_tl import __version__
 from speech_tl.errors import BadInput
 from speech_tl.exporting.clips import Clips, find_clips
-from speech_tl.exporting.comparing import Comparison, compare
+from speech_tl.exporting.comparing import Comparison, by_export, by_source
 from speech_tl.exporting.target import Package, Target
 from speech_tl.exporting.targets import target_named
 from speech_tl.models.load import load_model, read_config
@@ -115,8 +115,10 @@ def _require(why: str, packages: Iterable[Package], to: str, instead: str) -> No
 
 
 def _compared(target: Target, folder: Path, model: AcousticModel, clips: Clips, screen: Screen) -> Comparison:
-    with screen.progress(f"comparing on {len(clips.utterances)} clips") as update:
-        return compare(model, target.load(folder, model), clips, update)
+    with screen.progress(f"the model itself on {len(clips.utterances)} clips") as update:
+        source = by_source(model, clips, update)
+    with screen.progress(f"the export, by {target.title}") as update:
+        return by_export(model, target.load(folder, model), clips, source, update)
 
 
 def _facts(
@@ -130,6 +132,7 @@ def _facts(
     if found:
         found["clips"] = found["clips"] | {"source": place_name(found["clips"]["source"])}
     files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    program = target.program
     return {
         "target": to,
         "quantize": quantize,

@@ -100,7 +100,7 @@ class Upload:
         token = token or get_token()
         if not token:
             raise BadInput(
-                "push needs a token of the Hub that may write: `hf auth login`, HF_TOKEN=... or --token; one is made at "
+                "push needs a token of the Hub that may write: `hf auth login`, HF_TOKEN=... or --token; make one at "
                 "https://huggingface.co/settings/tokens"
             )
         api = HfApi(token=token)
