@@ -137,10 +137,7 @@ def _facts(
         "target": to,
         "quantize": quantize,
         "source": described,
-        "program": {
-            "name": target.program.name,
-            "version": target.program.version if target.program.installed else None,
-        },
+        "program": {"name": program.name, "version": program.version if program.installed else None},
         "writers": {package.name: package.version for package in target.writers},
         "speech_tl": __version__,
         "comparison": found,

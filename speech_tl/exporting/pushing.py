@@ -126,8 +126,10 @@ class Upload:
     @contextmanager
     def _understood(self) -> Iterator[None]:
         """Within, what the Hub says against it becomes one line."""
-        from httpx import HTTPError
         from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+        # What it is made of is the HTTP library's own error (httpx or its successor, by the Hub's version) and OSError.
+        unreachable = (*HfHubHTTPError.__bases__, OfflineModeIsEnabled)
 
         try:
             yield
@@ -142,7 +144,7 @@ class Upload:
             else:
                 why = f"the Hub says {code}: {_first_line(error)}"
             raise BadInput(f"push to {self.repo}: {why}") from error
-        except (HTTPError, OfflineModeIsEnabled, OSError) as error:
+        except unreachable as error:
             raise BadInput(f"push to {self.repo}: the Hub cannot be reached ({_first_line(error)})") from error
 
 

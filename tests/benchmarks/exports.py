@@ -1,8 +1,8 @@
-"""Every export of a model on the same clips: `python -m tests.benchmarks.exports MODEL CLIPS [COUNT] [TARGET[:QUANTIZE] ...]`
+"""Every export of a model on the same clips.
 
-CLIPS is a manifest, of whose dev rows COUNT (40) are drawn with seed 5. Without targets all are measured, in every
-precision that they have. A line for each: megabytes, error rate of the source and of the export, texts that differ,
-processor seconds of writing and of decoding.
+`python -m tests.benchmarks.exports MODEL CLIPS [COUNT] [TARGET[:QUANTIZE] ...]`: CLIPS is a manifest, of whose dev rows
+COUNT (40) are drawn with seed 5. Without targets all are measured, in every precision that they have. A line for each:
+megabytes, error rate of the source and of the export, texts that differ, processor seconds of writing and of decoding.
 """
 
 from __future__ import annotations
