@@ -14,18 +14,20 @@ if TYPE_CHECKING:
     from speech_tl.adaptation import adapt
     from speech_tl.comparison import compare
     from speech_tl.evaluation import evaluate
+    from speech_tl.exporting.export import export
     from speech_tl.models.load import load_model
     from speech_tl.recipe import Recipe
     from speech_tl.transcribing.transcribe import transcribe
 
 __version__ = "0.1.0"
-__all__ = ["Recipe", "adapt", "compare", "evaluate", "load_model", "transcribe"]
+__all__ = ["Recipe", "adapt", "compare", "evaluate", "export", "load_model", "transcribe"]
 
 _HOMES = {
     "Recipe": "speech_tl.recipe",
     "adapt": "speech_tl.adaptation",
     "compare": "speech_tl.comparison",
     "evaluate": "speech_tl.evaluation",
+    "export": "speech_tl.exporting.export",
     "load_model": "speech_tl.models.load",
     "transcribe": "speech_tl.transcribing.transcribe",
 }

@@ -92,10 +92,8 @@ def only_language(options: ModelOptions) -> str | None:
 
     if options.source.startswith("new:"):
         return None
+    checkpoint, config = _described(options.source, options.revision)
     with quiet_transformers():
-        checkpoint = _checkpoint(options.source, locate(options.source), options.revision)
-        _refuse_foreign(checkpoint)
-        config = _config(checkpoint)
         if config.model_type != "whisper":
             return None
         try:
@@ -103,6 +101,23 @@ def only_language(options: ModelOptions) -> str | None:
         except Exception:  # no such file, or a damaged one, of which the library says anything: told when it is loaded
             settings = None
     return None if is_multilingual(config, settings) else "en"
+
+
+def read_config(source: str | Path) -> PretrainedConfig:
+    """The configuration of a recogniser, an adapter's base's; no weights are read.
+
+    Raises:
+        BadInput: as `load_model`, as far as a configuration tells.
+    """
+    return _described(str(source), None)[1]
+
+
+def _described(name: str, revision: str | None) -> tuple[Checkpoint, PretrainedConfig]:
+    """Where a model is and its configuration."""
+    with quiet_transformers():
+        checkpoint = _checkpoint(name, locate(name), revision)
+        _refuse_foreign(checkpoint)
+        return checkpoint, _config(checkpoint)
 
 
 def best_device() -> str:

@@ -40,6 +40,62 @@ def model_card(report: Mapping[str, Any]) -> str:
     return f"---\n{front}---\n\n" + "\n\n".join(part for part in _body(report, recipe) if part) + "\n"
 
 
+def exported_card(card: str, library: str, title: str, facts: Mapping[str, Any]) -> str:
+    """The card of a model in another program's format.
+
+    Args:
+        card: the source's.
+        library: what hubs call the format.
+        title: the program.
+        facts: what export.json holds.
+
+    Returns:
+        The same card with the format's library in its front matter, where the figures are said to be the source's, and
+        with a section about the export before all others. A card without front matter gets the section only.
+    """
+    import yaml
+
+    about = _about_export(title, facts)
+    found = re.match(r"---\n(.*?)\n---\n", card, re.DOTALL)
+    try:
+        front = yaml.safe_load(found[1]) if found else None
+    except yaml.YAMLError:
+        front = None
+    if not isinstance(front, dict):
+        return f"{about}\n\n{card}"
+    front["library_name"] = library
+    for metric in _metrics(front):
+        metric["args"] = {**(metric.get("args") or {}), "measured_with": "the model before its export"}
+    text = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=1000)
+    return f"---\n{text}---\n\n{about}\n{card[found.end() :]}"
+
+
+def _metrics(front: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Every metric of a front matter's model-index, whoever wrote it."""
+    found: list[Any] = [front]
+    for key in ("model-index", "results", "metrics"):
+        lists = [part.get(key) for part in found if isinstance(part, dict)]
+        found = [part for inner in lists if isinstance(inner, list) for part in inner]
+    return [metric for metric in found if isinstance(metric, dict)]
+
+
+def _about_export(title: str, facts: Mapping[str, Any]) -> str:
+    """For which program, in which precision, and what comparing it showed."""
+    compared, precision = facts["comparison"], facts["quantize"] or "weights as they were"
+    said = "It was not compared with the model that it was made from."
+    if compared:
+        rate = "cer" if "cer" in compared else "wer"
+        source, export = compared[rate]["source"], compared[rate]["export"]
+        said = (
+            f"On {compared['utterances']} clips of {code(compared['clips']['source'])} ({compared['words']} words) its "
+            f"{rate.upper()} is {export:.1%}, that of the model it was made from {source:.1%}."
+        )
+    return (
+        f"## Export\n\nFor {escaped(title)} ({precision}), written by speech_tl {facts['speech_tl']}. {said} What "
+        "stands below is about the model before its export."
+    )
+
+
 def place_name(source: Any) -> str:
     """What a path or Hub id is called where nobody has that path: a Hub id stays, of a path its last telling name.
 
