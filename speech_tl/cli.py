@@ -289,7 +289,7 @@ def transcribe(
     paths: Annotated[list[str], typer.Argument(help="Audio files, folders, or globs.")],
     model: Model,
     out: Annotated[Path | None, typer.Option(help="Folder for the transcripts; without it they are printed.")] = None,
-    format: Annotated[list[str] | None, typer.Option(help="txt, srt, vtt, tsv or json; may be repeated.")] = None,
+    format: Annotated[list[str] | None, typer.Option(help="txt, srt, vtt, tsv, json or ctm; may be repeated.")] = None,
     language: Annotated[
         str | None, typer.Option(help="Language of the speech, e.g. en; by default it is heard, once a recording.")
     ] = None,
@@ -305,6 +305,12 @@ def transcribe(
         str,
         typer.Option(help="A channel (1, 2, left ...), mix of all, or each: a transcript a channel, NAME.ch1.txt ..."),
     ] = "mix",
+    words: Annotated[
+        bool, typer.Option("--words", help="Start, end and probability of every word: in json, vtt (karaoke), ctm.")
+    ] = False,
+    max_line: Annotated[
+        int | None, typer.Option(help="Characters of a line of subtitles; two lines each, cut at ends of sentences.")
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
 ) -> None:
     """Turn audio files into text."""
@@ -314,12 +320,13 @@ def transcribe(
     from speech_tl.models.load import load_model
     from speech_tl.text import printable
     from speech_tl.transcribing.channels import asked_channel
-    from speech_tl.transcribing.formats import known_formats, render
+    from speech_tl.transcribing.formats import Layout, known_formats, render
     from speech_tl.transcribing.recordings import find_recordings
     from speech_tl.transcribing.transcribe import transcribe as run
 
     # Paths and formats are looked at first: loading a model only to find a misspelt path would waste its time.
     formats = known_formats(format or ["txt"])
+    layout = Layout(words, max_line).checked(formats)
     find_recordings(paths)
     asked_channel(channel)
     console = _console()
@@ -337,6 +344,8 @@ def transcribe(
             max_segment_s=max_segment_s,
             join=set(formats) == {"txt"},
             channel=channel,
+            words=words,
+            max_line=max_line,
             progress=update,
             on_transcript=lambda transcript: _tell_about(transcript, screen),
             overwrite=not keep,
@@ -346,7 +355,7 @@ def transcribe(
             if name == "txt" and len(result.transcripts) > 1:
                 _echo(f"{printable(transcript.label)}\t{transcript.text}")
             else:
-                _echo(render(transcript, name), nl=False)
+                _echo(render(transcript, name, layout), nl=False)
     if out is not None:
         screen.line(_transcripts_line(out, formats, len(result.transcripts), len(result.skipped)))
     if result.failures:

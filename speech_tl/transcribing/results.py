@@ -10,7 +10,7 @@ from pathlib import Path
 
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import write_atomically
-from speech_tl.transcribing.formats import Transcript, render
+from speech_tl.transcribing.formats import PLAIN, Layout, Transcript, render
 from speech_tl.transcribing.recordings import Recording
 
 
@@ -68,11 +68,13 @@ class Desk:
         out: folder for the files, or None.
         formats: of the files.
         on_transcript: called with each transcript once it is written.
+        layout: of the files.
     """
 
     out: Path | None
     formats: tuple[str, ...]
     on_transcript: Callable[[Transcript], None] | None
+    layout: Layout = PLAIN
     result: TranscriptionResult = field(default_factory=TranscriptionResult)
 
     def accept(self, recordings: list[Recording], overwrite: bool) -> list[Recording]:
@@ -104,7 +106,7 @@ class Desk:
         for format in self.formats if self.out is not None else ():
             file = self._file(recording, format)
             try:
-                write_atomically(file, render(transcript, format))
+                write_atomically(file, render(transcript, format, self.layout))
             except OSError as error:
                 raise _unwritable(file, error) from error
         self.result.transcripts.append(transcript)

@@ -15,11 +15,7 @@ from speech_tl.audio import probe, stream_audio
 from speech_tl.errors import AudioError
 from speech_tl.transcribing.ahead import ahead
 from speech_tl.transcribing.channels import asked_channel, on_channels
-from speech_tl.transcribing.formats import (
-    TranscribedSegment,
-    Transcript,
-    known_formats,
-)
+from speech_tl.transcribing.formats import Layout, TranscribedSegment, Transcript, known_formats
 from speech_tl.transcribing.hearing_language import HEARD_S, heard_language
 from speech_tl.transcribing.pieces import pieces
 from speech_tl.transcribing.recordings import Recording, find_recordings
@@ -48,6 +44,8 @@ def transcribe(
     max_segment_s: float | None = None,
     join: bool = False,
     channel: str | int | None = None,
+    words: bool = False,
+    max_line: int | None = None,
     progress: Progress | None = None,
     on_transcript: Callable[[Transcript], None] | None = None,
     overwrite: bool = True,
@@ -61,13 +59,15 @@ def transcribe(
         model: a loaded model, or what `load_model` takes: a Hub id, a folder, a starter.
         paths: one path or several.
         out: folder for the transcripts, named as the recordings and mirroring their sub-folders; None writes nothing.
-        formats: of the files in `out`: txt, srt, vtt, tsv (a manifest), json.
+        formats: of the files in `out`: txt, srt, vtt, tsv (a manifest), json, ctm (a line a word).
         options: batch sizes, beam, precision; by default those of `DecodingOptions`.
         max_segment_s: no segment is longer, 1 to 30 seconds; None is 25.
         join: what pauses part is recognised together where the model takes as long for a short piece as for a long one
             (a Whisper that hears 30 s at a time): several times faster, with segments too long for subtitles.
         channel: 1, 2, ... (or left, right): this channel alone; "each": every channel by itself, with transcripts named
             NAME.ch1, NAME.ch2, ...; None or "mix": all together.
+        words: each word with its times and probability, in the transcripts and in the formats that have room for it.
+        max_line: cut subtitles to two lines of so many characters, at ends of sentences where there are any.
         progress: told seconds of audio done and in all, after every few batches.
         on_transcript: given each transcript as soon as it is complete (and written), in order.
         overwrite: True replaces earlier transcripts in `out`; False leaves recordings alone that have all their files
@@ -88,7 +88,9 @@ def transcribe(
     """
     max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
     refuse_impossible(max_segment_s)
-    desk = Desk(Path(out) if out is not None else None, known_formats(formats), on_transcript)
+    formats = known_formats(formats)
+    layout = Layout(words, max_line).checked(formats)
+    desk = Desk(Path(out) if out is not None else None, formats, on_transcript, layout)
     recordings = desk.accept(on_channels(find_recordings(paths), asked_channel(channel)), overwrite)
     if recordings:
         run = _Run(_loaded(model), options, max_segment_s, join, desk, progress)
