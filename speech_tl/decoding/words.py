@@ -13,11 +13,14 @@ from speech_tl.decoding.suta import adapted
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.ctc_words import FrameWord
 
+Spoken = tuple[str, list[FrameWord]]
+"""A text and its words."""
+
 
 def decode_words(
     model: AcousticModel, waveforms: Sequence[np.ndarray], options: DecodingOptions | None = None
-) -> list[list[FrameWord]]:
-    """The words of `decode_waveforms` for waveforms `(samples,)` at the model's rate; in input order.
+) -> list[Spoken]:
+    """The texts of `decode_waveforms`, each with its words, for waveforms `(samples,)` at the model's rate.
 
     A frame is `model.frame_samples` long, and the first begins with its waveform.
 
@@ -29,16 +32,16 @@ def decode_words(
     seconds = [len(waveform) / model.sample_rate for waveform in waveforms]
     batches = decoding_batches(model, seconds, options)
 
-    def work(twin: AcousticModel, indices: list[int]) -> tuple[list[int], list[list[FrameWord]]]:
+    def work(twin: AcousticModel, indices: list[int]) -> tuple[list[int], list[Spoken]]:
         batch = collator([Example(i, seconds[i], model.features(waveforms[i])) for i in indices])
         order = batch.pop("facts").indices
         moved = {key: value.to(model.device) for key, value in batch.items()}
         with precision_context(options.precision, model.device), adapted(twin, moved, options.test_time) as given:
             return order, twin.transcribe_words(given, options)
 
-    words: list[list[FrameWord]] = [[] for _ in waveforms]
+    texts: list[Spoken] = [("", [])] * len(waveforms)
     with ready(model, options):
         for order, found in in_lanes(model, lane_count(model, options, len(batches)), work, batches):
             for index, said in zip(order, found, strict=True):
-                words[index] = said
-    return words
+                texts[index] = said
+    return texts

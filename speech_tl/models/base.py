@@ -280,8 +280,8 @@ class AcousticModel(ABC):
         """Whether it scores its labels frame by frame (CTC), so that what it wrote has places."""
         return False
 
-    def transcribe_words(self, batch: Batch, options: DecodingOptions) -> list[list[FrameWord]]:
-        """The words of `transcribe` with their frames and probabilities, for each utterance of a collated batch.
+    def transcribe_words(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, list[FrameWord]]]:
+        """The text of each utterance, as `transcribe`, and its words with their frames and probabilities.
 
         In languages written without spaces each character is a word.
 

@@ -292,11 +292,12 @@ class CTCModel(AcousticModel):
         return list(zip(self._texts(best), means.tolist(), strict=True))
 
     @torch.inference_mode()
-    def transcribe_words(self, batch: Batch, options: DecodingOptions) -> list[list[FrameWord]]:
+    def transcribe_words(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, list[FrameWord]]]:
         """See `AcousticModel`."""
         best, logits = self._best(batch, options)
         rows = zip(best.cpu(), logits, self.front.frames(batch["lengths"]).tolist(), strict=True)
-        return [self._words(path[:frames], scores[:frames]) for path, scores, frames in rows]
+        words = [self._words(path[:frames], scores[:frames]) for path, scores, frames in rows]
+        return list(zip(self._texts(best), words, strict=True))
 
     def _words(self, path: torch.Tensor, scores: torch.Tensor) -> list[FrameWord]:
         """The words that a path `(frames,)` spells, placed by the frames' scores `(frames, vocabulary)`."""

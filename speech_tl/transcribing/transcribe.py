@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from speech_tl.transcribing.pieces import pieces
 from speech_tl.transcribing.recordings import Recording, find_recordings
 from speech_tl.transcribing.results import Desk, FailedRecording, TranscriptionResult
 from speech_tl.transcribing.segments import Segment, refuse_impossible
+from speech_tl.transcribing.windows import Joiner, add_windows, context_s, with_context
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -89,11 +90,13 @@ def transcribe(
     max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
     refuse_impossible(max_segment_s)
     formats = known_formats(formats)
-    layout = Layout(words, max_line).checked(formats)
+    layout = Layout(words, max_line)
+    if out is not None:
+        layout.checked(formats)
     desk = Desk(Path(out) if out is not None else None, formats, on_transcript, layout)
     recordings = desk.accept(on_channels(find_recordings(paths), asked_channel(channel)), overwrite)
     if recordings:
-        run = _Run(_loaded(model), options, max_segment_s, join, desk, progress)
+        run = _Run(_loaded(model), options, max_segment_s, join, layout.needs_words(formats), desk, progress)
         run.transcribe(recordings)
     return desk.checked_result()
 
@@ -128,6 +131,10 @@ class _Job:
     problem: AudioError | None = None
     notes: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """The windows of speech are joined into its segments."""
+        self.joiner = Joiner(self.segments)
+
     def is_complete(self) -> bool:
         return self.problem is not None or (self.read and not self.waiting)
 
@@ -141,6 +148,7 @@ class _Run:
         options: DecodingOptions | None,
         max_segment_s: float,
         join: bool,
+        words: bool,
         desk: Desk,
         progress: Progress | None,
     ) -> None:
@@ -149,8 +157,10 @@ class _Run:
         self.model = model
         self.options = options or DecodingOptions()
         self.sorted_s = BATCHES_AT_ONCE * self.options.batch_seconds if self.options.batch_seconds else SORTED_S
-        self.max_segment_s = max_segment_s
+        self.context_s = context_s(max_segment_s) if model.scores_frames else 0.0
+        self.max_segment_s = max_segment_s - 2 * self.context_s
         self.join = join and _as_slow_on_short_ones(model, self.options, max_segment_s)
+        self.words = words
         self.desk = desk
         self.progress = progress
         self.jobs: deque[_Job] = deque()
@@ -185,6 +195,8 @@ class _Run:
             blocks = self._counted(job, sound)
             try:
                 cut = pieces(blocks, self.model.sample_rate, max_segment_s=self.max_segment_s, join=self.join)
+                if self.model.scores_frames:
+                    cut = with_context(cut, self.model.sample_rate, self.model.frame_samples, self.context_s)
                 yield from ((job, segment) for segment in cut)
             except AudioError as error:
                 job.problem = error  # what of it was cut already is decoded with the rest and goes nowhere
@@ -216,9 +228,13 @@ class _Run:
         for language in dict.fromkeys(job.language for job, _ in ready):
             part = [(job, segment) for job, segment in ready if job.language == language]
             with self.model.speaking(language):
-                texts = decode_waveforms(self.model, [segment.waveform for _, segment in part], self.options)
-            for (job, segment), text in zip(part, texts, strict=True):
-                job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, " ".join(text.split())))
+                if self.model.scores_frames:
+                    add_windows(self.model, part, self.options)
+                else:
+                    texts = decode_waveforms(self.model, [segment.waveform for _, segment in part], self.options)
+                    for (job, segment), text in zip(part, texts, strict=True):
+                        job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, " ".join(text.split())))
+            for job, _ in part:
                 job.waiting -= 1
         self.waiting = [(job, segment) for job, segment in self.waiting if not job.language_is_known]
         self.waiting_s = sum(segment.end_s - segment.start_s for _, segment in self.waiting)
@@ -246,8 +262,10 @@ class _Run:
             if job.problem is not None:
                 self.desk.result.failures.append(FailedRecording(audio, str(job.problem), job.problem.kind))
                 continue
+            job.joiner.finish()
             language = job.language if job.language_is_known else self.model.language
-            told = audio, job.duration_s, language, self.model.source, job.segments, job.language_probability
+            segments = job.segments if self.words else [replace(segment, words=None) for segment in job.segments]
+            told = audio, job.duration_s, language, self.model.source, segments, job.language_probability
             transcript = Transcript(*told, job.recording.channel, job.notes)
             self.desk.hand_in(job.recording, transcript)
         self._tell()

@@ -51,13 +51,16 @@ def model(tmp_path_factory: pytest.TempPathFactory):
 def test_words_are_those_of_the_text_in_batches_too(model):
     sounds = [voice(seconds, seed) for seed, seconds in enumerate((2.0, 3.5, 1.2))]
     found = decode_words(model, sounds)
-    assert [" ".join(word.text for word in words) for words in found] == decode_waveforms(model, sounds)
-    assert sum(map(len, found)) > 10
-    for words, sound in zip(found, sounds, strict=True):
+    assert [text for text, _ in found] == decode_waveforms(model, sounds)
+    assert sum(len(words) for _, words in found) > 10
+    for (text, words), sound in zip(found, sounds, strict=True):
+        assert " ".join(word.text for word in words) == text
         places = [frame for word in words for frame in (word.first, word.last)]
         assert places == sorted(places) and places[-1] * model.frame_samples < len(sound)
         assert all(0 < word.probability <= 1 for word in words)
-        assert decode_words(model, [sound])[0] == words
+        (alone,) = decode_words(model, [sound])
+        assert [(w.text, w.first, w.last) for w in alone[1]] == [(w.text, w.first, w.last) for w in words]
+        assert [w.probability for w in alone[1]] == pytest.approx([w.probability for w in words], rel=1e-4)
 
 
 def test_a_model_without_frames_says_so(tmp_path):
@@ -69,6 +72,6 @@ def test_a_model_without_frames_says_so(tmp_path):
 
 def test_characters_are_the_words_of_a_language_without_spaces(tmp_path):
     model = load_model(tiny_ctc(tmp_path / "ctc"), device="cpu", language="zh")
-    (words,) = decode_words(model, [voice(2.0)])
+    ((text, words),) = decode_words(model, [voice(2.0)])
     assert {len(word.text) for word in words} == {1}
-    assert "".join(word.text for word in words) == decode_waveforms(model, [voice(2.0)])[0].replace(" ", "")
+    assert "".join(word.text for word in words) == text.replace(" ", "") != text

@@ -150,13 +150,13 @@ def test_progress_rises_to_the_whole_and_transcripts_come_in_order(model, talks)
 
 def test_short_files_share_batches(model, talks, monkeypatch):
     seen: list[int] = []
-    original = type(model).transcribe
+    original = type(model).transcribe_words
 
     def counting(self, batch, options):
         seen.append(len(batch["lengths"]))
         return original(self, batch, options)
 
-    monkeypatch.setattr(type(model), "transcribe", counting)
+    monkeypatch.setattr(type(model), "transcribe_words", counting)
     transcribe(model, talks)
     assert max(seen) >= 5
 
