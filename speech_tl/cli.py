@@ -311,6 +311,9 @@ def transcribe(
     max_line: Annotated[
         int | None, typer.Option(help="Characters of a line of subtitles; two lines each, cut at ends of sentences.")
     ] = None,
+    speakers: Annotated[
+        Path | None, typer.Option(help="A diariser's RTTM, or a folder of them: who speaks is written with the text.")
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
 ) -> None:
     """Turn audio files into text."""
@@ -322,13 +325,17 @@ def transcribe(
     from speech_tl.transcribing.channels import asked_channel
     from speech_tl.transcribing.formats import Layout, known_formats, render
     from speech_tl.transcribing.recordings import find_recordings
+    from speech_tl.transcribing.speakers import read_speakers
     from speech_tl.transcribing.transcribe import transcribe as run
 
     # Paths and formats are looked at first: loading a model only to find a misspelt path would waste its time.
     formats = known_formats(format or ["txt"])
     layout = Layout(words, max_line).checked(formats)
-    find_recordings(paths)
+    recordings = find_recordings(paths)
     asked_channel(channel)
+    turns = None if speakers is None else read_speakers(speakers)
+    if turns is not None:
+        turns.refuse_others(recordings)
     console = _console()
     screen = Screen(console)
     with screen.progress("transcribing") as update:
@@ -346,6 +353,7 @@ def transcribe(
             channel=channel,
             words=words,
             max_line=max_line,
+            speakers=turns,
             progress=update,
             on_transcript=lambda transcript: _tell_about(transcript, screen),
             overwrite=not keep,

@@ -41,7 +41,7 @@ def align_words(
     """First frame, last frame and probability of each word.
 
     Args:
-        log_probabilities: `(frames, labels)`, at least as many frames as the text needs (one more between equal labels).
+        log_probabilities: `(frames, labels)`, a frame or more for each label, one more between equal ones.
         words: the labels of each; none is empty.
         blank: CTC's.
         delimiter: what stands between words; None where they just follow each other.

@@ -21,13 +21,20 @@ LINE_RANGE = (10, 500)
 class TranscribedSegment:
     """What was said from `start_s` to `end_s` (seconds in the recording); empty `text` where nothing was recognised.
 
-    `words` are those of the text, in order; None where nobody asked for them.
+    `words` are those of the text, in order; None where nobody asked for them. `speaker` is who says it, where
+    turns were given (see `speakers.py`) and somebody's is near.
     """
 
     start_s: float
     end_s: float
     text: str
     words: list[Word] | None = None
+    speaker: str | None = None
+
+    @property
+    def prefix(self) -> str:
+        """What stands before its text where people read it."""
+        return "" if self.speaker is None else f"{self.speaker}: "
 
 
 @dataclass(frozen=True)
@@ -142,15 +149,19 @@ def render(transcript: Transcript, format: str, layout: Layout = PLAIN) -> str:
 
 def as_txt(transcript: Transcript, _: Layout = PLAIN) -> str:
     """One line a segment, nothing else."""
-    return "".join(f"{segment.text}\n" for segment in transcript._spoken())
+    return "".join(f"{segment.prefix}{segment.text}\n" for segment in transcript._spoken())
 
 
 def as_srt(transcript: Transcript, layout: Layout = PLAIN) -> str:
     """SubRip subtitles. It has no escapes: an arrow in the text, which would read as a timing line, becomes →."""
     return "".join(
-        f"{number}\n{timestamp(s.start_s, ',')} --> {timestamp(s.end_s, ',')}\n{s.text.replace('-->', '→')}\n\n"
+        f"{number}\n{timestamp(s.start_s, ',')} --> {timestamp(s.end_s, ',')}\n{_arrowless(s)}\n\n"
         for number, s in enumerate(_cues(transcript, layout), start=1)
     )
+
+
+def _arrowless(segment: TranscribedSegment) -> str:
+    return f"{segment.prefix}{segment.text}".replace("-->", "→")
 
 
 def as_vtt(transcript: Transcript, layout: Layout = PLAIN) -> str:
@@ -158,7 +169,10 @@ def as_vtt(transcript: Transcript, layout: Layout = PLAIN) -> str:
 
     Where there are words, the time at which each begins stands before it as a tag; players tell past from future by it.
     """
-    cues = (f"{timestamp(s.start_s)} --> {timestamp(s.end_s)}\n{_tagged(s)}\n" for s in _cues(transcript, layout))
+    cues = (
+        f"{timestamp(s.start_s)} --> {timestamp(s.end_s)}\n{_escape(s.prefix)}{_tagged(s)}\n"
+        for s in _cues(transcript, layout)
+    )
     return "\n".join(["WEBVTT\n", *cues])
 
 
@@ -166,7 +180,8 @@ def _cues(transcript: Transcript, layout: Layout) -> list[TranscribedSegment]:
     """The segments with text as subtitles show them."""
     spoken = transcript._spoken()
     if layout.max_line is not None:
-        spoken = [cue for segment in spoken for cue in in_lines(segment, layout.max_line)]
+        least, most = LINE_RANGE[0], layout.max_line
+        spoken = [cue for one in spoken for cue in in_lines(one, max(least, most - len(one.prefix)))]
     return spoken if layout.words else [replace(cue, words=None) for cue in spoken]
 
 
@@ -183,11 +198,15 @@ def _tagged(segment: TranscribedSegment) -> str:
 
 
 def as_ctm(transcript: Transcript, _: Layout = PLAIN) -> str:
-    """NIST's ctm: a line a word with recording, channel, start, duration (seconds), word and its probability."""
+    """NIST's ctm: a line a word with recording, channel, start, duration (seconds), word and its probability.
+
+    Where speakers are known, the two fields of the Rich Transcription evaluations follow: type (lex) and speaker.
+    """
     name = "_".join(Path(transcript.audio).stem.split()) or "recording"
     channel = transcript.channel or 1
     return "".join(
-        f"{name} {channel} {w.start_s:.3f} {max(w.end_s - w.start_s, 0.0):.3f} {w.text} {w.probability:.3f}\n"
+        f"{name} {channel} {w.start_s:.3f} {max(w.end_s - w.start_s, 0.0):.3f} {w.text} {w.probability:.3f}"
+        f"{'' if segment.speaker is None else f' lex {segment.speaker}'}\n"
         for segment in transcript.segments
         for w in segment.words or []
     )
@@ -196,15 +215,17 @@ def as_ctm(transcript: Transcript, _: Layout = PLAIN) -> str:
 def as_tsv(transcript: Transcript, _: Layout = PLAIN) -> str:
     """A table with the columns audio, start, end, text (seconds): a manifest, ready to be corrected and trained on.
 
-    Of one channel it has the column channel, too.
+    Of one channel it has the column channel, and where speakers are known the column speaker, too.
     """
     stream = io.StringIO()
     table = csv.writer(stream, dialect="excel-tab", lineterminator="\n")
     channel = {} if transcript.channel is None else {"channel": transcript.channel}
-    table.writerow(["audio", *channel, "start", "end", "text"])
+    speakers = any(segment.speaker is not None for segment in transcript.segments)
+    table.writerow(["audio", *channel, *(["speaker"] if speakers else []), "start", "end", "text"])
     audio = " ".join(transcript.audio.splitlines())
     for s in transcript._spoken():
-        table.writerow([audio, *channel.values(), f"{s.start_s:.3f}", f"{s.end_s:.3f}", s.text])
+        speaker = [s.speaker or ""] if speakers else []
+        table.writerow([audio, *channel.values(), *speaker, f"{s.start_s:.3f}", f"{s.end_s:.3f}", s.text])
     return stream.getvalue()
 
 
@@ -214,11 +235,13 @@ def as_json(transcript: Transcript, layout: Layout = PLAIN) -> str:
     `audio` is the absolute path, times are in seconds (rounded to the millisecond). `channel` is null where all were
     mixed. `language` may be null, and so is `language_probability` where the language was given and not heard.
     Segments in which nothing was recognised are kept with an empty text. Where words were asked for, each segment has
-    `words`: start, end, word, probability.
+    `words`: start, end, word, probability; where turns of speakers were given, `speaker` (null where nobody's is near).
     """
     channel = transcript.channel
+    speakers = any(segment.speaker is not None for segment in transcript.segments)
     segments = [
         {"start": round(s.start_s, 3), "end": round(s.end_s, 3), "channel": channel, "text": s.text}
+        | ({"speaker": s.speaker} if speakers else {})
         | ({"words": list(map(_word, s.words or []))} if layout.words else {})
         for s in transcript.segments
     ]

@@ -21,6 +21,7 @@ from speech_tl.transcribing.pieces import pieces
 from speech_tl.transcribing.recordings import Recording, find_recordings
 from speech_tl.transcribing.results import Desk, FailedRecording, TranscriptionResult
 from speech_tl.transcribing.segments import Segment, refuse_impossible
+from speech_tl.transcribing.speakers import Speakers, labelled, read_speakers
 from speech_tl.transcribing.windows import Joiner, add_windows, context_s, with_context
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def transcribe(
     channel: str | int | None = None,
     words: bool = False,
     max_line: int | None = None,
+    speakers: str | os.PathLike | Speakers | None = None,
     progress: Progress | None = None,
     on_transcript: Callable[[Transcript], None] | None = None,
     overwrite: bool = True,
@@ -69,6 +71,8 @@ def transcribe(
             NAME.ch1, NAME.ch2, ...; None or "mix": all together.
         words: each word with its times and probability, in the transcripts and in the formats that have room for it.
         max_line: cut subtitles to two lines of so many characters, at ends of sentences where there are any.
+        speakers: an RTTM file of any diariser, or a folder of them: segments are labelled with, and cut between,
+            speakers.
         progress: told seconds of audio done and in all, after every few batches.
         on_transcript: given each transcript as soon as it is complete (and written), in order.
         overwrite: True replaces earlier transcripts in `out`; False leaves recordings alone that have all their files
@@ -80,7 +84,8 @@ def transcribe(
 
     Raises:
         BadInput: a path that is not there or holds no recordings, an unknown format, a folder that cannot be written,
-            or not one recording that could be transcribed (an `AudioError` if it was the only one).
+            turns of other recordings, or not one recording that could be transcribed (an `AudioError` if it was the
+            only one).
 
     >>> transcribe("starter-wav2vec2", "no-such-file.wav")
     Traceback (most recent call last):
@@ -94,9 +99,14 @@ def transcribe(
     if out is not None:
         layout.checked(formats)
     desk = Desk(Path(out) if out is not None else None, formats, on_transcript, layout)
-    recordings = desk.accept(on_channels(find_recordings(paths), asked_channel(channel)), overwrite)
+    found = on_channels(find_recordings(paths), asked_channel(channel))
+    if speakers is not None:
+        speakers = speakers if isinstance(speakers, Speakers) else read_speakers(speakers)
+        speakers.refuse_others(found)
+    recordings = desk.accept(found, overwrite)
     if recordings:
-        run = _Run(_loaded(model), options, max_segment_s, join, layout.needs_words(formats), desk, progress)
+        words = layout.needs_words(formats)
+        run = _Run(_loaded(model), options, max_segment_s, join, words, speakers, desk, progress)
         run.transcribe(recordings)
     return desk.checked_result()
 
@@ -149,6 +159,7 @@ class _Run:
         max_segment_s: float,
         join: bool,
         words: bool,
+        speakers: Speakers | None,
         desk: Desk,
         progress: Progress | None,
     ) -> None:
@@ -161,6 +172,7 @@ class _Run:
         self.max_segment_s = max_segment_s - 2 * self.context_s
         self.join = join and _as_slow_on_short_ones(model, self.options, max_segment_s)
         self.words = words
+        self.speakers = speakers
         self.desk = desk
         self.progress = progress
         self.jobs: deque[_Job] = deque()
@@ -262,13 +274,27 @@ class _Run:
             if job.problem is not None:
                 self.desk.result.failures.append(FailedRecording(audio, str(job.problem), job.problem.kind))
                 continue
-            job.joiner.finish()
             language = job.language if job.language_is_known else self.model.language
-            segments = job.segments if self.words else [replace(segment, words=None) for segment in job.segments]
+            segments = self._segments(job)
             told = audio, job.duration_s, language, self.model.source, segments, job.language_probability
             transcript = Transcript(*told, job.recording.channel, job.notes)
             self.desk.hand_in(job.recording, transcript)
         self._tell()
+
+    def _segments(self, job: _Job) -> list[TranscribedSegment]:
+        """What was said in a recording that is complete, by whom, with its words if they are wanted."""
+        job.joiner.finish()
+        segments, turns = job.segments, self.speakers and self.speakers.of(job.recording)
+        if turns is not None:
+            segments = labelled(segments, turns)
+        elif self.speakers is not None:
+            job.notes.append(
+                f"{job.recording.path}: {self.speakers.source} has no turns of it, its speakers are not known"
+            )
+        if not any(segment.text for segment in segments):
+            what = "nothing was recognised in it" if segments else "no speech was found in it"
+            job.notes.append(f"{job.recording.path}: {what}, its transcript is empty")
+        return segments if self.words else [replace(segment, words=None) for segment in segments]
 
     def _tell(self) -> None:
         if self.progress is None:

@@ -1,12 +1,12 @@
 """How far the starts of words are from the truth, in recordings whose every word has an exact place.
 
-    python -m tests.benchmarks.word_times MODEL ... [--utterances 200] [--split heldout|dev] [--snr 20]
-                                          [--faster-whisper CTRANSLATE2_FOLDER] [--openai-whisper NAME_OR_FILE] [--out DIR]
+    python -m tests.benchmarks.word_times MODEL ... [--utterances 200] [--split heldout|dev] [--snr 20] [--out DIR]
+                                          [--faster-whisper CTRANSLATE2_FOLDER] [--openai-whisper NAME_OR_FILE]
 
-espeak-ng's library says with which sample each word begins. Everyday sentences in several of its voices are joined with
-pauses to recordings of five minutes, in a simulated room (its direct sound without delay) with its noise. Of the words that
-a model writes as they were said, the distance of their starts is measured. `--split dev` has other sentences, to tune on.
-Needs libespeak-ng (Debian: `apt-get install espeak-ng`); the peers only where they are asked for.
+espeak-ng's library says with which sample each word begins. Everyday sentences in several of its voices are joined
+with pauses to recordings of five minutes, in a simulated room (its direct sound without delay) with its noise. Of the
+words that a model writes as they were said, the distance of their starts is measured. `--split dev` has other
+sentences, to tune on. Needs libespeak-ng (Debian: `apt-get install espeak-ng`); the peers where they are asked for.
 """
 
 from __future__ import annotations
@@ -136,7 +136,9 @@ def recordings(utterances: int, split: str, snr_db: float, folder: Path) -> list
     texts: list[str] = []
     made: list[tuple[Path, list[Said], str]] = []
     for number, text in enumerate(islice(everyday_sentences(17, split), utterances)):
-        sound, said = speaker.say(text, VOICES[number % len(VOICES)], int(rng.integers(140, 190)), int(rng.integers(35, 66)))
+        sound, said = speaker.say(
+            text, VOICES[number % len(VOICES)], int(rng.integers(140, 190)), int(rng.integers(35, 66))
+        )
         offset_s = sum(map(len, parts)) / RATE
         words += [Said(word.text, word.start_s + offset_s, word.end_s + offset_s) for word in said]
         texts.append(text)
@@ -259,7 +261,9 @@ def main() -> None:
         folder = asked.out or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
         made = recordings(asked.utterances, asked.split, asked.snr, folder)
-        print("| | words found | start: median, ms | 90 % | bias | end: median |\n|:--|--:|--:|--:|--:|--:|", flush=True)
+        print(
+            "| | words found | start: median, ms | 90 % | bias | end: median |\n|:--|--:|--:|--:|--:|--:|", flush=True
+        )
         for name, load in writers:
             print(measured(name, load(), made), flush=True)
 

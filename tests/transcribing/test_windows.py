@@ -108,8 +108,12 @@ def said(*words: tuple[float, float, str]) -> list[Word]:
 
 
 def test_a_seam_lies_between_words_on_which_both_agree():
-    before = said((8.1, 8.5, "where"), (8.6, 9.4, "they"), (9.5, 10.4, "agree"), (10.5, 11.0, "no"), (11.6, 12.0, "thi"))
-    after = said((8.0, 8.4, "ere"), (8.62, 9.4, "they"), (9.5, 10.42, "agree"), (10.5, 11.0, "know"), (11.5, 12.6, "this"))
+    before = said(
+        (8.1, 8.5, "where"), (8.6, 9.4, "they"), (9.5, 10.4, "agree"), (10.5, 11.0, "no"), (11.6, 12.0, "thi")
+    )
+    after = said(
+        (8.0, 8.4, "ere"), (8.62, 9.4, "they"), (9.5, 10.42, "agree"), (10.5, 11.0, "know"), (11.5, 12.6, "this")
+    )
     seam_s, kept, rest = joined(before, after, (8.0, 12.0))
     assert 9.4 <= seam_s <= 9.5
     assert [word.text for word in [*kept, *rest]] == ["where", "they", "agree", "know", "this"]
