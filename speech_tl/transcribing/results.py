@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import write_atomically
 from speech_tl.transcribing.formats import PLAIN, Layout, Transcript, render
 from speech_tl.transcribing.recordings import Recording
+
+WRITERS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,9 @@ class Desk:
         if self.out is None:
             return recordings
         if not overwrite:
-            done = [recording for recording in recordings if self._is_done(recording)]
-            self.result.skipped = list(dict.fromkeys(str(recording.path) for recording in done))
-            recordings = [recording for recording in recordings if recording not in done]
+            is_done = {recording: self._is_done(recording) for recording in recordings}
+            self.result.skipped = list(dict.fromkeys(str(one.path) for one, done in is_done.items() if done))
+            recordings = [one for one, done in is_done.items() if not done]
         for recording in recordings:
             reference = self._file(recording, "txt")
             if "txt" in self.formats and reference.exists() and _same_folder(reference, recording.path):
@@ -101,17 +104,36 @@ class Desk:
     def _is_done(self, recording: Recording) -> bool:
         return all(self._file(recording, format).exists() for format in self.formats)
 
-    def hand_in(self, recording: Recording, transcript: Transcript) -> None:
-        """Write one transcript in all formats, each file whole or not at all."""
-        for format in self.formats if self.out is not None else ():
+    def hand_in(self, finished: Sequence[tuple[Recording, Transcript]]) -> None:
+        """Write transcripts in all formats, each file whole or not at all, and tell of them in order.
+
+        Several are written at a time: a disk that is asked to hold one file after the other makes wait for each.
+        """
+        if self.out is not None and finished:
+            with ThreadPoolExecutor(min(WRITERS_AT_ONCE, len(finished))) as pool:
+                for _ in pool.map(lambda one: self._write(*one), finished):
+                    pass
+        for _, transcript in finished:
+            self._tell(transcript)
+
+    def take(self, result: TranscriptionResult) -> None:
+        """Tell of what another desk has written already."""
+        self.result.failures += result.failures
+        for transcript in result.transcripts:
+            self._tell(transcript)
+
+    def _tell(self, transcript: Transcript) -> None:
+        self.result.transcripts.append(transcript)
+        if self.on_transcript is not None:
+            self.on_transcript(transcript)
+
+    def _write(self, recording: Recording, transcript: Transcript) -> None:
+        for format in self.formats:
             file = self._file(recording, format)
             try:
                 write_atomically(file, render(transcript, format, self.layout))
             except OSError as error:
                 raise _unwritable(file, error) from error
-        self.result.transcripts.append(transcript)
-        if self.on_transcript is not None:
-            self.on_transcript(transcript)
 
     def checked_result(self) -> TranscriptionResult:
         """The result, unless there is nothing in it but failures."""

@@ -6,23 +6,25 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speech_tl.audio import probe, stream_audio
-from speech_tl.errors import AudioError
+from speech_tl.audio import glance_s, probe, stream_audio
+from speech_tl.errors import AudioError, BadInput
 from speech_tl.transcribing.ahead import ahead
 from speech_tl.transcribing.channels import asked_channel, on_channels
 from speech_tl.transcribing.formats import Layout, TranscribedSegment, Transcript, known_formats
 from speech_tl.transcribing.hearing_language import HEARD_S, heard_language
 from speech_tl.transcribing.pieces import pieces
+from speech_tl.transcribing.processes import Processes, Work
 from speech_tl.transcribing.recordings import Recording, find_recordings
 from speech_tl.transcribing.results import Desk, FailedRecording, TranscriptionResult
 from speech_tl.transcribing.segments import Segment, refuse_impossible
 from speech_tl.transcribing.speakers import Speakers, labelled, read_speakers
-from speech_tl.transcribing.windows import Joiner, add_windows, context_s, with_context
+from speech_tl.transcribing.overlap import Joiner, add_windows, context_s, with_context
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -37,7 +39,7 @@ Progress = Callable[[float, float], None]
 
 
 def transcribe(
-    model: AcousticModel | str | Path,
+    model: AcousticModel | ModelName | str | Path,
     paths: str | os.PathLike | Iterable[str | os.PathLike],
     *,
     out: str | os.PathLike | None = None,
@@ -52,6 +54,7 @@ def transcribe(
     progress: Progress | None = None,
     on_transcript: Callable[[Transcript], None] | None = None,
     overwrite: bool = True,
+    jobs: int = 1,
 ) -> TranscriptionResult:
     """Transcribe files, folders (with sub-folders) and glob patterns.
 
@@ -78,6 +81,8 @@ def transcribe(
         overwrite: True replaces earlier transcripts in `out`; False leaves recordings alone that have all their files
             there, so that a killed run goes on where it was. Text beside its own audio is never replaced: it may be
             its reference.
+        jobs: processes, each with a model of its own (`model` must be a name or folder), which share the cores; scripts
+            that ask for several begin with `if __name__ == "__main__":`.
 
     Returns:
         Transcripts and failures; prints as text.
@@ -94,6 +99,7 @@ def transcribe(
     """
     max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
     refuse_impossible(max_segment_s)
+    _refuse_jobs(jobs, model)
     formats = known_formats(formats)
     layout = Layout(words, max_line)
     if out is not None:
@@ -105,18 +111,65 @@ def transcribe(
         speakers.refuse_others(found)
     recordings = desk.accept(found, overwrite)
     if recordings:
-        words = layout.needs_words(formats)
-        run = _Run(_loaded(model), options, max_segment_s, join, words, speakers, desk, progress)
-        run.transcribe(recordings)
+        settings = _Settings(options, max_segment_s, join, layout.needs_words(formats), speakers)
+        if jobs > 1 and len(recordings) > 1:
+            seconds = [_promised_s(recording) for recording in recordings]
+            Processes(jobs, partial(_prepared, model, settings, jobs), desk, progress).transcribe(recordings, seconds)
+        else:
+            _Run(_loaded(model), settings, desk, progress).transcribe(recordings)
     return desk.checked_result()
 
 
-def _loaded(model: AcousticModel | str | Path) -> AcousticModel:
-    if not isinstance(model, str | Path):
-        return model
-    from speech_tl.models.load import load_model
+@dataclass(frozen=True)
+class ModelName:
+    """A model to be loaded where it is used; see `load_model`."""
 
-    return load_model(model)
+    source: str | Path
+    language: str | None = None
+    task: str | None = None
+
+    def load(self) -> AcousticModel:
+        """It.
+
+        Raises:
+            BadInput: as `load_model`.
+        """
+        from speech_tl.models.load import load_model
+
+        return load_model(self.source, language=self.language, task=self.task)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What a run does with its recordings; see `transcribe`."""
+
+    options: DecodingOptions | None
+    max_segment_s: float
+    join: bool
+    words: bool
+    speakers: Speakers | None
+
+
+def _loaded(model: AcousticModel | ModelName | str | Path) -> AcousticModel:
+    if isinstance(model, str | Path):
+        model = ModelName(model)
+    return model.load() if isinstance(model, ModelName) else model
+
+
+def _refuse_jobs(jobs: int, model: AcousticModel | ModelName | str | Path) -> None:
+    if jobs < 1:
+        raise BadInput(f"jobs={jobs}: expected 1 or more processes")
+    if jobs > 1 and not isinstance(model, ModelName | str | Path):
+        raise BadInput(f"jobs={jobs}: give the model's name or folder, each process loads its own")
+
+
+def _prepared(model: ModelName | str | Path, settings: _Settings, jobs: int) -> Work:
+    """In a process of its own: a loaded model that waits for recordings."""
+    import torch
+
+    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
+    loaded = _loaded(model)
+    return lambda recordings, desk, progress: _Run(loaded, settings, desk, progress).transcribe(recordings)
 
 
 def _as_slow_on_short_ones(model: AcousticModel, options: DecodingOptions, max_segment_s: float) -> bool:
@@ -152,27 +205,17 @@ class _Job:
 class _Run:
     """Reads recordings in order, decodes their segments a few batches at a time, hands in what is complete."""
 
-    def __init__(
-        self,
-        model: AcousticModel,
-        options: DecodingOptions | None,
-        max_segment_s: float,
-        join: bool,
-        words: bool,
-        speakers: Speakers | None,
-        desk: Desk,
-        progress: Progress | None,
-    ) -> None:
+    def __init__(self, model: AcousticModel, settings: _Settings, desk: Desk, progress: Progress | None) -> None:
         from speech_tl.models.options import DecodingOptions
 
         self.model = model
-        self.options = options or DecodingOptions()
+        self.options = settings.options or DecodingOptions()
         self.sorted_s = BATCHES_AT_ONCE * self.options.batch_seconds if self.options.batch_seconds else SORTED_S
-        self.context_s = context_s(max_segment_s) if model.scores_frames else 0.0
-        self.max_segment_s = max_segment_s - 2 * self.context_s
-        self.join = join and _as_slow_on_short_ones(model, self.options, max_segment_s)
-        self.words = words
-        self.speakers = speakers
+        self.context_s = context_s(settings.max_segment_s) if model.scores_frames else 0.0
+        self.max_segment_s = settings.max_segment_s - 2 * self.context_s
+        self.join = settings.join and _as_slow_on_short_ones(model, self.options, self.max_segment_s)
+        self.words = settings.words
+        self.speakers = settings.speakers
         self.desk = desk
         self.progress = progress
         self.jobs: deque[_Job] = deque()
@@ -267,6 +310,7 @@ class _Run:
 
     def _hand_in(self) -> None:
         """Let go of the recordings at the front of the queue that are complete, so that their order is kept."""
+        finished: list[tuple[Recording, Transcript]] = []
         while self.jobs and self.jobs[0].is_complete():
             job = self.jobs.popleft()
             self.done_s += job.duration_s
@@ -277,8 +321,8 @@ class _Run:
             language = job.language if job.language_is_known else self.model.language
             segments = self._segments(job)
             told = audio, job.duration_s, language, self.model.source, segments, job.language_probability
-            transcript = Transcript(*told, job.recording.channel, job.notes)
-            self.desk.hand_in(job.recording, transcript)
+            finished.append((job.recording, Transcript(*told, job.recording.channel, job.notes)))
+        self.desk.hand_in(finished)
         self._tell()
 
     def _segments(self, job: _Job) -> list[TranscribedSegment]:
@@ -310,6 +354,6 @@ def _seconds(read: tuple[_Job, Segment | None]) -> float:
 def _promised_s(recording: Recording) -> float:
     """Seconds by the file's header; 0 where it cannot be read, which is noted when its turn comes."""
     try:
-        return probe(recording.path).duration_s
+        return glance_s(recording.path) or probe(recording.path).duration_s
     except AudioError:
         return 0.0
