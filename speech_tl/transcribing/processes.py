@@ -172,7 +172,8 @@ def _portions(recordings: Sequence[Recording], seconds: Sequence[float], jobs: i
     portions: list[_Portion] = []
     for recording, length_s in zip(recordings, seconds, strict=True):
         last = portions[-1] if portions else None
-        if last is None or last.seconds + length_s > most_s or len(last.recordings) >= most:
+        same = last is not None and last.recordings[-1].path == recording.path
+        if not same and (last is None or last.seconds + length_s > most_s or len(last.recordings) >= most):
             portions.append(_Portion([], 0.0))
         portions[-1].recordings.append(recording)
         portions[-1].seconds += length_s

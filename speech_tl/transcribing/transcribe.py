@@ -18,13 +18,13 @@ from speech_tl.transcribing.ahead import ahead
 from speech_tl.transcribing.channels import asked_channel, on_channels
 from speech_tl.transcribing.formats import Layout, TranscribedSegment, Transcript, known_formats
 from speech_tl.transcribing.hearing_language import HEARD_S, heard_language
+from speech_tl.transcribing.overlap import Joiner, add_windows, context_s, with_context
 from speech_tl.transcribing.pieces import pieces
 from speech_tl.transcribing.processes import Processes, Work
 from speech_tl.transcribing.recordings import Recording, find_recordings
 from speech_tl.transcribing.results import Desk, FailedRecording, TranscriptionResult
 from speech_tl.transcribing.segments import Segment, refuse_impossible
 from speech_tl.transcribing.speakers import Speakers, labelled, read_speakers
-from speech_tl.transcribing.overlap import Joiner, add_windows, context_s, with_context
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -71,7 +71,7 @@ def transcribe(
         join: what pauses part is recognised together where the model takes as long for a short piece as for a long one
             (a Whisper that hears 30 s at a time): several times faster, with segments too long for subtitles.
         channel: 1, 2, ... (or left, right): this channel alone; "each": every channel by itself, with transcripts named
-            NAME.ch1, NAME.ch2, ...; None or "mix": all together.
+            NAME.ch1, NAME.ch2, ..., and all of them by time in NAME.conversation; None or "mix": all together.
         words: each word with its times and probability, in the transcripts and in the formats that have room for it.
         max_line: cut subtitles to two lines of so many characters, at ends of sentences where there are any.
         speakers: an RTTM file of any diariser, or a folder of them: segments are labelled with, and cut between,

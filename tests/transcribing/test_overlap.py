@@ -15,9 +15,9 @@ from speech_tl.decoding import decode_waveforms
 from speech_tl.decoding.words import decode_words
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
+from speech_tl.transcribing.overlap import CONTEXT_S, Joiner, add_windows, context_s, joined, with_context
 from speech_tl.transcribing.segments import Segment
 from speech_tl.transcribing.transcribe import transcribe
-from speech_tl.transcribing.overlap import CONTEXT_S, Joiner, add_windows, context_s, joined, with_context
 from speech_tl.transcribing.words import Word
 from tests.sounds import voice
 from tests.tiny import tiny_ctc
