@@ -300,7 +300,7 @@ def transcribe(
     paths: Annotated[list[str], typer.Argument(help="Audio files, folders, or globs.")],
     model: Model,
     out: Annotated[Path | None, typer.Option(help="Folder for the transcripts; without it they are printed.")] = None,
-    format: Annotated[list[str] | None, typer.Option(help="txt, srt, vtt, tsv or json; may be repeated.")] = None,
+    format: Annotated[list[str] | None, typer.Option(help="txt, srt, vtt, tsv, json or ctm; may be repeated.")] = None,
     language: Annotated[
         str | None, typer.Option(help="Language of the speech, e.g. en; by default it is heard, once a recording.")
     ] = None,
@@ -316,48 +316,74 @@ def transcribe(
         str,
         typer.Option(help="A channel (1, 2, left ...), mix of all, or each: a transcript a channel, NAME.ch1.txt ..."),
     ] = "mix",
+    words: Annotated[
+        bool, typer.Option("--words", help="Start, end and probability of every word: in json, vtt (karaoke), ctm.")
+    ] = False,
+    max_line: Annotated[
+        int | None, typer.Option(help="Characters of a line of subtitles; two lines each, cut at ends of sentences.")
+    ] = None,
+    speakers: Annotated[
+        Path | None, typer.Option(help="A diariser's RTTM, or a folder of them: who speaks is written with the text.")
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes, each with a model of its own.")] = 1,
 ) -> None:
     """Turn audio files into text."""
     from speech_tl.reporting.screen import Screen, announce_loading
 
     announce_loading()
-    from speech_tl.models.load import load_model
     from speech_tl.text import printable
     from speech_tl.transcribing.channels import asked_channel
-    from speech_tl.transcribing.formats import known_formats, render
+    from speech_tl.transcribing.formats import Layout, known_formats, render
     from speech_tl.transcribing.recordings import find_recordings
+    from speech_tl.transcribing.speakers import read_speakers
+    from speech_tl.transcribing.transcribe import ModelName
     from speech_tl.transcribing.transcribe import transcribe as run
 
     # Paths and formats are looked at first: loading a model only to find a misspelt path would waste its time.
     formats = known_formats(format or ["txt"])
-    find_recordings(paths)
+    layout = Layout(words, max_line).checked(formats)
+    recordings = find_recordings(paths)
     asked_channel(channel)
+    turns = None if speakers is None else read_speakers(speakers)
+    if turns is not None:
+        turns.refuse_others(recordings)
     console = _console()
     screen = Screen(console)
-    with screen.progress("transcribing") as update:
-        loaded = load_model(model, language=language, task=task)
-        for note in _base_of({"source": loaded.source, "base": loaded.base}):
-            screen.line(f"Note: {note}")
-        result = run(
-            loaded,
-            paths,
-            out=out,
-            formats=formats,
-            options=_decoding(batch_seconds, engine, audio_context, test_time),
-            max_segment_s=max_segment_s,
-            join=set(formats) == {"txt"},
-            channel=channel,
-            progress=update,
-            on_transcript=lambda transcript: _tell_about(transcript, screen),
-            overwrite=not keep,
-        )
+    try:
+        with screen.progress("transcribing") as update:
+            chosen = ModelName(model, language, task)
+            if jobs == 1:
+                chosen = chosen.load()
+                for note in _base_of({"source": chosen.source, "base": chosen.base}):
+                    screen.line(f"Note: {note}")
+            result = run(
+                chosen,
+                paths,
+                out=out,
+                formats=formats,
+                options=_decoding(batch_seconds, engine, audio_context, test_time),
+                max_segment_s=max_segment_s,
+                join=set(formats) == {"txt"},
+                channel=channel,
+                words=words,
+                max_line=max_line,
+                speakers=turns,
+                progress=update,
+                on_transcript=lambda transcript: _tell_about(transcript, screen),
+                overwrite=not keep,
+                jobs=jobs,
+            )
+    except KeyboardInterrupt as error:
+        if out is None:
+            raise
+        raise Interrupted("go on with the same command and --keep") from error
     for transcript in result.transcripts if out is None else []:
         for name in formats:
             if name == "txt" and len(result.transcripts) > 1:
                 _echo(f"{printable(transcript.label)}\t{transcript.text}")
             else:
-                _echo(render(transcript, name), nl=False)
+                _echo(render(transcript, name, layout), nl=False)
     if out is not None:
         screen.line(_transcripts_line(out, formats, len(result.transcripts), len(result.skipped)))
     if result.failures:

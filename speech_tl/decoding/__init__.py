@@ -105,7 +105,7 @@ def decode(
     total_s, done_s = sum(durations_s), 0.0
     dataset = SpeechDataset(utterances, model, with_labels=False, augment=augment, seed=seed)
     freed = FreedMemory(model.device.type)
-    with _ready(model, options):
+    with ready(model, options):
         for facts, found in _decoded(model, dataset, batches, options, confidence):
             results.update({i: Hypothesis(i, None, problem) for i, problem in facts.problems})
             for index, written in zip(facts.indices, found, strict=True):
@@ -134,7 +134,7 @@ def decode_waveforms(
         examples = [Example(i, seconds[i], model.features(waveforms[i])) for i in indices]
         return _written(twin, collator(examples), options)
 
-    with _ready(model, options):
+    with ready(model, options):
         for facts, found in in_lanes(model, lane_count(model, options, len(batches)), work, batches):
             for index, written in zip(facts.indices, found, strict=True):
                 texts[index] = written.text
@@ -142,7 +142,7 @@ def decode_waveforms(
 
 
 @contextlib.contextmanager
-def _ready(model: AcousticModel, options: DecodingOptions) -> Iterator[None]:
+def ready(model: AcousticModel, options: DecodingOptions) -> Iterator[None]:
     """Within, the network is as decoding wants it: in evaluation mode, with weights that are computed from others
     (weight norm) computed once. Options without shortcuts take them from the model, too.
     """

@@ -21,6 +21,8 @@ from speech_tl.text import Normaliser, get_normaliser
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from speech_tl.models.ctc_words import FrameWord
+
 Batch = dict[str, torch.Tensor]
 
 
@@ -278,6 +280,21 @@ class AcousticModel(ABC):
         return duration_s
 
     # ---- frames
+
+    @property
+    def scores_frames(self) -> bool:
+        """Whether it scores its labels frame by frame (CTC), so that what it wrote has places."""
+        return False
+
+    def transcribe_words(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, list[FrameWord]]]:
+        """The text of each utterance, as `transcribe`, and its words with their frames and probabilities.
+
+        In languages written without spaces each character is a word.
+
+        Raises:
+            BadInput: as `frame_log_probabilities`.
+        """
+        raise BadInput(_no_frames(self))
 
     @property
     def frame_samples(self) -> int:

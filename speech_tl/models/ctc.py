@@ -21,13 +21,14 @@ from speech_tl.errors import BadInput
 from speech_tl.models import mms
 from speech_tl.models.attention import BY_LENGTH
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
+from speech_tl.models.ctc_words import FrameWord, align_words, words_of
 from speech_tl.models.filterbank import fix_filterbank, trainable_convolutions
 from speech_tl.models.fixed import FixedStage, all_fixed
 from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
 from speech_tl.models.positions import rearrange
 from speech_tl.models.quiet import quiet_transformers
-from speech_tl.text import ctc_characters, fit_case, spelt_words
+from speech_tl.text import ctc_characters, fit_case, leading_rate, spelt_words
 from speech_tl.text.style import FINAL_MARKS
 
 EXACT_IN_BATCHES = {"wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat"}
@@ -195,6 +196,11 @@ class CTCModel(AcousticModel):
             return network(batch["input_values"][:, :samples], attention_mask=mask, **heard)
 
     @property
+    def scores_frames(self) -> bool:
+        """It does."""
+        return True
+
+    @property
     def frame_samples(self) -> int:
         """What the convolutions' strides make together."""
         return math.prod(stride for _, stride in self.front.strides)
@@ -284,6 +290,24 @@ class CTCModel(AcousticModel):
         surest = nn.functional.log_softmax(logits.float(), dim=-1).amax(-1).masked_fill(~spoken, 0).sum(-1)
         means = (surest / spoken.sum(-1)).exp().nan_to_num(0)
         return list(zip(self._texts(best), means.tolist(), strict=True))
+
+    @torch.inference_mode()
+    def transcribe_words(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, list[FrameWord]]]:
+        """See `AcousticModel`."""
+        best, logits = self._best(batch, options)
+        rows = zip(best.cpu(), logits, self.front.frames(batch["lengths"]).tolist(), strict=True)
+        words = [self._words(path[:frames], scores[:frames]) for path, scores, frames in rows]
+        return list(zip(self._texts(best), words, strict=True))
+
+    def _words(self, path: torch.Tensor, scores: torch.Tensor) -> list[FrameWord]:
+        """The words that a path `(frames,)` spells, placed by the frames' scores `(frames, vocabulary)`."""
+        blank, delimiter = self.blank_and_delimiter()
+        spelt = words_of(path.tolist(), blank, delimiter)
+        if leading_rate(self.language) != "wer":  # written without spaces: every character is placed
+            spelt, delimiter = [[label] for word in spelt for label in word], None
+        placed = align_words(nn.functional.log_softmax(scores.float(), dim=-1), spelt, blank, delimiter)
+        texts = self.tokenizer.batch_decode(spelt, skip_special_tokens=False, group_tokens=False)
+        return [FrameWord(text, *place) for text, place in zip(texts, placed, strict=True) if text.strip()]
 
     def _best(self, batch: Batch, options: DecodingOptions) -> tuple[torch.Tensor, torch.Tensor]:
         """Best label of each frame `(batch, frames)`, blank in padding and for what is not spoken; and all scores."""

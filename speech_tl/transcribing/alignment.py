@@ -16,6 +16,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from speech_tl.models.ctc_words import label_spans
+
 FILLER_PENALTY = 0.1
 """Nats a frame below the best label; with more, speech that is not in the text pulls the text's letters to it."""
 
@@ -169,7 +171,7 @@ class Aligner:
         path, scores = forced_align(emission, torch.tensor([targets], dtype=torch.int32), blank=self.blank)
         sums = np.concatenate([[0.0], np.cumsum(scores[0].numpy() - self.best[first:end], dtype=np.float64)])
         letters: dict[tuple[int, int], list[tuple[int, int]]] = {}
-        for owner, place in zip(owners, _spans(path[0].numpy(), self.blank), strict=True):
+        for owner, place in zip(owners, label_spans(path[0].numpy(), self.blank), strict=True):
             letters.setdefault(owner, []).append(place)
         return [
             Placed(_words([letters.get((number, word), []) for word in range(len(piece.words))], sums, first))
@@ -298,14 +300,6 @@ def _runs(places: Sequence[int]) -> list[list[int]]:
         else:
             runs.append([place])
     return runs
-
-
-def _spans(path: np.ndarray, blank: int) -> list[tuple[int, int]]:
-    """First and last frame of every label that a path emits: equal neighbours are one, blanks none."""
-    changes = np.flatnonzero(np.diff(path)) + 1
-    starts = np.concatenate([[0], changes])
-    ends = np.concatenate([changes, [len(path)]]) - 1
-    return [(int(start), int(end)) for start, end in zip(starts, ends, strict=True) if path[start] != blank]
 
 
 def _words(words: Sequence[Sequence[tuple[int, int]]], sums: np.ndarray, first: int) -> tuple[Word, ...]:

@@ -42,6 +42,7 @@ def _each(recording: Recording) -> list[Recording]:
         channels = probe(recording.path).channels
     except AudioError:
         return [recording]
+    names = tuple(f"{recording.name}.ch{channel}" for channel in range(1, channels + 1))
     return [
-        replace(recording, name=f"{recording.name}.ch{channel}", channel=channel) for channel in range(1, channels + 1)
+        replace(recording, name=name, channel=channel, siblings=names) for channel, name in enumerate(names, start=1)
     ]

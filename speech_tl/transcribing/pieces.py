@@ -41,7 +41,7 @@ def pieces(
     if len(first) > min(WHOLE_S, max_segment_s) * sample_rate:
         yield from joined(cut, sample_rate, max_segment_s) if join else cut
     elif spoken := list(cut):
-        yield Segment(spoken[0].start_s, spoken[-1].end_s, first)
+        yield Segment(spoken[0].start_s, spoken[-1].end_s, first, origin_s=0.0)
 
 
 def joined(segments: Iterable[Segment], sample_rate: int, max_segment_s: float) -> Iterator[Segment]:

@@ -24,11 +24,18 @@ class Recording:
         path: absolute path of the audio.
         name: unique among all recordings, with sub-folders and without suffix where that is clear: "day1/talk".
         channel: 1, 2, ...: the channel to hear; None for the mix of all.
+        siblings: where each channel is heard by itself, the names of all of the recording's, this one's among them.
     """
 
     path: Path
     name: str
     channel: int | None = None
+    siblings: tuple[str, ...] = ()
+
+    @property
+    def conversation(self) -> str | None:
+        """What all channels in one transcript are called; None where there is but one."""
+        return f"{self.name.rpartition('.ch')[0]}.conversation" if len(self.siblings) > 1 else None
 
 
 def find_recordings(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Recording]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import write_atomically
-from speech_tl.transcribing.formats import Transcript, render
+from speech_tl.transcribing.formats import PLAIN, Layout, Transcript, render
 from speech_tl.transcribing.recordings import Recording
+
+WRITERS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -68,23 +71,26 @@ class Desk:
         out: folder for the files, or None.
         formats: of the files.
         on_transcript: called with each transcript once it is written.
+        layout: of the files.
     """
 
     out: Path | None
     formats: tuple[str, ...]
     on_transcript: Callable[[Transcript], None] | None
+    layout: Layout = PLAIN
     result: TranscriptionResult = field(default_factory=TranscriptionResult)
+    _channels: dict[str, dict[int, Transcript]] = field(default_factory=dict)
 
     def accept(self, recordings: list[Recording], overwrite: bool) -> list[Recording]:
         """The recordings to transcribe; what the folder `out` does not allow is refused before any work."""
         if self.out is None:
             return recordings
         if not overwrite:
-            done = [recording for recording in recordings if self._is_done(recording)]
-            self.result.skipped = list(dict.fromkeys(str(recording.path) for recording in done))
-            recordings = [recording for recording in recordings if recording not in done]
+            is_done = {recording: self._is_done(recording) for recording in recordings}
+            self.result.skipped = list(dict.fromkeys(str(one.path) for one, done in is_done.items() if done))
+            recordings = [one for one, done in is_done.items() if not done]
         for recording in recordings:
-            reference = self._file(recording, "txt")
+            reference = self._file(recording.name, "txt")
             if "txt" in self.formats and reference.exists() and _same_folder(reference, recording.path):
                 raise BadInput(
                     f"{reference}: text already lies beside {recording.path.name}, it may be its reference; "
@@ -93,23 +99,69 @@ class Desk:
         _try_writing(self.out)
         return recordings
 
-    def _file(self, recording: Recording, format: str) -> Path:
-        return self.out / f"{recording.name}.{format}"
+    def _file(self, name: str, format: str) -> Path:
+        return self.out / f"{name}.{format}"
 
     def _is_done(self, recording: Recording) -> bool:
-        return all(self._file(recording, format).exists() for format in self.formats)
+        """Whether its files are there; of a recording whose channels are heard one by one, those of all."""
+        if not all(self._file(name, format).exists() for name in self._names(recording) for format in self.formats):
+            return False
+        merged = recording.conversation
+        return merged is None or all(self._file(merged, format).exists() for format in self._merged_formats)
 
-    def hand_in(self, recording: Recording, transcript: Transcript) -> None:
-        """Write one transcript in all formats, each file whole or not at all."""
-        for format in self.formats if self.out is not None else ():
-            file = self._file(recording, format)
-            try:
-                write_atomically(file, render(transcript, format))
-            except OSError as error:
-                raise _unwritable(file, error) from error
+    def _names(self, recording: Recording) -> tuple[str, ...]:
+        return recording.siblings or (recording.name,)
+
+    @property
+    def _merged_formats(self) -> list[str]:
+        """Those of a conversation: rows of tsv and ctm are of one channel."""
+        return [format for format in self.formats if format not in ("tsv", "ctm")]
+
+    def hand_in(self, finished: Sequence[tuple[Recording, Transcript]]) -> None:
+        """Write transcripts in all formats, each file whole or not at all, and tell of them in order.
+
+        Several are written at a time: a disk that is asked to hold one file after the other makes wait for each.
+        """
+        if self.out is not None and finished:
+            files = [(recording.name, transcript, self.formats) for recording, transcript in finished]
+            merged = [found for one in finished for found in self._merge(*one)]
+            files += [(name, transcript, self._merged_formats) for name, transcript in merged]
+            with ThreadPoolExecutor(min(WRITERS_AT_ONCE, len(files))) as pool:
+                for _ in pool.map(lambda one: self._write(*one), files):
+                    pass
+        for _, transcript in finished:
+            self._tell(transcript)
+
+    def take(self, result: TranscriptionResult) -> None:
+        """Tell of what another desk has written already."""
+        self.result.failures += result.failures
+        for transcript in result.transcripts:
+            self._tell(transcript)
+
+    def _tell(self, transcript: Transcript) -> None:
         self.result.transcripts.append(transcript)
         if self.on_transcript is not None:
             self.on_transcript(transcript)
+
+    def _merge(self, recording: Recording, transcript: Transcript) -> list[tuple[str, Transcript]]:
+        """The conversation of a recording whose last channel this is, with its name."""
+        merged = recording.conversation
+        if merged is None:
+            return []
+        parts = self._channels.setdefault(merged, {})
+        parts[recording.channel] = transcript
+        if len(parts) < len(recording.siblings):
+            return []
+        del self._channels[merged]
+        return [(merged, as_conversation([parts[channel] for channel in sorted(parts)]))]
+
+    def _write(self, name: str, transcript: Transcript, formats: Sequence[str]) -> None:
+        for format in formats:
+            file = self._file(name, format)
+            try:
+                write_atomically(file, render(transcript, format, self.layout))
+            except OSError as error:
+                raise _unwritable(file, error) from error
 
     def checked_result(self) -> TranscriptionResult:
         """The result, unless there is nothing in it but failures."""
@@ -119,6 +171,18 @@ class Desk:
                 raise AudioError(failures[0].problem, failures[0].kind)
             raise BadInput(f"none of the {len(failures)} recordings could be transcribed; the first: {failures[0]}")
         return self.result
+
+
+def as_conversation(channels: Sequence[Transcript]) -> Transcript:
+    """The transcripts of a recording's channels as one, sorted by time; a channel is a speaker where none is known."""
+    said = [
+        segment if segment.speaker is not None else replace(segment, speaker=f"channel {transcript.channel}")
+        for transcript in channels
+        for segment in transcript.segments
+    ]
+    notes = list(dict.fromkeys(note for transcript in channels for note in transcript.notes))
+    segments = sorted(said, key=lambda segment: segment.start_s)
+    return replace(channels[0], segments=segments, channel=None, notes=notes)
 
 
 def _same_folder(one: Path, other: Path) -> bool:

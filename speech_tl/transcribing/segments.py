@@ -36,11 +36,21 @@ class Segment:
         start_s: where it begins in the recording, in seconds.
         end_s: where it ends, in seconds.
         waveform: float32 mono, shape (samples,).
+        origin_s: where the waveform begins, in seconds; None: with the segment.
+        context_s: seconds at the beginning and at the end of the waveform that belong to the neighbours, with which
+            the segment shares one stretch of speech.
     """
 
     start_s: float
     end_s: float
     waveform: np.ndarray
+    origin_s: float | None = None
+    context_s: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def began_s(self) -> float:
+        """Where its waveform begins in the recording, in seconds."""
+        return self.start_s if self.origin_s is None else self.origin_s
 
 
 def cut_at_pauses(

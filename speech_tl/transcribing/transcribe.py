@@ -5,26 +5,26 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speech_tl.audio import probe, stream_audio
-from speech_tl.errors import AudioError
+from speech_tl.audio import glance_s, probe, stream_audio
+from speech_tl.errors import AudioError, BadInput
 from speech_tl.transcribing.ahead import ahead
 from speech_tl.transcribing.channels import asked_channel, on_channels
-from speech_tl.transcribing.formats import (
-    TranscribedSegment,
-    Transcript,
-    known_formats,
-)
+from speech_tl.transcribing.formats import Layout, TranscribedSegment, Transcript, known_formats
 from speech_tl.transcribing.hearing_language import HEARD_S, heard_language
+from speech_tl.transcribing.overlap import Joiner, add_windows, context_s, with_context
 from speech_tl.transcribing.pieces import pieces
+from speech_tl.transcribing.processes import Processes, Work
 from speech_tl.transcribing.recordings import Recording, find_recordings
 from speech_tl.transcribing.results import Desk, FailedRecording, TranscriptionResult
 from speech_tl.transcribing.segments import Segment, refuse_impossible
+from speech_tl.transcribing.speakers import Speakers, labelled, read_speakers
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -39,7 +39,7 @@ Progress = Callable[[float, float], None]
 
 
 def transcribe(
-    model: AcousticModel | str | Path,
+    model: AcousticModel | ModelName | str | Path,
     paths: str | os.PathLike | Iterable[str | os.PathLike],
     *,
     out: str | os.PathLike | None = None,
@@ -48,9 +48,13 @@ def transcribe(
     max_segment_s: float | None = None,
     join: bool = False,
     channel: str | int | None = None,
+    words: bool = False,
+    max_line: int | None = None,
+    speakers: str | os.PathLike | Speakers | None = None,
     progress: Progress | None = None,
     on_transcript: Callable[[Transcript], None] | None = None,
     overwrite: bool = True,
+    jobs: int = 1,
 ) -> TranscriptionResult:
     """Transcribe files, folders (with sub-folders) and glob patterns.
 
@@ -61,25 +65,32 @@ def transcribe(
         model: a loaded model, or what `load_model` takes: a Hub id, a folder, a starter.
         paths: one path or several.
         out: folder for the transcripts, named as the recordings and mirroring their sub-folders; None writes nothing.
-        formats: of the files in `out`: txt, srt, vtt, tsv (a manifest), json.
+        formats: of the files in `out`: txt, srt, vtt, tsv (a manifest), json, ctm (a line a word).
         options: batch sizes, beam, precision; by default those of `DecodingOptions`.
         max_segment_s: no segment is longer, 1 to 30 seconds; None is 25.
         join: what pauses part is recognised together where the model takes as long for a short piece as for a long one
             (a Whisper that hears 30 s at a time): several times faster, with segments too long for subtitles.
         channel: 1, 2, ... (or left, right): this channel alone; "each": every channel by itself, with transcripts named
-            NAME.ch1, NAME.ch2, ...; None or "mix": all together.
+            NAME.ch1, NAME.ch2, ..., and all of them by time in NAME.conversation; None or "mix": all together.
+        words: each word with its times and probability, in the transcripts and in the formats that have room for it.
+        max_line: cut subtitles to two lines of so many characters, at ends of sentences where there are any.
+        speakers: an RTTM file of any diariser, or a folder of them: segments are labelled with, and cut between,
+            speakers.
         progress: told seconds of audio done and in all, after every few batches.
         on_transcript: given each transcript as soon as it is complete (and written), in order.
         overwrite: True replaces earlier transcripts in `out`; False leaves recordings alone that have all their files
             there, so that a killed run goes on where it was. Text beside its own audio is never replaced: it may be
             its reference.
+        jobs: processes, each with a model of its own (`model` must be a name or folder), which share the cores; scripts
+            that ask for several begin with `if __name__ == "__main__":`.
 
     Returns:
         Transcripts and failures; prints as text.
 
     Raises:
         BadInput: a path that is not there or holds no recordings, an unknown format, a folder that cannot be written,
-            or not one recording that could be transcribed (an `AudioError` if it was the only one).
+            turns of other recordings, or not one recording that could be transcribed (an `AudioError` if it was the
+            only one).
 
     >>> transcribe("starter-wav2vec2", "no-such-file.wav")
     Traceback (most recent call last):
@@ -88,20 +99,77 @@ def transcribe(
     """
     max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
     refuse_impossible(max_segment_s)
-    desk = Desk(Path(out) if out is not None else None, known_formats(formats), on_transcript)
-    recordings = desk.accept(on_channels(find_recordings(paths), asked_channel(channel)), overwrite)
+    _refuse_jobs(jobs, model)
+    formats = known_formats(formats)
+    layout = Layout(words, max_line)
+    if out is not None:
+        layout.checked(formats)
+    desk = Desk(Path(out) if out is not None else None, formats, on_transcript, layout)
+    found = on_channels(find_recordings(paths), asked_channel(channel))
+    if speakers is not None:
+        speakers = speakers if isinstance(speakers, Speakers) else read_speakers(speakers)
+        speakers.refuse_others(found)
+    recordings = desk.accept(found, overwrite)
     if recordings:
-        run = _Run(_loaded(model), options, max_segment_s, join, desk, progress)
-        run.transcribe(recordings)
+        settings = _Settings(options, max_segment_s, join, layout.needs_words(formats), speakers)
+        if jobs > 1 and len(recordings) > 1:
+            seconds = [_promised_s(recording) for recording in recordings]
+            Processes(jobs, partial(_prepared, model, settings, jobs), desk, progress).transcribe(recordings, seconds)
+        else:
+            _Run(_loaded(model), settings, desk, progress).transcribe(recordings)
     return desk.checked_result()
 
 
-def _loaded(model: AcousticModel | str | Path) -> AcousticModel:
-    if not isinstance(model, str | Path):
-        return model
-    from speech_tl.models.load import load_model
+@dataclass(frozen=True)
+class ModelName:
+    """A model to be loaded where it is used; see `load_model`."""
 
-    return load_model(model)
+    source: str | Path
+    language: str | None = None
+    task: str | None = None
+
+    def load(self) -> AcousticModel:
+        """It.
+
+        Raises:
+            BadInput: as `load_model`.
+        """
+        from speech_tl.models.load import load_model
+
+        return load_model(self.source, language=self.language, task=self.task)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What a run does with its recordings; see `transcribe`."""
+
+    options: DecodingOptions | None
+    max_segment_s: float
+    join: bool
+    words: bool
+    speakers: Speakers | None
+
+
+def _loaded(model: AcousticModel | ModelName | str | Path) -> AcousticModel:
+    if isinstance(model, str | Path):
+        model = ModelName(model)
+    return model.load() if isinstance(model, ModelName) else model
+
+
+def _refuse_jobs(jobs: int, model: AcousticModel | ModelName | str | Path) -> None:
+    if jobs < 1:
+        raise BadInput(f"jobs={jobs}: expected 1 or more processes")
+    if jobs > 1 and not isinstance(model, ModelName | str | Path):
+        raise BadInput(f"jobs={jobs}: give the model's name or folder, each process loads its own")
+
+
+def _prepared(model: ModelName | str | Path, settings: _Settings, jobs: int) -> Work:
+    """In a process of its own: a loaded model that waits for recordings."""
+    import torch
+
+    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
+    loaded = _loaded(model)
+    return lambda recordings, desk, progress: _Run(loaded, settings, desk, progress).transcribe(recordings)
 
 
 def _as_slow_on_short_ones(model: AcousticModel, options: DecodingOptions, max_segment_s: float) -> bool:
@@ -126,6 +194,10 @@ class _Job:
     problem: AudioError | None = None
     notes: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """The windows of speech are joined into its segments."""
+        self.joiner = Joiner(self.segments)
+
     def is_complete(self) -> bool:
         return self.problem is not None or (self.read and not self.waiting)
 
@@ -133,22 +205,17 @@ class _Job:
 class _Run:
     """Reads recordings in order, decodes their segments a few batches at a time, hands in what is complete."""
 
-    def __init__(
-        self,
-        model: AcousticModel,
-        options: DecodingOptions | None,
-        max_segment_s: float,
-        join: bool,
-        desk: Desk,
-        progress: Progress | None,
-    ) -> None:
+    def __init__(self, model: AcousticModel, settings: _Settings, desk: Desk, progress: Progress | None) -> None:
         from speech_tl.models.options import DecodingOptions
 
         self.model = model
-        self.options = options or DecodingOptions()
+        self.options = settings.options or DecodingOptions()
         self.sorted_s = BATCHES_AT_ONCE * self.options.batch_seconds if self.options.batch_seconds else SORTED_S
-        self.max_segment_s = max_segment_s
-        self.join = join and _as_slow_on_short_ones(model, self.options, max_segment_s)
+        self.context_s = context_s(settings.max_segment_s) if model.scores_frames else 0.0
+        self.max_segment_s = settings.max_segment_s - 2 * self.context_s
+        self.join = settings.join and _as_slow_on_short_ones(model, self.options, self.max_segment_s)
+        self.words = settings.words
+        self.speakers = settings.speakers
         self.desk = desk
         self.progress = progress
         self.jobs: deque[_Job] = deque()
@@ -183,6 +250,8 @@ class _Run:
             blocks = self._counted(job, sound)
             try:
                 cut = pieces(blocks, self.model.sample_rate, max_segment_s=self.max_segment_s, join=self.join)
+                if self.model.scores_frames:
+                    cut = with_context(cut, self.model.sample_rate, self.model.frame_samples, self.context_s)
                 yield from ((job, segment) for segment in cut)
             except AudioError as error:
                 job.problem = error  # what of it was cut already is decoded with the rest and goes nowhere
@@ -214,9 +283,13 @@ class _Run:
         for language in dict.fromkeys(job.language for job, _ in ready):
             part = [(job, segment) for job, segment in ready if job.language == language]
             with self.model.speaking(language):
-                texts = decode_waveforms(self.model, [segment.waveform for _, segment in part], self.options)
-            for (job, segment), text in zip(part, texts, strict=True):
-                job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, " ".join(text.split())))
+                if self.model.scores_frames:
+                    add_windows(self.model, part, self.options)
+                else:
+                    texts = decode_waveforms(self.model, [segment.waveform for _, segment in part], self.options)
+                    for (job, segment), text in zip(part, texts, strict=True):
+                        job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, " ".join(text.split())))
+            for job, _ in part:
                 job.waiting -= 1
         self.waiting = [(job, segment) for job, segment in self.waiting if not job.language_is_known]
         self.waiting_s = sum(segment.end_s - segment.start_s for _, segment in self.waiting)
@@ -237,6 +310,7 @@ class _Run:
 
     def _hand_in(self) -> None:
         """Let go of the recordings at the front of the queue that are complete, so that their order is kept."""
+        finished: list[tuple[Recording, Transcript]] = []
         while self.jobs and self.jobs[0].is_complete():
             job = self.jobs.popleft()
             self.done_s += job.duration_s
@@ -245,10 +319,26 @@ class _Run:
                 self.desk.result.failures.append(FailedRecording(audio, str(job.problem), job.problem.kind))
                 continue
             language = job.language if job.language_is_known else self.model.language
-            told = audio, job.duration_s, language, self.model.source, job.segments, job.language_probability
-            transcript = Transcript(*told, job.recording.channel, job.notes)
-            self.desk.hand_in(job.recording, transcript)
+            segments = self._segments(job)
+            told = audio, job.duration_s, language, self.model.source, segments, job.language_probability
+            finished.append((job.recording, Transcript(*told, job.recording.channel, job.notes)))
+        self.desk.hand_in(finished)
         self._tell()
+
+    def _segments(self, job: _Job) -> list[TranscribedSegment]:
+        """What was said in a recording that is complete, by whom, with its words if they are wanted."""
+        job.joiner.finish()
+        segments, turns = job.segments, self.speakers and self.speakers.of(job.recording)
+        if turns is not None:
+            segments = labelled(segments, turns)
+        elif self.speakers is not None:
+            job.notes.append(
+                f"{job.recording.path}: {self.speakers.source} has no turns of it, its speakers are not known"
+            )
+        if not any(segment.text for segment in segments):
+            what = "nothing was recognised in it" if segments else "no speech was found in it"
+            job.notes.append(f"{job.recording.path}: {what}, its transcript is empty")
+        return segments if self.words else [replace(segment, words=None) for segment in segments]
 
     def _tell(self) -> None:
         if self.progress is None:
@@ -264,6 +354,6 @@ def _seconds(read: tuple[_Job, Segment | None]) -> float:
 def _promised_s(recording: Recording) -> float:
     """Seconds by the file's header; 0 where it cannot be read, which is noted when its turn comes."""
     try:
-        return probe(recording.path).duration_s
+        return glance_s(recording.path) or probe(recording.path).duration_s
     except AudioError:
         return 0.0

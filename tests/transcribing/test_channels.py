@@ -61,8 +61,9 @@ def test_each_channel_has_a_transcript_of_its_own(model, call: Path, tmp_path: P
         ("mono.wav", 1),
     ]
     names = ["call.ch1", "call.ch2", "mono.ch1"]
+    expected = [f"{n}.{s}" for n in names for s in ("txt", "json", "tsv")]
     assert sorted(path.name for path in out.iterdir()) == sorted(
-        f"{n}.{s}" for n in names for s in ("txt", "json", "tsv")
+        [*expected, "call.conversation.txt", "call.conversation.json"]
     )
     second = json.loads((out / "call.ch2.json").read_text(encoding="utf-8"))
     assert second["channel"] == 2 and second["segments"][0]["channel"] == 2
@@ -71,7 +72,25 @@ def test_each_channel_has_a_transcript_of_its_own(model, call: Path, tmp_path: P
     assert rows[0].channel == 2 and rows[0].audio == str(call)
     (out / "call.ch2.txt").unlink()
     again = transcribe(model, call.parent, channel="each", out=out, formats=("txt", "json", "tsv"), overwrite=False)
-    assert [found.channel for found in again.transcripts] == [2], "only what is missing is done again"
+    assert [found.label for found in again.transcripts] == [f"{call} (channel 1)", f"{call} (channel 2)"]
+    assert [Path(path).name for path in again.skipped] == ["mono.wav"], "only what is missing is done again"
+
+
+def test_channels_are_one_conversation_by_time(model, tmp_path: Path) -> None:
+    one, other, still = voice(2.0, 1), voice(3.0, 2), np.zeros(5 * RATE, dtype=np.float32)
+    first = np.concatenate([one, still, one, still])
+    second = np.concatenate([still[: 3 * RATE], other, still])
+    longest = max(len(first), len(second))
+    sides = [np.pad(side, (0, longest - len(side))) for side in (first, second)]
+    soundfile.write(tmp_path / "call.wav", np.stack(sides, axis=1), RATE)
+    out = tmp_path / "out"
+    transcribe(model, tmp_path / "call.wav", channel="each", out=out, formats=("json", "txt"))
+    merged = json.loads((out / "call.conversation.json").read_text(encoding="utf-8"))
+    assert [segment["speaker"] for segment in merged["segments"]] == ["channel 1", "channel 2", "channel 1"]
+    assert [segment["start"] for segment in merged["segments"]] == sorted(s["start"] for s in merged["segments"])
+    lines = (out / "call.conversation.txt").read_text(encoding="utf-8").splitlines()
+    alone = (out / "call.ch2.txt").read_text(encoding="utf-8").strip()
+    assert lines[1] == f"channel 2: {alone}" != "channel 2: "
 
 
 def test_a_channel_that_is_not_there_fails_its_recording_only(model, call: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from speech_tl.audio import load_audio, save_audio
+from speech_tl.cli import _run
 from speech_tl.data.manifest import Manifest, Utterance
 from speech_tl.decoding import decode, decode_waveforms
 from speech_tl.errors import AudioError, BadInput
@@ -150,13 +151,13 @@ def test_progress_rises_to_the_whole_and_transcripts_come_in_order(model, talks)
 
 def test_short_files_share_batches(model, talks, monkeypatch):
     seen: list[int] = []
-    original = type(model).transcribe
+    original = type(model).transcribe_words
 
     def counting(self, batch, options):
         seen.append(len(batch["lengths"]))
         return original(self, batch, options)
 
-    monkeypatch.setattr(type(model), "transcribe", counting)
+    monkeypatch.setattr(type(model), "transcribe_words", counting)
     transcribe(model, talks)
     assert max(seen) >= 5
 
@@ -214,3 +215,14 @@ def test_pieces_are_joined_only_for_a_model_with_a_window(any_model, talks):
     assert len(apart) >= 3
     assert len(together) == (1 if any_model.family == "whisper" else len(apart))
     assert (together[0].start_s, together[-1].end_s) == (apart[0].start_s, apart[-1].end_s)
+
+
+def test_silence_is_noted_and_no_failure(model, tmp_path, capsys):
+    save_audio(tmp_path / "silence.wav", np.zeros(5 * RATE, dtype=np.float32), RATE)
+    formats = [part for name in ("txt", "json", "ctm", "vtt") for part in ("--format", name)]
+    command = ["transcribe", str(tmp_path / "silence.wav"), "--model", model.source, "--out", str(tmp_path / "out")]
+    assert _run([*command, *formats]) == 0
+    assert "no speech was found in it, its transcript is empty" in " ".join(capsys.readouterr().err.split())
+    assert (tmp_path / "out" / "silence.txt").read_text() == (tmp_path / "out" / "silence.ctm").read_text() == ""
+    assert (tmp_path / "out" / "silence.vtt").read_text() == "WEBVTT\n"
+    assert json.loads((tmp_path / "out" / "silence.json").read_text())["segments"] == []
