@@ -158,7 +158,9 @@ def main() -> None:
                 way, after_s = WAYS[number % len(WAYS)], chance.uniform(0.1, 1.0) * seconds
                 lost = stopped(case, way, after_s, wanted, chance)
                 whole += not lost
-                print(f"{name:9s} {way:7s} after {after_s:5.1f} of {seconds:.1f} s: {lost or 'nothing lost'}", flush=True)
+                print(
+                    f"{name:9s} {way:7s} after {after_s:5.1f} of {seconds:.1f} s: {lost or 'nothing lost'}", flush=True
+                )
     print(f"{whole} of {given.kills // len(names) * len(names)} went on to the same weights and figures")
     sys.exit(whole != given.kills // len(names) * len(names))
 
