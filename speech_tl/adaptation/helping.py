@@ -16,9 +16,8 @@ from speech_tl.models.base import AcousticModel
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.retention.collection import Retention
-from speech_tl.training.keeping import Tell
 from speech_tl.training.progress import StepProgress
-from speech_tl.training.run_lock import LOCK
+from speech_tl.training.run_lock import LOCK, Tell
 from speech_tl.training.train import LONGEST_WAIT_S, TrainingResult, train
 
 WAIT_S = 1.0

@@ -24,7 +24,7 @@ from speech_tl.models.load import load_model, only_language
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.interpolation import TARGET
 from speech_tl.reporting.screen import Screen
-from speech_tl.retention.collection import require_fit, require_guards
+from speech_tl.retention.collection import require_fit
 from speech_tl.retention.source_speech import Sources, checked_sources, read_sources
 from speech_tl.scoring.significance import too_few
 from speech_tl.text import (
@@ -302,7 +302,8 @@ def _guards(recipe: Recipe, language: str | None, normaliser: Normaliser, screen
     seed, with_dev = recipe.data.split_seed, any(method.reads_guards for method in recipe.keep)
     read = {name: read_guard(name, options, seed) for name, options in recipe.guards.items()}
     devs = {name: read_guard_dev(name, recipe.guards[name], read[name], seed) for name in read if with_dev}
-    require_guards(recipe.keep, devs)
+    for method in recipe.keep:
+        method.require_guards(devs)
     guards = []
     for name, manifest in read.items():
         options = recipe.guards[name]
@@ -372,7 +373,7 @@ def _set_aside(guard: Guard) -> str:
 
 def _parts(manifest: Manifest, check: CheckResult, *, needs_train: bool) -> dict[str, Manifest]:
     """The usable utterances of each split, all with a duration."""
-    usable = check.usable(manifest).with_column("duration", check.durations_s[check.clean_indices].tolist())
+    usable = check.usable_with_durations(manifest)
     parts = {name: usable.split(name) for name in ("train", "dev", "test")}
     for name, part in parts.items():
         if not len(part) and (needs_train or name != "train"):

@@ -118,6 +118,10 @@ class CheckResult:
         example = f"; e.g. {self.excluded[0].detail}" if self.excluded else ""
         raise BadInput(f"{self.source}: no usable row among {self.rows} ({why}){example}")
 
+    def usable_with_durations(self, manifest: Manifest) -> Manifest:
+        """The same, every row with the duration that the check found."""
+        return self.usable(manifest).with_column("duration", self.durations_s[self.clean_indices].tolist())
+
 
 def check_manifest(
     manifest: Manifest,

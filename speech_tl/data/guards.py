@@ -9,9 +9,9 @@ from typing import Any
 
 from pydantic import Field
 
-from speech_tl.data.check import Progress, check_manifest
+from speech_tl.data.check import Progress
 from speech_tl.data.manifest import DataOptions, Excluded, Manifest
-from speech_tl.data.selection import chosen_rows, first_of, shared_rows
+from speech_tl.data.selection import Selection, first_of, shared_rows, usable_rows
 from speech_tl.data.test_set import TestSet
 from speech_tl.errors import BadInput
 from speech_tl.options import Options
@@ -77,10 +77,8 @@ def read_guard(name: str, options: GuardOptions, seed: int) -> Manifest:
     Raises:
         BadInput: nothing there, no such split, value or column, or no text to score against; names the guard.
     """
-    try:
-        manifest = chosen_rows(options.data, options.split, options.where, options.utterances, seed)
-    except BadInput as error:
-        raise BadInput(f"guard {name}: {error}") from error
+    chosen = (options.where, options.utterances, seed)
+    manifest = Selection(f"guard {name}", options.data, options.split, *chosen).read()
     if not any((text or "").strip() for text in manifest.column("text")):
         ids = manifest.column("id")
         raise BadInput(
@@ -99,13 +97,11 @@ def read_guard_dev(name: str, options: GuardOptions, guard: Manifest, seed: int)
     Raises:
         BadInput: as `read_guard`, or a row of `guard`, which is reported, is among them.
     """
-    try:
-        splits = set(Manifest.read(options.dev or options.data).texts("split")) - {None, ""}
-        if "dev" not in splits and (splits or options.dev is None):
-            return None
-        dev = chosen_rows(options.dev or options.data, "dev", options.where, options.utterances, seed)
-    except BadInput as error:
-        raise BadInput(f"guard {name}, dev part: {error}") from error
+    root, who = options.dev or options.data, f"guard {name}, dev part"
+    splits = set(Selection(who, root, None, {}, with_text=False).read().texts("split")) - {None, ""}
+    if "dev" not in splits and (splits or options.dev is None):
+        return None
+    dev = Selection(who, root, "dev", options.where, options.utterances, seed).read()
     shared = shared_rows(dev, guard)
     if shared:
         raise BadInput(
@@ -164,14 +160,9 @@ def checked_guard(
 def _usable(
     who: str, manifest: Manifest, data: DataOptions, rules: Normaliser, progress: Progress | None
 ) -> tuple[Manifest, list[Excluded]]:
-    """The rows that can be scored, all with a duration, and those set aside."""
-    limits_s = {"min_duration_s": data.min_duration_s, "max_duration_s": data.max_duration_s}
+    """The rows that can be scored, all with a duration, and those excluded."""
     tested = manifest.with_column("split", ["test"] * len(manifest))  # whatever it says: nothing learns from it
-    check = check_manifest(tested, normaliser=rules, progress=progress, **limits_s)
-    try:
-        usable = check.usable(manifest)
-    except BadInput as error:
-        raise BadInput(f"{who}: {error}") from error
+    usable, excluded = usable_rows(who, manifest, tested, data, progress, normaliser=rules)
     if not any(rules(text).strip() for text in usable.column("text")):
         raise BadInput(f"{who}: {manifest.source} holds no words after normalising with {rules.name}")
-    return usable.with_column("duration", check.durations_s[check.clean_indices].tolist()), check.excluded
+    return usable, excluded

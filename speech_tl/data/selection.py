@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from speech_tl.data.manifest import Manifest
+from speech_tl.data.check import Progress, check_manifest
+from speech_tl.data.manifest import DataOptions, Excluded, Manifest
 from speech_tl.errors import BadInput
 
 FIRST = 3  # rows named in a message
@@ -17,20 +19,66 @@ Rows = Mapping[str, Manifest]
 """Test sets by what they are called."""
 
 
-def chosen_rows(
-    root: str, split: str | None, where: Mapping[str, Any], utterances: int | None, seed: int, *, with_text: bool = True
-) -> Manifest:
-    """The rows of a manifest that options choose; no audio is opened.
+@dataclass(frozen=True)
+class Selection:
+    """Rows of a manifest, as options choose them.
+
+    Attributes:
+        who: whose they are, as messages begin: "guard us", "keep=replay", "unlabelled".
+        root: a manifest, a folder that holds one, a saved dataset or hf:owner/name.
+        split: which split; None, or a manifest without splits, means every row.
+        where: rows with these values.
+        utterances: at most so many, drawn with `seed`; None is all.
+        with_text: whether there must be texts.
+    """
+
+    who: str
+    root: str
+    split: str | None
+    where: Mapping[str, Any]
+    utterances: int | None = None
+    seed: int = 0
+    with_text: bool = True
+
+    def read(self) -> Manifest:
+        """The rows; no audio is opened.
+
+        Raises:
+            BadInput: nothing there, no such split, value or column, or no text where there must be some.
+        """
+        try:
+            manifest = Manifest.read(self.root)
+            if self.with_text:
+                manifest.require_text()
+            if self.split is not None and any(manifest.texts("split")):
+                manifest = Manifest.read(self.root, split=self.split)
+            return manifest.where(self.where).sample(self.utterances, self.seed)
+        except BadInput as error:
+            raise BadInput(f"{self.who}: {error}") from error
+
+
+def usable_rows(
+    who: str, manifest: Manifest, examined: Manifest, limits: DataOptions, progress: Progress | None, **how: Any
+) -> tuple[Manifest, list[Excluded]]:
+    """The rows that can be used, all with a duration, and those excluded.
+
+    Args:
+        who: whose they are, for messages.
+        manifest: the rows.
+        examined: the same rows with the columns that matter for what they are used for.
+        limits: the shortest and the longest utterance.
+        progress: called with (rows done, rows in all).
+        how: what else `check_manifest` is told.
 
     Raises:
-        BadInput: nothing there, no such split, value or column, or no text where there must be some.
+        BadInput: no row can be used.
     """
-    manifest = Manifest.read(root)
-    if with_text:
-        manifest.require_text()
-    if split is not None and any(manifest.texts("split")):
-        manifest = Manifest.read(root, split=split)
-    return manifest.where(where).sample(utterances, seed)
+    limits_s = {"min_duration_s": limits.min_duration_s, "max_duration_s": limits.max_duration_s}
+    check = check_manifest(examined, progress=progress, **limits_s, **how)
+    try:
+        return check.usable_with_durations(manifest), check.excluded
+    except BadInput as error:
+        raise BadInput(f"{who}: {error}") from error
 
 
 def shared_rows(ours: Manifest, theirs: Manifest) -> list[str]:

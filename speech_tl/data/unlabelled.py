@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from speech_tl.data.check import Progress, check_manifest
+from speech_tl.data.check import Progress
 from speech_tl.data.embedded import JoinedAudio
 from speech_tl.data.manifest import DataOptions, Excluded, Manifest, open_data
-from speech_tl.data.selection import chosen_rows, refuse_test_rows, shared_indices
+from speech_tl.data.selection import Selection, refuse_test_rows, shared_indices, usable_rows
 from speech_tl.data.table import Table
 from speech_tl.errors import BadInput
 
@@ -38,13 +39,11 @@ def read_unlabelled(root: str | None, split: str | None, where: Mapping[str, Any
     Raises:
         BadInput: nothing there, no such split, value or column.
     """
+    if root is not None:
+        return Selection(OPTION, root, split, where, with_text=False).read()
+    whole = {"train_minutes": None, "train_limit": None, "dev_limit": None, "test_limit": None}
     try:
-        if root is None:
-            whole = {"train_minutes": None, "train_limit": None, "dev_limit": None, "test_limit": None}
-            manifest = open_data(data.model_copy(update=whole)).manifest.split("train")
-        else:
-            return chosen_rows(root, split, where, None, data.split_seed, with_text=False)
-        return manifest.where(where)
+        return open_data(data.model_copy(update=whole)).manifest.split("train").where(where)
     except BadInput as error:
         raise BadInput(f"{OPTION}: {error}") from error
 
@@ -76,20 +75,9 @@ def checked_unlabelled(
             f"{OPTION}: every row is learnt from with its transcript already; draw fewer with data.train_minutes, or "
             f"give other speech with {OPTION}.root"
         )
-    check = check_manifest(
-        manifest.without_column("text"),  # no text is no fault here
-        depth="headers",
-        progress=progress,
-        min_duration_s=data.min_duration_s,
-        max_duration_s=data.max_duration_s,
-    )
-    try:
-        usable = check.usable(manifest)
-    except BadInput as error:
-        raise BadInput(f"{OPTION}: {error}") from error
-    usable = usable.with_column("duration", check.durations_s[check.clean_indices].tolist())
-    aside = [Excluded(row.id, row.audio, row.row, OPTION, row.problem, row.detail) for row in check.excluded]
-    return usable, aside
+    heard = manifest.without_column("text")  # no text is no fault here
+    usable, excluded = usable_rows(OPTION, manifest, heard, data, progress, depth="headers")
+    return usable, [replace(row, split=OPTION) for row in excluded]
 
 
 def joined(first: Manifest, second: Manifest) -> Manifest:

@@ -150,16 +150,6 @@ def require_fit(
             old_weights(model, strategy, method.name)
 
 
-def require_guards(methods: Sequence[RetentionMethod], dev_parts: Mapping[str, Manifest | None]) -> None:
-    """Refuse guards that a method cannot decide on; `dev_parts` are by the guards' names, None where there is none.
-
-    Raises:
-        BadInput: names the method and the guard.
-    """
-    for method in methods:
-        method.require_guards(dev_parts)
-
-
 def _other_outputs(method: RetentionMethod, model: AcousticModel, strategy: BaseStrategy) -> str | None:
     """Why the trained model's outputs are not those of the checkpoint from the start, where a method minds."""
     if method.needs_old_labels and model.added_characters:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from speech_tl.data.check import Progress, check_manifest
+from speech_tl.data.check import Progress
 from speech_tl.data.manifest import DataOptions, Manifest, the_language
-from speech_tl.data.selection import Rows, chosen_rows, refuse_test_rows
+from speech_tl.data.selection import Rows, Selection, refuse_test_rows, usable_rows
 from speech_tl.errors import BadInput
 from speech_tl.options import Options
 from speech_tl.retention.base import RetentionMethod
@@ -48,11 +48,8 @@ class SourceMethod(SourceOptions, RetentionMethod):
                 f"keep={self.name} needs source data, speech like what the model learnt from before: give "
                 f"keep.{self.name}.root=MANIFEST"
             )
-        chosen = (self.root, self.split, self.where, self.utterances)
-        try:
-            return chosen_rows(*chosen, seed, with_text=self.reads_texts)
-        except BadInput as error:
-            raise BadInput(f"keep={self.name}: {error}") from error
+        chosen = (self.root, self.split, self.where, self.utterances, seed)
+        return Selection(f"keep={self.name}", *chosen, with_text=self.reads_texts).read()
 
 
 @dataclass(frozen=True)
@@ -167,18 +164,14 @@ def checked_source(
         BadInput: no row can be used, or one is in a test set.
     """
     refuse_test_rows(f"keep={name}", f"keep.{name}", manifest, tests)
-    limits_s = {"min_duration_s": data.min_duration_s, "max_duration_s": data.max_duration_s}
     # What they are for elsewhere is no matter here: rows of any split are learnt from, and judged like train's.
     readable = manifest.without_column("split")
     readable = readable if model is not None else readable.without_column("text")
-    scored_by = None if model is None else model.scored_by
-    check = check_manifest(readable, model=model, normaliser=scored_by, depth="headers", progress=progress, **limits_s)
-    try:
-        usable = check.usable(manifest)
-    except BadInput as error:
-        raise BadInput(f"keep={name}: {error}") from error
-    usable = usable.with_column("duration", check.durations_s[check.clean_indices].tolist())
-    aside, note = check.excluded, None
-    if aside:
-        note = f"{name}: {len(aside)} of {len(manifest)} rows of {manifest.source} set aside; first: {aside[0].detail}"
-    return usable, note
+    rules = None if model is None else model.scored_by
+    usable, excluded = usable_rows(
+        f"keep={name}", manifest, readable, data, progress, model=model, normaliser=rules, depth="headers"
+    )
+    if not excluded:
+        return usable, None
+    counted = f"{name}: {len(excluded)} of {len(manifest)} rows of {manifest.source}"
+    return usable, f"{counted} set aside; first: {excluded[0].detail}"

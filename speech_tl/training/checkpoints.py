@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from speech_tl.errors import BadInput
 from speech_tl.scoring.dev_choice import choice
 from speech_tl.text import Rate, discard, sync, write_atomically
+from speech_tl.training.run_lock import Tell
 
 SEAL = "complete.json"
 """{file: {"bytes", "sha256"}} of a checkpoint, written when everything else of it is."""
@@ -27,8 +28,6 @@ CHUNK_BYTES = 1 << 20
 
 Contents = Mapping[str, Mapping[str, Any]]
 """{file: {"bytes", "sha256"}}."""
-
-Tell = Callable[[str], None]
 
 
 class Checkpoints(TrainerCallback):

@@ -28,7 +28,6 @@ from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import epoch_seconds, training_dataset
 from speech_tl.training.checkpoints import Checkpoints, newest_whole
 from speech_tl.training.interruption import Interruption
-from speech_tl.training.keeping import Tell
 from speech_tl.training.masking import set_masks
 from speech_tl.training.memory import peak_memory_bytes
 from speech_tl.training.options import (
@@ -44,6 +43,7 @@ from speech_tl.training.progress import (
     TrainingFacts,
     read_log,
 )
+from speech_tl.training.run_lock import Tell
 from speech_tl.training.schedule import EpochOrder, StrategySchedule
 from speech_tl.training.trainer import AdaptationTrainer, DevScorer
 from speech_tl.training.validation import Validation, validation
@@ -136,9 +136,9 @@ def train(
     checkpoint = newest_whole(folder, tell) if resume else None
     trainer.args.eval_on_start = dev is not None and checkpoint is None
     with _learning(model, options), quiet_transformers(), interruption:
-        trainer.keep(folder / "cache", cache_gb, strategy, tell)
+        trainer.open_cache(folder / "cache", cache_gb, strategy, tell)
         trainer.train(resume_from_checkpoint=checkpoint)
-    trainer.kept.remove()
+    trainer.cache.remove()
     state, notes = trainer.state, [*checkpoints.notes, *_notes(folder, trainer, facts)]
     if strategy and (note := strategy.note(model, state.global_step, state.max_steps)):
         notes.append(note)
@@ -361,7 +361,7 @@ def _figures(
         "padding_share": round(facts.padding_share, 4),
         "peak_memory_bytes": peak_memory_bytes(model.device.type),
         "learning_rate": trainer.args.learning_rate,
-        "kept": trainer.kept.what,
+        "kept": trainer.cache.what,
         "skipped_losses": facts.skipped_losses,
         "best_step": chosen,
         f"first_dev_{facts.rate}": look_at(log, 0).get(f"dev_{facts.rate}"),

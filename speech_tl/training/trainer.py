@@ -22,10 +22,11 @@ from speech_tl.scoring.dev_choice import CHOICE, choice
 from speech_tl.text import RATES
 from speech_tl.training.batches import Batches, training_batches
 from speech_tl.training.checkpoints import require_whole
-from speech_tl.training.keeping import Kept, Tell, keep
+from speech_tl.training.epoch_cache import EpochCache, open_cache
 from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions
 from speech_tl.training.progress import TrainingFacts
+from speech_tl.training.run_lock import Tell
 
 if TYPE_CHECKING:
     from speech_tl.strategies.base import BaseStrategy, Rates
@@ -66,7 +67,7 @@ class AdaptationTrainer(Trainer):
             rates: a strategy's own learning rates.
         """
         self.acoustic, self.facts, self.dev_scorer = acoustic, facts, dev_scorer
-        self.kept, self.retention = Kept(), Retention()
+        self.cache, self.retention = EpochCache(), Retention()
         self.pieces = 1
         self._micro_batches: list[tuple[Batch, list[int]]] = []
         self._source_batches: list[list[tuple[RetentionHooks, Batch]]] = []
@@ -94,8 +95,8 @@ class AdaptationTrainer(Trainer):
         ranks, rank = self.args.world_size, self.args.process_index
         return training_batches(self.train_dataset, self.acoustic, self.options, self.args.seed, ranks, rank)
 
-    def keep(self, folder: Path, limit_gb: float, strategy: BaseStrategy | None, tell: Tell) -> None:
-        """Keep in `folder` what later epochs need not compute again, where there are later epochs; see `keep`."""
+    def open_cache(self, folder: Path, limit_gb: float, strategy: BaseStrategy | None, tell: Tell) -> None:
+        """Cache in `folder` what later epochs need not compute again, where there are later epochs."""
         sampler, dataset = self._get_train_sampler(), self.train_dataset
         steps = self.args.max_steps if self.args.max_steps > 0 else math.inf
         first_epoch = len(sampler) / self.args.gradient_accumulation_steps
@@ -103,7 +104,7 @@ class AdaptationTrainer(Trainer):
             return
         frozen = strategy.frozen(self.acoustic) if strategy else []
         with self.args.main_process_first():
-            self.kept = keep(
+            self.cache = open_cache(
                 folder,
                 self.acoustic,
                 dataset.utterances,
@@ -113,7 +114,7 @@ class AdaptationTrainer(Trainer):
                 whole=not getattr(strategy, "reads_all_layers", False),
                 tell=tell if self.is_world_process_zero() else lambda line: None,
             )
-        dataset.waveforms, dataset.outputs = self.kept.waveforms, self.kept.outputs
+        dataset.waveforms, dataset.outputs = self.cache.waveforms, self.cache.outputs
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
@@ -247,7 +248,7 @@ class AdaptationTrainer(Trainer):
         try:
             batch = self._prepare_inputs(batch)
             with self.compute_loss_context_manager():
-                return self.kept.completed(self.acoustic, batch, indices), False
+                return self.cache.completed(self.acoustic, batch, indices), False
         except torch.OutOfMemoryError:
             return batch, True
 

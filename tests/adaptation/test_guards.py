@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import speech_tl.evaluation
-from speech_tl.adaptation import AdaptationResult, adapt, plan
+from speech_tl.adaptation import AdaptationResult, adapt, before_and_after, plan
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput
 from speech_tl.models.load import best_device
@@ -57,13 +57,13 @@ def with_guards(folder: Path, model: Path, **guards: dict[str, Any]) -> Recipe:
 
 def noted(decoded: list[list[str]], patch: pytest.MonkeyPatch) -> None:
     """Have every decoding of a test set leave its ids in `decoded`."""
-    decode = speech_tl.evaluation.decode
+    measure = before_and_after.measure
 
-    def decode_and_note(model: Any, utterances: Any, *rest: Any, **options: Any) -> Any:
-        decoded.append([u.id for u in utterances])
-        return decode(model, utterances, *rest, **options)
+    def measure_and_note(model: Any, test_set: Any, *rest: Any, **options: Any) -> Any:
+        decoded.append([u.id for u in test_set.utterances])
+        return measure(model, test_set, *rest, **options)
 
-    patch.setattr(speech_tl.evaluation, "decode", decode_and_note)
+    patch.setattr(before_and_after, "measure", measure_and_note)
 
 
 @pytest.fixture
@@ -144,15 +144,15 @@ def test_a_resumed_run_decodes_only_what_is_missing(
     call: int, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Six decodings: test, two guards; training; test, two guards."""
-    decode = speech_tl.evaluation.decode
+    measure = before_and_after.measure
 
     def until(*arguments: Any, **options: Any) -> Any:
         if len(made.decoded) == call - 1:
             raise Killed
-        return decode(*arguments, **options)
+        return measure(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(speech_tl.evaluation, "decode", until)
+        patch.setattr(before_and_after, "measure", until)
         with pytest.raises(Killed):
             adapt(made.recipe, tmp_path / "run")
     assert len(made.decoded) == call - 1

@@ -54,7 +54,8 @@ with any_dev_chooses():
         out.with_suffix(".plan").write_text(said.getvalue())
 """
 
-CLOCK = re.compile(r"\d+(\.\d+)? (s|min|h|MB|GB)\b|[+-]? *\d+ %")
+CLOCK = re.compile(r"^(time\b.*| +\d+ (s|min)\b.*)\n|[\d.]+ (MB|GB)\b", re.MULTILINE)
+"""What a plan has guessed."""
 
 
 def main(older: Path, scratch: Path, names: Sequence[str]) -> int:

@@ -149,15 +149,15 @@ def test_noise_is_learnt_in_and_one_seed_is_still_one_run(
 def test_dev_is_heard_as_recorded_unless_it_shall_be_heard_in_noise(
     folders: dict[str, Path], corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import speech_tl.training.train as training
+    from speech_tl.decoding import measuring
 
-    given, decode = [], training.decode
+    given, decode = [], measuring.decode
 
     def seen(*rest: Any, augment: Any, **conditions: Any) -> Any:
         given.append(augment)
         return decode(*rest, augment=augment, **conditions)
 
-    monkeypatch.setattr(training, "decode", seen)
+    monkeypatch.setattr(measuring, "decode", seen)
     noise = {"noise": Noise(generated=["white"], snr_db=-10), "speed": Speed()}
     for name, effects in (("as recorded", noise), ("in noise", noise | {"on_dev": True})):
         learn(fresh(folders["ctc"]), corpus, tmp_path / name, max_steps=1, effects=effects)
@@ -311,15 +311,15 @@ def test_the_dev_wer_is_of_real_transcripts(folders: dict[str, Path], corpus: Ma
 def test_as_many_dev_utterances_as_asked_always_the_same(
     folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import speech_tl.training.train as training
+    from speech_tl.decoding import measuring
 
-    corpus, decoded, decode = clips(tmp_path / "clips", train=2, dev=6), [], training.decode
+    corpus, decoded, decode = clips(tmp_path / "clips", train=2, dev=6), [], measuring.decode
 
     def seen(model: AcousticModel, utterances: Any, *rest: Any, **conditions: Any) -> Any:
         decoded.append([u.id for u in utterances])
         return decode(model, utterances, *rest, **conditions)
 
-    monkeypatch.setattr(training, "decode", seen)
+    monkeypatch.setattr(measuring, "decode", seen)
     learn(load_model(folders["ctc"]), corpus, tmp_path / "run", max_steps=2, dev_limit=3)
     assert len(decoded) == 3 and all(ids == decoded[0] for ids in decoded)
     assert len(set(decoded[0])) == 3
@@ -330,9 +330,9 @@ def test_dev_is_decoded_with_decodings_own_attention(
     family: str, folders: dict[str, Path], corpus: Manifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What trains fastest keeps a number for every pair of positions: gigabytes on a batch of 30 s windows."""
-    import speech_tl.training.train as training
+    from speech_tl.decoding import measuring
 
-    model, used, decode = load_model(folders[family], language="en"), [], training.decode
+    model, used, decode = load_model(folders[family], language="en"), [], measuring.decode
     usual = model.network.config._attn_implementation
     model.set_audio_context("auto", 0.0)
 
@@ -344,7 +344,7 @@ def test_dev_is_decoded_with_decodings_own_attention(
         used.append(model.network.config._attn_implementation)
         return loss(network, batch)
 
-    monkeypatch.setattr(training, "decode", seen)
+    monkeypatch.setattr(measuring, "decode", seen)
     monkeypatch.setattr(model, "loss", learnt)
     learn(model, corpus, tmp_path / "run", max_steps=1)
     assert used == [usual, model.training_attention(), usual]

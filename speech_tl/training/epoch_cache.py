@@ -1,11 +1,11 @@
-"""What a run keeps on disk so that later epochs need not compute it again: outputs of fixed stages, or waveforms."""
+"""A cache on disk of what later epochs need not compute again: outputs of fixed stages, or waveforms."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,15 +16,13 @@ import torch
 from speech_tl.data.cache import SLACK_SAMPLES, RowStore, WaveformStore, open_store
 from speech_tl.models.base import AcousticModel, Batch
 from speech_tl.models.fixed import FixedStage
+from speech_tl.training.run_lock import Tell
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest
 
-Tell = Callable[[str], None]
-"""Shows the user a line."""
-
 OUTPUT_DTYPE = "float16"
-"""Of kept outputs: at most 0.05 % off, which moves the loss by less than 0.01 % (`tests/training/test_keeping.py`)."""
+"""Of cached outputs: at most 0.05 % off, which moves the loss by less than 0.01 % (`test_epoch_cache.py`)."""
 
 FREE_SHARE = 0.5
 """A run takes no more of the free disk than this."""
@@ -33,11 +31,11 @@ SAID = {"front": "the front end's output", "encoded": "the encoder's output"}
 
 
 @dataclass
-class Kept:
-    """What is kept: outputs of `stage` in `rows`, or `waveforms`, or nothing.
+class EpochCache:
+    """What is cached: outputs of `stage` in `rows`, or `waveforms`, or nothing.
 
     Attributes:
-        folder: where; None where nothing is kept.
+        folder: where; None where nothing is cached.
     """
 
     folder: Path | None = None
@@ -47,7 +45,7 @@ class Kept:
 
     @property
     def outputs(self) -> tuple[str, RowStore] | None:
-        """Name and store of kept outputs, as a dataset takes them."""
+        """Name and store of cached outputs, as a dataset takes them."""
         return (self.stage.name, self.rows) if self.stage and self.rows else None
 
     @property
@@ -56,7 +54,7 @@ class Kept:
         return self.stage.name if self.stage else "waveforms" if self.waveforms else None
 
     def completed(self, model: AcousticModel, batch: Batch, indices: Sequence[int]) -> Batch:
-        """The batch with the stage's output, which is computed and kept where it was not there."""
+        """The batch with the stage's output, which is computed and stored where it was not there."""
         if self.stage is None or self.rows is None or self.stage.name in batch:
             return batch
         batch = model.with_stage(self.stage, batch)
@@ -73,7 +71,7 @@ class Kept:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def keep(
+def open_cache(
     folder: Path,
     model: AcousticModel,
     utterances: Manifest,
@@ -83,21 +81,21 @@ def keep(
     augmented: bool,
     whole: bool = True,
     tell: Tell = lambda line: None,
-) -> Kept:
-    """Open what a run of several epochs keeps; what an earlier part of the same run left there is taken up.
+) -> EpochCache:
+    """Open the cache of a run of several epochs; what an earlier part of the same run left there is taken up.
 
     Args:
         folder: for the files; removed and made anew as needed.
         model: a strategy has prepared it.
         utterances: to train on; every duration is known.
         frozen: modules that stay as they are for the whole run.
-        limit_gb: most gigabytes on disk; 0 keeps nothing.
-        augmented: whether waveforms change at random, so that only they themselves can be kept.
-        whole: whether the encoder's output may be kept, or only that of the front end.
+        limit_gb: most gigabytes on disk; 0 caches nothing.
+        augmented: whether waveforms change at random, so that only they themselves can be cached.
+        whole: whether the encoder's output may be cached, or only that of the front end.
         tell: hears what will be kept, how much it takes, and what was not kept and why.
     """
     if not limit_gb or not _one_machine():
-        return Kept()
+        return EpochCache()
     samples = np.ceil(utterances.durations_s() * model.sample_rate).astype(np.int64) + SLACK_SAMPLES
     room = _Room(folder, limit_gb, tell)
     stage = None if augmented else model.fixed_stage(frozen, whole)
@@ -106,9 +104,9 @@ def keep(
         key = _key(model, utterances) | {"stage": stage.name, "weights": _digest(stage.weights())}
         rows = room.opened(SAID[stage.name], "outputs", key, places, stage.width, OUTPUT_DTYPE, utterances)
         if rows is not None:
-            return Kept(folder, stage, rows)
+            return EpochCache(folder, stage, rows)
     rows = room.opened("decoded audio", "waveforms", _key(model, utterances), samples, 1, "int16", utterances)
-    return Kept(folder, waveforms=WaveformStore(rows)) if rows is not None else Kept()
+    return EpochCache(folder, waveforms=WaveformStore(rows)) if rows is not None else EpochCache()
 
 
 class _Room:
@@ -156,7 +154,7 @@ class _Room:
 
 
 def _key(model: AcousticModel, utterances: Manifest) -> dict[str, Any]:
-    """What kept values depend on: the utterances, and what the model makes of a waveform before its first weight."""
+    """What cached values depend on: the utterances, and what the model makes of a waveform before its first weight."""
     ramp = np.linspace(-0.5, 1, model.sample_rate, dtype=np.float32)
     features = _digest(torch.as_tensor(value) for value in model.features(ramp).values())
     return {
@@ -176,7 +174,7 @@ def _digest(tensors: Any) -> str:
 
 
 def _changed(utterances: Manifest, store: RowStore) -> np.ndarray:
-    """Kept rows whose file was written or replaced after the store was made."""
+    """Cached rows whose file was written or replaced after the store was made."""
     made = (store.folder / "key.json").stat().st_mtime
 
     def newer(row: int) -> bool:

@@ -17,7 +17,7 @@ from speech_tl.models.base import AcousticModel
 from speech_tl.models.fixed import FixedStage
 from speech_tl.models.load import load_model
 from speech_tl.strategies.trained import Full, HeadOnly
-from speech_tl.training.keeping import keep
+from speech_tl.training.epoch_cache import open_cache
 from tests.training.learning import changed, clips, learn, logged, weights, with_dropout
 from tests.training.test_train import Killed, curve, killer
 
@@ -149,7 +149,7 @@ def opened(model: AcousticModel, corpus: Manifest, folder: Path, **options: Any)
     strategy = options.pop("strategy", Full())
     strategy.prepare(model)
     given = {"limit_gb": 1.0, "augmented": False} | options
-    return keep(folder, model, corpus.split("train"), strategy.frozen(model), **given)
+    return open_cache(folder, model, corpus.split("train"), strategy.frozen(model), **given)
 
 
 def test_another_model_or_other_data_starts_anew(folders: dict[str, Path], corpus: Manifest, tmp_path: Path) -> None:
