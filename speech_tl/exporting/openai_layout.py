@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from speech_tl.errors import BadInput
-from speech_tl.exporting.target import require_whisper
+from speech_tl.exporting.target import require_published_window
 
 if TYPE_CHECKING:
     import torch
@@ -47,7 +47,7 @@ def require_published_shape(name: str, config: PretrainedConfig, title: str) -> 
     Raises:
         BadInput: names what differs.
     """
-    require_whisper(name, config, title)
+    require_published_window(name, config, title)
     if config.vocab_size not in VOCABULARIES:
         raise BadInput(
             f"model {name} has a vocabulary of its own ({config.vocab_size} tokens), and {title} knows the published "

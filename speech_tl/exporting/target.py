@@ -88,6 +88,24 @@ class Target(ABC):
         """Load an export with its program, which decodes greedily and as `model` is set (language, task)."""
 
 
+WINDOW_POSITIONS = 1500
+"""The encoder's positions in a window of 30 s."""
+
+
+def require_published_window(name: str, config: PretrainedConfig, title: str) -> None:
+    """Refuse what is no Whisper of 30 s, for a program that cuts sound into windows of 30 s whatever the model says.
+
+    Raises:
+        BadInput: names the targets that take it.
+    """
+    require_whisper(name, config, title)
+    if config.max_source_positions != WINDOW_POSITIONS:
+        raise BadInput(
+            f"model {name} has windows of {config.max_source_positions / 50:g} s, and {title} has them of 30 s: --to "
+            "onnx or hf"
+        )
+
+
 def require_whisper(name: str, config: PretrainedConfig, title: str) -> None:
     """Refuse what is no Whisper.
 

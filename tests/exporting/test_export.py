@@ -76,7 +76,7 @@ def test_an_export_that_loses_words_is_refused_unless_allowed(
 
     monkeypatch.setattr(hf.Export, "write", deaf)
     out = tmp_path / "out"
-    with pytest.raises(BadInput, match=r"loses more than 0.3 points: WER .* --allow-loss"):
+    with pytest.raises(BadInput, match=r"loses more than 0.3 points: WER .*--allow-loss"):
         export("starter-wav2vec2", "hf", out, clips=clips)
     assert list(tmp_path.iterdir()) == []
     facts = export("starter-wav2vec2", "hf", out, clips=clips, allow_loss=True)

@@ -17,6 +17,7 @@ from speech_tl.exporting.targets.ggml import BLOCK, q8_0
 from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model, read_config
 from speech_tl.models.options import DecodingOptions
+from speech_tl.scoring.alignment import align
 from tests.sounds import voice
 from tests.tiny import tiny_ctc
 
@@ -48,7 +49,13 @@ def exported(name: str, model: AcousticModel, folder: Path, quantize: str | None
     return [transcribe(sound) for sound in sounds]
 
 
-@pytest.mark.parametrize("name", ["ctranslate2", "hf", "onnx"])
+def unlike(own: Sequence[str], found: Sequence[str]) -> float:
+    """Share of the characters in which texts differ: int8 changes some."""
+    edits = align(list(own), list(found), "cer")
+    return sum(counted.errors for counted in edits) / sum(counted.units for counted in edits)
+
+
+@pytest.mark.parametrize("name", ["hf", "onnx"])
 def test_a_whisper_of_any_vocabulary_writes_the_same(name: str, sounds: list[np.ndarray], tmp_path: Path) -> None:
     model = load_model("starter-whisper", language="en", device="cpu")
     own = decode_waveforms(model, sounds, FULL)
@@ -56,7 +63,7 @@ def test_a_whisper_of_any_vocabulary_writes_the_same(name: str, sounds: list[np.
     assert exported(name, model, tmp_path / "out", None, sounds) == own
 
 
-@pytest.mark.parametrize("to", ["openai:float16", "ggml", "ggml:int8", "onnx:int8"])
+@pytest.mark.parametrize("to", ["ctranslate2", "openai:float16", "ggml", "ggml:int8"])
 def test_published_weights_write_the_same_everywhere(
     to: str, published_whisper: Callable[[str], Path], corpora: Path, tmp_path: Path
 ) -> None:
@@ -66,7 +73,8 @@ def test_published_weights_write_the_same_everywhere(
     clip = clips.limit_duration(2.0, 5.0)[0].load(16000)
     own = decode_waveforms(model, [clip], FULL)
     assert len(own[0].split()) > 3
-    assert exported(name, model, tmp_path / "out", quantize or None, [clip]) == own
+    found = exported(name, model, tmp_path / "out", quantize or None, [clip])
+    assert unlike(own, found) < 0.15 if quantize == "int8" else found == own
 
 
 @pytest.mark.parametrize("to", ["onnx", "onnx:int8", "hf:float16"])
@@ -74,7 +82,9 @@ def test_a_ctc_model_writes_the_same(to: str, sounds: list[np.ndarray], tmp_path
     name, _, quantize = to.partition(":")
     model = load_model("starter-wav2vec2", device="cpu")
     own = decode_waveforms(model, sounds)
-    assert exported(name, model, tmp_path / "out", quantize or None, sounds) == own and all(own)
+    found = exported(name, model, tmp_path / "out", quantize or None, sounds)
+    assert len("".join(own)) > 20
+    assert unlike(own, found) < 0.15 if quantize == "int8" else found == own
 
 
 @pytest.mark.parametrize(
@@ -128,9 +138,14 @@ def test_what_a_program_cannot_take_is_refused_by_the_configuration(tmp_path: Pa
     for name in ("ctranslate2", "ggml", "openai"):
         with pytest.raises(BadInput, match="takes Whisper only"):
             target_named(name).refuse(ctc, read_config(ctc))
+    config = read_config(whisper)
+    for name in ("ctranslate2", "ggml", "openai"):
+        with pytest.raises(BadInput, match=r"windows of 15 s, and .* has them of 30 s: --to onnx or hf"):
+            target_named(name).refuse(whisper, config)
+    config.max_source_positions = 1500
     for name in ("ggml", "openai"):
         with pytest.raises(BadInput, match="a vocabulary of its own .* --to ctranslate2, onnx or hf"):
-            target_named(name).refuse(whisper, read_config(whisper))
+            target_named(name).refuse(whisper, config)
     model = load_model(tiny_ctc(tmp_path / "model"), device="cpu")
     model.new_head(weighted=True, units=4, fresh=False, seed=0)
     model.save(tmp_path / "own")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speech_tl.errors import BadInput
-from speech_tl.exporting.target import Package, Target, Transcriber, cpu_threads, require_whisper
+from speech_tl.exporting.target import Package, Target, Transcriber, cpu_threads, require_published_window
 from speech_tl.models.quiet import quiet_transformers
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class Export(Target):
     library = "ctranslate2"
 
     def refuse(self, name: str, config: PretrainedConfig) -> None:
-        """Whisper of any vocabulary."""
-        require_whisper(name, config, self.title)
+        """Whisper of any vocabulary, with windows of 30 s."""
+        require_published_window(name, config, self.title)
 
     def write(self, model: AcousticModel, folder: Path, quantize: str | None) -> None:
         """By CTranslate2's own converter, from a plain folder."""
