@@ -29,35 +29,41 @@ def read_parquet(path: Path) -> Table:
         BadInput: damaged, only a pointer of Git LFS, or audio of another form.
     """
     import pyarrow as pa
-    from pyarrow import parquet
 
     refuse_pointer(path)
     try:
-        schema = parquet.read_schema(path)
-        _refuse_twice(schema.names, path)
-        ours = standard_names(schema.names)
-        audio = next((name for name in schema.names if ours.get(name, name) == "audio"), None)
-        if audio is None or not is_embedded(schema.field(audio).type):
-            table = parquet.ParquetFile(path).read()
-            table.validate(full=True)
-            return Table(_columns(table), path.resolve().parent)
-        rates = next((name for name in _RATES if name in schema.names), None)
-        kind = schema.field(audio).type
-        require_audio(kind, rates, str(path))
-        rates = rates if not pa.types.is_struct(kind) and pa.types.is_nested(kind) else None
-        names = [name for name in schema.names if name != audio]
-        if has_paths := pa.types.is_struct(kind) and kind.get_field_index("path") >= 0:
-            names.append(f"{audio}.path")
-        table = parquet.ParquetFile(path).read(columns=names)  # read_table knows no fields of a struct
-        table.validate(full=True)
-        embedded = ParquetAudio([path], audio, rates)
-    except (pa.ArrowException, OSError) as error:
+        return _read(path)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         said = (str(error).splitlines() or [""])[0][:100]
         raise BadInput(f"{path}: not a Parquet file that can be read ({said}); write it again") from error
+
+
+def _read(path: Path) -> Table:
+    """As `read_parquet`; what the library says of damage goes through."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = parquet.read_schema(path)
+    _refuse_twice(schema.names, path)
+    ours = standard_names(schema.names)
+    audio = next((name for name in schema.names if ours.get(name, name) == "audio"), None)
+    if audio is None or not is_embedded(schema.field(audio).type):
+        table = parquet.ParquetFile(path).read()
+        table.validate(full=True)
+        return Table(_columns(table), path.resolve().parent)
+    rates = next((name for name in _RATES if name in schema.names), None)
+    kind = schema.field(audio).type
+    require_audio(kind, rates, str(path))
+    rates = rates if not pa.types.is_struct(kind) and pa.types.is_nested(kind) else None
+    names = [name for name in schema.names if name != audio]
+    if has_paths := pa.types.is_struct(kind) and kind.get_field_index("path") >= 0:
+        names.append(f"{audio}.path")
+    table = parquet.ParquetFile(path).read(columns=names)  # read_table knows no fields of a struct
+    table.validate(full=True)
     columns = _columns(table)
     paths = written_paths(columns.pop(audio)) if has_paths else [None] * table.num_rows
-    if pa.types.is_struct(kind) and "array" not in field_names(kind) and _no_bytes(path, audio, kind):
-        embedded = None
+    without = pa.types.is_struct(kind) and "array" not in field_names(kind) and _no_bytes(path, audio, kind)
+    embedded = None if without else ParquetAudio([path], audio, rates)
     return with_audio(Table(columns, path.resolve().parent), audio, embedded, paths)
 
 

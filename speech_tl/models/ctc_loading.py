@@ -50,6 +50,7 @@ def load_ctc(
     tokenizer, adapter = _tokenizer(checkpoint), None
     if tokenizer is not None:
         require_rows(checkpoint.name, tokenizer.get_vocab())
+        _require_writing(checkpoint.name, tokenizer)
     if tokenizer is None and any(name.endswith("ForCTC") for name in config.architectures or []):
         raise checkpoint.lacks("vocabulary", ("vocab.json", "tokenizer_config.json"), TRAINED_FROM)
     if getattr(config, "adapter_attn_dim", None) and language and tokenizer is not None:
@@ -71,6 +72,20 @@ def load_ctc(
     model.head_is_new, model.added_characters = fresh_head, added
     _require_characters(model)
     return model
+
+
+def _require_writing(name: str, tokenizer: Wav2Vec2CTCTokenizer) -> None:
+    """Refuse a tokenizer whose settings break while it writes, e.g. a list where a character should be."""
+    rows = [row for row in tokenizer.get_vocab().values() if isinstance(row, int)]  # not so with an alphabet a language
+    if rows and not isinstance(tokenizer.pad_token_id, int):
+        raise BadInput(
+            f"model {name}: its pad token, which is CTC's blank, is not in its vocabulary; copy its tokenizer again"
+        )
+    try:
+        tokenizer.decode(sorted(rows))
+    except Exception as error:  # a library's on a stranger's settings: it can be any
+        why = f"{type(error).__name__}: {error}".splitlines()[0][:120]
+        raise BadInput(f"model {name}: tokenizer_config.json: its tokenizer cannot write ({why})") from error
 
 
 def _require_characters(model: CTCModel) -> None:

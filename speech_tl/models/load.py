@@ -100,7 +100,7 @@ def only_language(options: ModelOptions) -> str | None:
             return None
         try:
             settings = GenerationConfig.from_pretrained(checkpoint.place, revision=checkpoint.revision)
-        except (OSError, ValueError):
+        except Exception:  # no such file, or a damaged one, of which the library says anything: told when it is loaded
             settings = None
     return None if is_multilingual(config, settings) else "en"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from speech_tl.errors import BadInput
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedModel
+    from transformers import GenerationConfig, PretrainedConfig, PreTrainedModel
 
     from speech_tl.models.checkpoints import Checkpoint
 
@@ -124,6 +124,38 @@ def require_rows(name: str, vocabulary: Mapping[str, Any]) -> None:
     for token, row in vocabulary.items():
         if not _fits(row, ROWS):
             raise _unexpected(f"model {name}: vocabulary", ascii(str(token)[:40]), row, "the row that writes it")
+
+
+def require_generation(name: str, settings: GenerationConfig, config: PretrainedConfig) -> None:
+    """Refuse what a Whisper's generation settings, or those of old in config.json, cannot mean.
+
+    Args:
+        name: the model's, as the user wrote it.
+        settings: complete.
+        config: says how many tokens there are; has `forced_decoder_ids` in older checkpoints.
+
+    Raises:
+        BadInput: names the field, its value and what is expected.
+    """
+    where, rows = f"model {name}: generation_config.json", (0, config.vocab_size - 1)
+    _require(where, "decoder_start_token_id", settings.decoder_start_token_id, rows)
+    for field in ("suppress_tokens", "begin_suppress_tokens"):
+        tokens = getattr(settings, field, None) or []
+        if not isinstance(tokens, (list, tuple)) or not all(_fits(token, (-1, rows[1])) for token in tokens):
+            raise _unexpected(where, field, tokens, f"a list of tokens from 0 to {rows[1]}")
+    for field in ("lang_to_id", "task_to_id"):
+        tokens = getattr(settings, field, None) or {}
+        if not isinstance(tokens, Mapping) or not all(_fits(token, rows) for token in tokens.values()):
+            raise _unexpected(where, field, tokens, f"names and their tokens from 0 to {rows[1]}")
+    for file, values in (("generation_config.json", settings), ("config.json", config)):
+        forced = getattr(values, "forced_decoder_ids", None) or []
+        if not isinstance(forced, (list, tuple)) or not all(_is_forced(pair, rows) for pair in forced):
+            raise _unexpected(f"model {name}: {file}", "forced_decoder_ids", forced, "pairs of a place and a token")
+
+
+def _is_forced(pair: Any, rows: Range) -> bool:
+    """A place in the prompt and what stands there; no token is for the language to be heard."""
+    return isinstance(pair, (list, tuple)) and len(pair) == 2 and (pair[1] is None or all(_fits(x, rows) for x in pair))
 
 
 def require_room(checkpoint: Checkpoint, build: Callable[[], PreTrainedModel], config: PretrainedConfig) -> None:

@@ -45,7 +45,7 @@ def load_whisper(
     """
     from transformers import GenerationConfig, WhisperForConditionalGeneration
 
-    from speech_tl.models.plausible import require_room
+    from speech_tl.models.plausible import require_generation, require_room
     from speech_tl.models.whisper import WhisperModel
 
     tokenizer, extractor = _tokenizer(checkpoint, config), _extractor(checkpoint, config)
@@ -61,6 +61,7 @@ def load_whisper(
         if checkpoint.adapter.has("generation_config.json"):
             network.generation_config = GenerationConfig.from_pretrained(checkpoint.adapter.folder)
     _complete_settings(network, tokenizer)
+    require_generation(checkpoint.name, network.generation_config, network.config)
     _require_fitting(checkpoint, network, tokenizer)
     return WhisperModel(network, tokenizer, extractor, checkpoint.name, language, task)
 

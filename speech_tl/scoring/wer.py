@@ -380,7 +380,9 @@ def _require_plain(summary: dict[str, Any], conditions: dict[str, Any], path: Pa
         if not isinstance(values, dict):
             raise BadInput(f"{path}: {name} is {_shown(values)}, expected an object; evaluate again")
     texts = {"normaliser": summary.get("normaliser", "unknown")}
-    texts |= {f"{area}.language": conditions[area].get("language") for area in ("model", "data")}
+    texts |= {
+        f"{area}.{key}": conditions[area].get(key) for area in ("model", "data") for key in ("source", "language")
+    }
     for name, value in texts.items():
         if not isinstance(value, str | None):
             raise BadInput(f"{path}: {name} is {_shown(value)}, expected text; evaluate again")

@@ -53,6 +53,16 @@ def test_parquet_text_that_is_not_utf8(tmp_path):
     refused(tmp_path / "m.parquet", "UTF8")
 
 
+def test_parquet_whose_names_or_embedded_paths_are_not_utf8(tmp_path):
+    audio = pa.array([{"bytes": b"RIFF", "path": "a.wav"}])
+    parquet.write_table(pa.table({"audio": audio, "text": ["one"]}), tmp_path / "m.parquet", compression="none")
+    whole = (tmp_path / "m.parquet").read_bytes()
+    (tmp_path / "path.parquet").write_bytes(whole.replace(b"a.wav", b"\xff.wav"))
+    refused(tmp_path / "path.parquet", "not a Parquet file that can be read")
+    (tmp_path / "name.parquet").write_bytes(whole.replace(b"bytes", b"byt\x85s"))
+    refused(tmp_path / "name.parquet", "not a Parquet file that can be read")
+
+
 def test_two_parquet_columns_of_one_name(tmp_path):
     twice = pa.Table.from_arrays([pa.array(["a.wav"]), pa.array(["b.wav"])], names=["audio", "audio"])
     parquet.write_table(twice, tmp_path / "m.parquet")

@@ -131,6 +131,40 @@ def test_tokens_whose_rows_are_in_no_head(spoilt, row):
         load_model(folder)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("decoder_start_token_id", -3),
+        ("suppress_tokens", "all"),
+        ("begin_suppress_tokens", [1, None]),
+        ("begin_suppress_tokens", [10**9]),
+        ("lang_to_id", {"<|en|>": [1]}),
+        ("lang_to_id", "en"),
+        ("task_to_id", ["transcribe"]),
+        ("forced_decoder_ids", [-1]),
+        ("forced_decoder_ids", 7),
+    ],
+)
+def test_generation_settings_that_mean_nothing(spoilt, field, value):
+    with pytest.raises(BadInput, match=rf"generation_config\.json: {field} is .*expected") as error:
+        load_model(spoilt("whisper", "generation_config.json", **{field: value}))
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_forced_tokens_of_old_that_are_no_pairs(spoilt):
+    with pytest.raises(BadInput, match=r" config\.json: forced_decoder_ids is 'x', expected pairs"):
+        load_model(spoilt("whisper", "config.json", forced_decoder_ids="x"))
+
+
+def test_a_blank_that_is_in_no_vocabulary(spoilt):
+    with pytest.raises(BadInput, match="pad token, which is CTC's blank"):
+        load_model(spoilt("ctc", "tokenizer_config.json", pad_token=None))
+
+
+def test_a_tokenizer_whose_settings_break_while_it_writes(spoilt):
+    refused(spoilt("ctc", "tokenizer_config.json", replace_word_delimiter_char=[0, 1]), "tokenizer_config.json")
+
+
 @pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json", "tokenizer_config.json"])
 @pytest.mark.parametrize("family", ["ctc", "whisper"])
 @pytest.mark.parametrize(

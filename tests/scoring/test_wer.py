@@ -245,6 +245,16 @@ def test_reading_names_what_is_broken(tmp_path: Path) -> None:
         Evaluation.read(broken(tmp_path / "4", "utterances.jsonl", "\n"))
 
 
+@pytest.mark.parametrize("area", ["model", "data"])
+@pytest.mark.parametrize("key", ["source", "language"])
+def test_reading_refuses_names_that_are_no_text(tmp_path: Path, area: str, key: str) -> None:
+    evaluation([("a b", "a c")]).write(tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    (tmp_path / "summary.json").write_text(json.dumps(summary | {area: {key: {}}}))
+    with pytest.raises(BadInput, match=rf"{area}\.{key} is {{}}, expected text"):
+        Evaluation.read(tmp_path)
+
+
 def test_reading_refuses_counts_that_were_edited(tmp_path: Path) -> None:
     evaluation([("a b", "a c"), ("d", "d")]).write(tmp_path)
     path = tmp_path / "utterances.jsonl"
