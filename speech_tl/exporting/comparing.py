@@ -6,9 +6,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.data.test_set import TestSet
 from speech_tl.decoding import Progress, loops
+from speech_tl.decoding.measuring import measure
 from speech_tl.errors import BadInput
-from speech_tl.evaluation import checkpoints_language, evaluate_utterances
+from speech_tl.evaluation import checkpoints_language
 from speech_tl.exporting.clips import Clips, rules_for
 from speech_tl.exporting.target import Transcriber
 from speech_tl.models.options import DecodingOptions
@@ -100,7 +102,8 @@ def by_source(model: AcousticModel, clips: Clips, progress: Progress) -> Written
     rules = rules_for(clips, checkpoints_language(model, clips.utterances))
     facts = clips.facts | {"language": rules.language}
     started = time.process_time()
-    found = evaluate_utterances(model, clips.utterances, rules, DECODING, facts, progress)
+    test_set = TestSet("clips", clips.utterances, rules, rules.language, facts=facts)
+    found = measure(model, test_set, DECODING, progress=progress)
     seconds = time.process_time() - started
     if getattr(found.score, found.rate) is None:
         raise BadInput(f"{clips.facts['source']}: the texts of its clips hold no words to compare by; choose others")

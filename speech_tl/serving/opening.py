@@ -33,8 +33,8 @@ def named_models(given: Sequence[str]) -> dict[str, str]:
     Raises:
         BadInput: two have the same name.
 
-    >>> named_models(["runs/accent/model", "small=openai/whisper-small"])
-    {'accent': 'runs/accent/model', 'small': 'openai/whisper-small'}
+    >>> named_models(["openai/whisper-base", "small=openai/whisper-small"])
+    {'openai/whisper-base': 'openai/whisper-base', 'small': 'openai/whisper-small'}
     """
     models: dict[str, str] = {}
     for one in given:
