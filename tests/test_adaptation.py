@@ -16,13 +16,13 @@ import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file
 
-import speech_tl.evaluation
-import speech_tl.training.train
-from speech_tl.adaptation import AdaptationResult, adapt
+from speech_tl.adaptation import AdaptationResult, adapt, before_and_after
 from speech_tl.errors import BadInput
+from speech_tl.evaluation import evaluate
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe, recipe_from_yaml
 from speech_tl.reporting.screen import Screen
+from speech_tl.training import train
 from tests.small import made_corpus, rows_of, timeless, written
 from tests.tiny import tiny_ctc, tiny_whisper
 
@@ -78,14 +78,14 @@ def manifest(tmp_path_factory: pytest.TempPathFactory, corpora: Path) -> Path:
 
 @pytest.fixture(scope="module", params=["ctc", "whisper"])
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, manifest: Path) -> Iterator[Run]:
-    """One run of each family, watched from where it decodes."""
+    """One run of each family, watched from where it measures."""
     folder = tmp_path_factory.mktemp(request.param)
     model = tiny_ctc(folder / "m", norm="group") if request.param == "ctc" else tiny_whisper(folder / "m", tokens=64)
     recipe = small_recipe(model, manifest, **({"max_steps": 6} if request.param == "ctc" else {}))
-    calls: dict[Any, list[list[str]]] = {speech_tl.evaluation: [], speech_tl.training.train: []}
+    calls: dict[Any, list[list[str]]] = {before_and_after: [], train: []}
     with pytest.MonkeyPatch.context() as patch:
         for module, seen in calls.items():
-            patch.setattr(module, "decode", watched(module.decode, seen))
+            patch.setattr(module, "measure", watched(module.measure, seen))
         screen = Stages()
         result = adapt(recipe, folder / "run", screen=screen)
     yield Run(recipe, result, *calls.values(), screen.titles)
@@ -103,14 +103,14 @@ class Stages(Screen):
         return super().progress(title)
 
 
-def watched(decode: Any, seen: list[list[str]]) -> Any:
-    """`decode` that leaves a note of what it was given."""
+def watched(measure: Any, seen: list[list[str]]) -> Any:
+    """`measure` that leaves a note of what it was given."""
 
-    def decode_and_note(model: Any, utterances: Any, *rest: Any, **named: Any) -> Any:
-        seen.append([u.id for u in utterances])
-        return decode(model, utterances, *rest, **named)
+    def measure_and_note(model: Any, test_set: Any, *rest: Any, **named: Any) -> Any:
+        seen.append([u.id for u in test_set.utterances])
+        return measure(model, test_set, *rest, **named)
 
-    return decode_and_note
+    return measure_and_note
 
 
 def ids(run: Run, split: str) -> set[str]:
@@ -233,7 +233,7 @@ def test_files_that_are_no_audio_are_listed_with_their_row(run: Run) -> None:
 
 def test_the_adapted_model_is_the_one_that_was_measured(run: Run) -> None:
     after = [json.loads(x) for x in (run.result.folder / "after" / "utterances.jsonl").read_text().splitlines()]
-    again = speech_tl.evaluation.evaluate(
+    again = evaluate(
         str(run.result.folder / "model"), run.recipe.data.root, language="en", decoding=run.recipe.decoding
     )
     told = {row["id"]: row["hypothesis_raw"] for row in after}
@@ -247,8 +247,7 @@ def test_resuming_a_finished_run_repeats_the_report_without_work(run: Run, monke
     def forbidden(*_: Any, **__: Any) -> None:
         raise AssertionError("decoded or trained again")
 
-    for module in (speech_tl.evaluation, speech_tl.training.train):
-        monkeypatch.setattr(module, "decode", forbidden)
+    monkeypatch.setattr("speech_tl.decoding.measuring.decode", forbidden)
     monkeypatch.setattr("speech_tl.adaptation.helping.train", forbidden)
     told = run.report
     again = adapt(run.recipe, run.result.folder, resume=True)
@@ -298,7 +297,6 @@ def test_a_run_killed_at_any_stage_ends_as_one_that_was_not(
 def killed_at(stage: str, patch: pytest.MonkeyPatch) -> None:
     """Have the next run die in a stage."""
     from speech_tl import adaptation
-    from speech_tl.adaptation import before_and_after
     from speech_tl.training.progress import LogFile
 
     measured: list[int] = []
@@ -394,7 +392,7 @@ def test_before_is_the_checkpoint_as_published_and_characters_come_from_train_al
     published = load_model(made.model.source)
     assert set(result.model.vocabulary) - set(published.vocabulary) == {"\u00ef"}
     assert result.before.model["parameters"] == published.parameter_counts()[1] < result.after.model["parameters"]
-    evaluated = speech_tl.evaluation.evaluate(published, recipe.data.root, language="en")
+    evaluated = evaluate(published, recipe.data.root, language="en")
     assert [u.hypothesis_raw for u in result.before.utterances] == [u.hypothesis_raw for u in evaluated.utterances]
 
 
