@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Collection
@@ -25,6 +26,9 @@ COOKIE = "speech_tl_token"
 """Where a browser that opened the page with ?token=... keeps the token."""
 
 SHORTEST_TOKEN = 16
+
+LINGER_S = 2.0
+"""So long a refused body goes on being read, and thrown away: a client that is cut off while it sends sees no answer."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,7 @@ class Guard:
             if problem is None:
                 await self.app(scope, _Body(receive, self.limits), noted)
             else:
+                await _thrown_away(receive)
                 await problem.response()(scope, receive, noted)
         finally:
             route = getattr(scope.get("route"), "path", "elsewhere")
@@ -184,6 +189,17 @@ async def _refuse_socket(receive: Any, send: Any) -> None:
     await send({"type": "websocket.close", "code": 1008})
 
 
+async def _thrown_away(receive: Any) -> None:
+    """The rest of a body, as far as it comes within `LINGER_S`."""
+
+    async def read() -> None:
+        while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
+            pass
+
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(read(), LINGER_S)
+
+
 class _Body:
     """A request's body as it arrives: not too much, not too slowly."""
 
@@ -203,6 +219,8 @@ class _Body:
             self._bytes += len(message.get("body", b""))
             self._complete = not message.get("more_body", False)
             if self._bytes > self._limits.upload_bytes:
+                if not self._complete:
+                    await _thrown_away(self._receive)
                 raise too_large(self._limits)
         return message
 
