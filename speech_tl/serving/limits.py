@@ -28,7 +28,7 @@ COOKIE = "speech_tl_token"
 SHORTEST_TOKEN = 16
 
 LINGER_S = 2.0
-"""So long a refused body goes on being read, and thrown away: a client that is cut off while it sends sees no answer."""
+"""So long a refused body is read and thrown away: a client that is cut off while it sends sees no answer."""
 
 
 @dataclass(frozen=True)
