@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.context import settle_context
-from speech_tl.adaptation.helping import help_along, helps, learn, wait_for_report
+from speech_tl.adaptation.helping import end_with_launcher, help_along, helps, learn, wait_for_report
 from speech_tl.adaptation.interpolating import hours_to_decode, interpolate, small_part
 from speech_tl.adaptation.keeping import chooses_share
 from speech_tl.adaptation.measuring import Bench
@@ -87,6 +87,7 @@ def adapt(
             among them; nothing is half-written then.
     """
     phases, folder, screen = Phases(), run_path(recipe, out), screen or Screen()
+    end_with_launcher()
     if helps():
         help_along(recipe, folder, resume)
         wait_for_report(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +23,7 @@ from speech_tl.training.run_lock import LOCK
 from speech_tl.training.train import LONGEST_WAIT_S, TrainingResult, train
 
 WAIT_S = 1.0
-"""Between looks for the report."""
+"""Between looks for the report, and for what started this process."""
 
 
 def processes() -> int:
@@ -33,6 +34,24 @@ def processes() -> int:
 def helps() -> bool:
     """Whether this process is not the run's first."""
     return int(os.environ.get("RANK", "0")) > 0
+
+
+def end_with_launcher() -> None:
+    """Where several processes share a run, end this one within a second or two of what started it.
+
+    When torchrun itself is killed, its processes wait for each other through a store that died with it: for ever, and
+    the run's folder stays in use. Ended at any moment, as by SIGKILL, a run can be resumed.
+    """
+    launcher = os.getppid()
+    if processes() == 1:
+        return
+
+    def watch() -> None:
+        while os.getppid() == launcher:
+            time.sleep(WAIT_S)
+        os._exit(1)  # the main thread may wait inside a library, where no signal reaches it
+
+    threading.Thread(target=watch, daemon=True, name="end_with_launcher").start()
 
 
 def help_along(recipe: Recipe, folder: Path, resume: bool) -> None:
