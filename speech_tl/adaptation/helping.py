@@ -42,16 +42,28 @@ def end_with_launcher() -> None:
     When torchrun itself is killed, its processes wait for each other through a store that died with it: for ever, and
     the run's folder stays in use. Ended at any moment, as by SIGKILL, a run can be resumed.
     """
-    launcher = os.getppid()
     if processes() == 1:
         return
+    launcher = os.getppid()
+    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
 
     def watch() -> None:
-        while os.getppid() == launcher:
+        adopted = by_torchrun and not _is_python(launcher)  # torchrun had gone before this was called
+        while not adopted and os.getppid() == launcher:
             time.sleep(WAIT_S)
         os._exit(1)  # the main thread may wait inside a library, where no signal reaches it
 
     threading.Thread(target=watch, daemon=True, name="end_with_launcher").start()
+
+
+def _is_python(process: int) -> bool:
+    """Whether a process, which may be gone or another user's, runs Python."""
+    import psutil
+
+    try:
+        return "python" in Path(psutil.Process(process).exe()).name
+    except psutil.Error:
+        return False
 
 
 def help_along(recipe: Recipe, folder: Path, resume: bool) -> None:

@@ -51,27 +51,30 @@ def test_two_processes_tell_one_story_and_learn_what_one_learns_from_twice_the_b
 
 
 LAUNCHED = """
-import time
+import sys, time
 from speech_tl.adaptation.helping import end_with_launcher
+print("imported", flush=True)
+time.sleep(float(sys.argv[1]))
 end_with_launcher()
-print("watching", flush=True)
 time.sleep(600)
 """
 LAUNCHER = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); sys.stdin.read()"
 
 
-def test_a_process_ends_with_the_launcher_that_is_killed() -> None:
+@pytest.mark.parametrize("begins_after_s", [0, 3])
+def test_a_process_ends_with_the_torchrun_that_is_killed(begins_after_s: int) -> None:
+    """Also where that has gone before the process gets to watch it."""
     launcher = subprocess.Popen(
-        [sys.executable, "-c", LAUNCHER, sys.executable, "-c", LAUNCHED],
-        env=os.environ | {"WORLD_SIZE": "2", "PYTHONPATH": str(ROOT)},
+        [sys.executable, "-c", LAUNCHER, sys.executable, "-c", LAUNCHED, str(begins_after_s)],
+        env=os.environ | {"WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "1", "PYTHONPATH": str(ROOT)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     process = psutil.Process(int(launcher.stdout.readline()))
     try:
-        assert launcher.stdout.readline() == "watching\n"
-        time.sleep(2 * WAIT_S)
+        assert launcher.stdout.readline() == "imported\n"
+        time.sleep(0 if begins_after_s else 2 * WAIT_S)
         assert runs(process), "as long as the launcher lives"
         launcher.kill()
         launcher.wait()
