@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.before_and_after import BeforeAndAfter
 from speech_tl.adaptation.context import settle_context
-from speech_tl.adaptation.helping import help_along, helps, learn, wait_for_report
+from speech_tl.adaptation.helping import end_with_launcher, help_along, helps, learn, wait_for_report
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
 from speech_tl.adaptation.preparation import Data, prepare, published, small_test_set, starts_anew
@@ -85,6 +85,7 @@ def adapt(
             among them; nothing is half-written then.
     """
     phases, folder, screen = Phases(), run_path(recipe, out), screen or Screen()
+    end_with_launcher()
     if helps():
         help_along(recipe, folder, resume)
         wait_for_report(folder)

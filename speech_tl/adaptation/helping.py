@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from speech_tl.training.run_lock import LOCK, Tell
 from speech_tl.training.train import LONGEST_WAIT_S, TrainingResult, train
 
 WAIT_S = 1.0
-"""Between looks for the report."""
+"""Between looks for the report, and for what started this process."""
 
 
 def processes() -> int:
@@ -32,6 +33,36 @@ def processes() -> int:
 def helps() -> bool:
     """Whether this process is not the run's first."""
     return int(os.environ.get("RANK", "0")) > 0
+
+
+def end_with_launcher() -> None:
+    """Where several processes share a run, end this one within a second or two of what started it.
+
+    When torchrun itself is killed, its processes wait for each other through a store that died with it: for ever, and
+    the run's folder stays in use. Ended at any moment, as by SIGKILL, a run can be resumed.
+    """
+    if processes() == 1:
+        return
+    launcher = os.getppid()
+    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+
+    def watch() -> None:
+        adopted = by_torchrun and not _is_python(launcher)  # torchrun had gone before this was called
+        while not adopted and os.getppid() == launcher:
+            time.sleep(WAIT_S)
+        os._exit(1)  # the main thread may wait inside a library, where no signal reaches it
+
+    threading.Thread(target=watch, daemon=True, name="end_with_launcher").start()
+
+
+def _is_python(process: int) -> bool:
+    """Whether a process, which may be gone or another user's, runs Python."""
+    import psutil
+
+    try:
+        return "python" in Path(psutil.Process(process).exe()).name
+    except psutil.Error:
+        return False
 
 
 def help_along(recipe: Recipe, folder: Path, resume: bool) -> None:

@@ -12,13 +12,14 @@ from speech_tl.models.foreign import INDEXES, SETTINGS
 
 if TYPE_CHECKING:
     import torch
-    from transformers import PreTrainedModel
+    from transformers import GenerationConfig, PreTrainedModel
 
 TOKENIZER = ("tokenizer.json", "vocab.json")
 PROCESSOR = (*TOKENIZER, "tokenizer_config.json", "preprocessor_config.json", "processor_config.json")
 """What may lie beside an adapter: its run may have added characters."""
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+GENERATION = "generation_config.json"
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,21 @@ class AdapterFolder:
             return wrapped.merge_and_unload(safe_merge=True)
         except (RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise error if isinstance(error, BadInput) else self._unfit(_short(error)) from error
+
+    def generation_settings(self) -> GenerationConfig | None:
+        """Whisper's settings beside the adapter; None where there are none, so that its base's hold.
+
+        Raises:
+            BadInput: they are damaged.
+        """
+        from transformers import GenerationConfig
+
+        if not self.has(GENERATION):
+            return None
+        try:
+            return GenerationConfig.from_pretrained(self.folder)
+        except Exception as error:  # whatever the library says about damaged files, the user needs one line
+            raise BadInput(f"adapter {self.name}: {GENERATION} is damaged ({_short(error)}); copy it again") from error
 
     def _unfit(self, why: str) -> BadInput:
         return BadInput(f"adapter {self.name} does not fit its base model {self.base}: {why}; check {CONFIG}")

@@ -76,7 +76,7 @@ def load_ctc(
 
 def _require_writing(name: str, tokenizer: Wav2Vec2CTCTokenizer) -> None:
     """Refuse a tokenizer whose settings break while it writes, e.g. a list where a character should be."""
-    rows = [row for row in tokenizer.get_vocab().values() if isinstance(row, int)]  # not so with an alphabet a language
+    rows = tokenizer.get_vocab().values()
     if rows and not isinstance(tokenizer.pad_token_id, int):
         raise BadInput(
             f"model {name}: its pad token, which is CTC's blank, is not in its vocabulary; copy its tokenizer again"

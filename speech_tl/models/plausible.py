@@ -141,6 +141,7 @@ def require_generation(name: str, settings: GenerationConfig, config: Pretrained
     _require(where, "decoder_start_token_id", settings.decoder_start_token_id, rows)
     for field in ("suppress_tokens", "begin_suppress_tokens"):
         tokens = getattr(settings, field, None) or []
+        # OpenAI's "-1" means its usual list; a folder that was converted with it is still a whole model
         if not isinstance(tokens, (list, tuple)) or not all(_fits(token, (-1, rows[1])) for token in tokens):
             raise _unexpected(where, field, tokens, f"a list of tokens from 0 to {rows[1]}")
     for field in ("lang_to_id", "task_to_id"):

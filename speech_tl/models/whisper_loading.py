@@ -43,7 +43,7 @@ def load_whisper(
     Raises:
         BadInput: files are missing, damaged, or of another model; a language or task that it does not have.
     """
-    from transformers import GenerationConfig, WhisperForConditionalGeneration
+    from transformers import WhisperForConditionalGeneration
 
     from speech_tl.models.plausible import require_generation, require_room
     from speech_tl.models.whisper import WhisperModel
@@ -58,8 +58,7 @@ def load_whisper(
         network.generation_config = settings
     if checkpoint.adapter is not None:
         network = checkpoint.adapter.merge(network)
-        if checkpoint.adapter.has("generation_config.json"):
-            network.generation_config = GenerationConfig.from_pretrained(checkpoint.adapter.folder)
+        network.generation_config = checkpoint.adapter.generation_settings() or network.generation_config
     _complete_settings(network, tokenizer)
     require_generation(checkpoint.name, network.generation_config, network.config)
     _require_fitting(checkpoint, network, tokenizer)

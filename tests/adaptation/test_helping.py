@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from speech_tl.adaptation import adapt
-from speech_tl.adaptation.helping import help_along
+from speech_tl.adaptation.helping import WAIT_S, help_along
 from speech_tl.recipe import Recipe
-from tests.small import by_two_processes, made_corpus
+from tests.small import ROOT, by_two_processes, made_corpus
 from tests.tiny import tiny_ctc
 from tests.training.learning import logged
 
@@ -43,3 +48,48 @@ def test_two_processes_tell_one_story_and_learn_what_one_learns_from_twice_the_b
     wanted = {"target": two["target"], "utterances": two["target"]["after"]["utterances"]}
     for name in ("first-0", "first-1", "second-0", "second-1"):
         assert json.loads((tmp_path / "script" / f"{name}.json").read_text()) == wanted, name
+
+
+LAUNCHED = """
+import sys, time
+from speech_tl.adaptation.helping import end_with_launcher
+print("imported", flush=True)
+time.sleep(float(sys.argv[1]))
+end_with_launcher()
+time.sleep(600)
+"""
+LAUNCHER = "import subprocess, sys; print(subprocess.Popen(sys.argv[1:]).pid, flush=True); sys.stdin.read()"
+
+
+@pytest.mark.parametrize("begins_after_s", [0, 3])
+def test_a_process_ends_with_the_torchrun_that_is_killed(begins_after_s: int) -> None:
+    """Also where that has gone before the process gets to watch it."""
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", LAUNCHER, sys.executable, "-c", LAUNCHED, str(begins_after_s)],
+        env=os.environ | {"WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "1", "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    process = psutil.Process(int(launcher.stdout.readline()))
+    try:
+        assert launcher.stdout.readline() == "imported\n"
+        time.sleep(0 if begins_after_s else 2 * WAIT_S)
+        assert runs(process), "as long as the launcher lives"
+        launcher.kill()
+        launcher.wait()
+        ends_by = time.monotonic() + 20
+        while runs(process) and time.monotonic() < ends_by:
+            time.sleep(0.1)
+        assert not runs(process)
+    finally:
+        if runs(process):
+            process.kill()
+
+
+def runs(process: psutil.Process) -> bool:
+    """Whether a process works, and is no zombie that nobody has collected."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -99,6 +99,15 @@ def test_an_adapter_of_a_ctc_model(options: dict[str, Any], bases: Path, tmp_pat
     assert load_model(tmp_path / "a", texts=["na\u00efve"]).added_characters == ["\u00ef"]
 
 
+@pytest.mark.parametrize("content", ["{", "[1]", '{"suppress_tokens": "all"}'])
+def test_an_adapter_of_whisper_with_damaged_settings(content: str, bases: Path, tmp_path: Path) -> None:
+    peft_folder(bases / "whisper", tmp_path / "a")
+    (tmp_path / "a" / "generation_config.json").write_text(content)
+    with pytest.raises(BadInput, match=r"generation_config\.json") as error:
+        load_model(tmp_path / "a")
+    assert len(str(error.value).splitlines()) == 1
+
+
 @pytest.mark.parametrize("strategy", [LoRA(rank=4), LoRA(rank=4, dora=True), Adapters()], ids=["lora", "dora", "ia3"])
 @pytest.mark.parametrize("family", ["ctc", "whisper"])
 def test_our_own_adapter_is_the_run_s_model(family: str, strategy: PeftStrategy, bases: Path, tmp_path: Path) -> None:
