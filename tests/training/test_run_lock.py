@@ -89,13 +89,14 @@ def test_this_process_is_refused_too_and_its_lock_outlives_the_refusal(tmp_path:
 
 
 def test_a_forked_worker_that_outlives_its_run_does_not_block(tmp_path: Path) -> None:
-    script = HOLD.replace("    time", "    print(__import__('os').fork(), flush=True)\n    time")
+    fork = "    worker = __import__('os').fork()\n    if worker:\n        print(worker, flush=True)\n    time"
+    script = HOLD.replace("    time", fork)
     process = subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path / "run")], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    lines = [process.stdout.readline().strip() for _ in range(3)]
-    worker = max(int(line) for line in lines if line.isdigit())
+    assert process.stdout.readline() == "held\n"
+    worker = int(process.stdout.readline())
     try:
         process.kill()
         process.wait()
