@@ -317,7 +317,10 @@ def transcribe(
         typer.Option(help="A channel (1, 2, left ...), mix of all, or each: a transcript a channel, NAME.ch1.txt ..."),
     ] = "mix",
     words: Annotated[
-        bool, typer.Option("--words", help="Start, end and probability of every word: in json, vtt (karaoke), ctm.")
+        bool,
+        typer.Option(
+            "--words", help="Start, end, probability of every word, of CTC models: in json, vtt (karaoke), ctm."
+        ),
     ] = False,
     max_line: Annotated[
         int | None, typer.Option(help="Characters of a line of subtitles; two lines each, cut at ends of sentences.")
@@ -364,7 +367,7 @@ def transcribe(
                 formats=formats,
                 options=_decoding(batch_seconds, engine, audio_context, test_time),
                 max_segment_s=max_segment_s,
-                join=set(formats) == {"txt"},
+                join=set(formats) == {"txt"} and turns is None,
                 channel=channel,
                 words=words,
                 max_line=max_line,

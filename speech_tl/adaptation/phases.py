@@ -89,5 +89,5 @@ class Phases:
         names = sorted(found, key=lambda name: order.get(name, len(order)))
         return {
             "run_seconds": round(self.run_seconds, 1),
-            "phases": {name: round(found[name], 1) for name in names if round(found[name], 1)},
+            "phases": {name: round(found[name], 1) for name in names if found[name]},
         }

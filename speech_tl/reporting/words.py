@@ -294,7 +294,8 @@ def run_time(training: Mapping[str, Any]) -> str:
     """Wall time of the whole run and of its parts: "33 min 10 s (before 3 min 02 s, training 9 min 40 s, ...)"."""
     if training.get("run_seconds") is None:
         return NOTHING
-    parts = [f"{name.replace('_', ' ')} {hours(took)}" for name, took in (training.get("phases") or {}).items()]
+    phases = training.get("phases") or {}
+    parts = [f"{name.replace('_', ' ')} {hours(took)}" for name, took in phases.items() if took]
     return hours(training["run_seconds"]) + (f" ({', '.join(parts)})" if parts else "")
 
 

@@ -49,10 +49,14 @@ class Layout:
     words: bool = False
     max_line: int | None = None
 
+    def writes_words(self, formats: Iterable[str]) -> bool:
+        """Whether the times of words are written themselves."""
+        return self.words or "ctm" in formats
+
     def needs_words(self, formats: Iterable[str]) -> bool:
-        """Whether transcripts must come with words to be written so."""
+        """Whether transcripts should come with words to be written so; lines of subtitles can do without."""
         formats = set(formats)
-        return self.words or "ctm" in formats or (self.max_line is not None and not formats.isdisjoint(SUBTITLES))
+        return self.writes_words(formats) or (self.max_line is not None and not formats.isdisjoint(SUBTITLES))
 
     def checked(self, formats: Iterable[str]) -> Layout:
         """The same.

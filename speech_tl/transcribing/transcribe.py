@@ -72,10 +72,11 @@ def transcribe(
             (a Whisper that hears 30 s at a time): several times faster, with segments too long for subtitles.
         channel: 1, 2, ... (or left, right): this channel alone; "each": every channel by itself, with transcripts named
             NAME.ch1, NAME.ch2, ..., and all of them by time in NAME.conversation; None or "mix": all together.
-        words: each word with its times and probability, in the transcripts and in the formats that have room for it.
+        words: each word with its times (seconds) and probability, in the transcripts and in the formats that have room
+            for it; of models that score frames (CTC).
         max_line: cut subtitles to two lines of so many characters, at ends of sentences where there are any.
         speakers: an RTTM file of any diariser, or a folder of them: segments are labelled with, and cut between,
-            speakers.
+            speakers; without times of words (Whisper) a segment has one, who speaks longest in it.
         progress: told seconds of audio done and in all, after every few batches.
         on_transcript: given each transcript as soon as it is complete (and written), in order.
         overwrite: True replaces earlier transcripts in `out`; False leaves recordings alone that have all their files
@@ -89,8 +90,8 @@ def transcribe(
 
     Raises:
         BadInput: a path that is not there or holds no recordings, an unknown format, a folder that cannot be written,
-            turns of other recordings, or not one recording that could be transcribed (an `AudioError` if it was the
-            only one).
+            turns of other recordings, times of words of a model that tells none, or not one recording that could be
+            transcribed (an `AudioError` if it was the only one).
 
     >>> transcribe("starter-wav2vec2", "no-such-file.wav")
     Traceback (most recent call last):
@@ -111,7 +112,9 @@ def transcribe(
         speakers.refuse_others(found)
     recordings = desk.accept(found, overwrite)
     if recordings:
-        settings = _Settings(options, max_segment_s, join, layout.needs_words(formats), speakers)
+        settings = _Settings(
+            options, max_segment_s, join, layout.needs_words(formats), layout.writes_words(formats), speakers
+        )
         if jobs > 1 and len(recordings) > 1:
             seconds = [_promised_s(recording) for recording in recordings]
             Processes(jobs, partial(_prepared, model, settings, jobs), desk, progress).transcribe(recordings, seconds)
@@ -147,6 +150,7 @@ class _Settings:
     max_segment_s: float
     join: bool
     words: bool
+    times_of_words: bool  # not as well as they can be told, as for lines of subtitles
     speakers: Speakers | None
 
 
@@ -208,6 +212,11 @@ class _Run:
     def __init__(self, model: AcousticModel, settings: _Settings, desk: Desk, progress: Progress | None) -> None:
         from speech_tl.models.options import DecodingOptions
 
+        if settings.times_of_words and not model.scores_frames:
+            raise BadInput(
+                f"model {model.source}: only models that score frames (wav2vec2 and its relatives) say when a word was "
+                "spoken; leave out --words and --format ctm"
+            )
         self.model = model
         self.options = settings.options or DecodingOptions()
         self.sorted_s = BATCHES_AT_ONCE * self.options.batch_seconds if self.options.batch_seconds else SORTED_S

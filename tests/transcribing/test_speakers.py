@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from speech_tl.audio import save_audio
@@ -18,7 +19,7 @@ from speech_tl.transcribing.speakers import Turn, labelled, read_speakers
 from speech_tl.transcribing.transcribe import transcribe
 from speech_tl.transcribing.words import Word
 from tests.sounds import voice
-from tests.tiny import tiny_ctc
+from tests.tiny import tiny_ctc, tiny_whisper
 
 RATE = 16000
 
@@ -158,6 +159,18 @@ def test_a_recording_is_written_turn_by_turn(model_folder, talk, tmp_path):
     assert (ann.speaker, bob.speaker) == ("ann", "bob") and ann.end_s <= bob.start_s and abs(ann.end_s - 2.0) < 1.0
     assert result.text == plain.text
     assert [row.speaker for row in Manifest.read(tmp_path / "out" / "talk.tsv")] == ["ann", "bob"]
+
+
+def test_what_pauses_part_is_not_joined_where_speakers_are_wanted(tmp_path, capsys):
+    """A Whisper that hears 30 s at a time writes several pieces as one for text alone: they would have one speaker."""
+    whisper = tiny_whisper(tmp_path / "whisper")
+    pause = np.zeros(2 * RATE, dtype=np.float32)
+    talk = save_audio(tmp_path / "talk.wav", np.concatenate([voice(5.0, 1), pause, voice(5.0, 2)]), RATE)
+    (tmp_path / "talk.rttm").write_text(rttm(("talk", 0.0, 5.2, "ann"), ("talk", 6.8, 5.2, "bob")))
+    command = ["transcribe", str(talk), "--model", str(whisper), "--speakers", str(tmp_path / "talk.rttm")]
+    assert _run([*command, "--out", str(tmp_path / "out"), "--audio-context", "full"]) == 0
+    text = (tmp_path / "out" / "talk.txt").read_text()
+    assert "ann: " in text and "bob: " in text
 
 
 def test_turns_of_another_recording_are_one_line(model_folder, talk, tmp_path, capsys):

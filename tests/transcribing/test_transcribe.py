@@ -217,6 +217,16 @@ def test_pieces_are_joined_only_for_a_model_with_a_window(any_model, talks):
     assert (together[0].start_s, together[-1].end_s) == (apart[0].start_s, apart[-1].end_s)
 
 
+@pytest.mark.parametrize("asked", [["--words", "--format", "json"], ["--format", "ctm"]])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_times_of_words_are_refused_where_a_model_does_not_tell_them(talks, tmp_path, capsys, asked, jobs):
+    whisper = tiny_whisper(tmp_path / "whisper", tokens=64)
+    command = ["transcribe", str(talks), "--model", str(whisper), "--out", str(tmp_path / "out"), "--jobs", str(jobs)]
+    assert _run([*command, *asked]) == 2
+    assert "only models that score frames" in " ".join(capsys.readouterr().err.split())
+    assert _run([*command, "--format", "srt", "--max-line", "20"]) == 0, "lines can do without"
+
+
 def test_silence_is_noted_and_no_failure(model, tmp_path, capsys):
     save_audio(tmp_path / "silence.wav", np.zeros(5 * RATE, dtype=np.float32), RATE)
     formats = [part for name in ("txt", "json", "ctm", "vtt") for part in ("--format", name)]
