@@ -77,6 +77,7 @@ class Utterance:
         self.number, self.start_s, self.policy, self.speech_s = number, start_s, policy, speech_s
         self.is_over = False
         self.decoded = self.settled = 0
+        self._parts: list[np.ndarray] = []
         self.waveform = waveform
 
     @property

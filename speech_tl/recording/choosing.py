@@ -104,7 +104,8 @@ def reading_list(
     fresh = [sentence for sentence in sentences if key(sentence) not in finished]
     sounds, basis = sounds_of([*fresh, *done], language)
     missing = wanted.missing(done)
-    for_words, others = [], []
+    for_words: list[str] = []
+    others: list[str] = []
     for sentence in by_coverage(fresh, sounds[: len(fresh)], sounds[len(fresh) :]):
         held = wanted.held(sentence)
         (for_words if any(missing[word] > 0 for word in held) else others).append(sentence)

@@ -57,7 +57,7 @@ def evaluate_hypotheses(
     require_known(dict.fromkeys(name for said in utterances for name in said.columns), source, by, "--by")
     language = language or agreed(said.columns.get("language") for said in utterances)
     evaluation = score(
-        utterances,
+        utterances,  # type: ignore[arg-type]  # what is read of them is never written
         require_all(utterances, [texts[row] for row in rows], given.source),
         normaliser_for(normaliser, language),
         model={"source": given.source, "family": ELSEWHERE, "sha256": sha256_of(hypotheses)},
@@ -87,6 +87,7 @@ def _references(
         facts = {} if data is None else {"source": str(data), "fingerprint": sha256_of(data)[:16]}
         splits, texts = [said.columns.get("split") for said in utterances], [said.text for said in utterances]
         return utterances, rows_to_score(splits, texts, split, silence, str(data or given.source)), facts
+    assert data is not None, "what stands beside the hypotheses has utterances"
     manifest, rows, notes = chosen_to_score(Manifest.read(data), split, silence)
     facts = {"source": manifest.source, "fingerprint": manifest.select(rows).fingerprint()}
     return list(manifest), rows, facts | ({"notes": notes} if notes else {})

@@ -92,7 +92,7 @@ def _most_changed(
     before: Sequence[ScoredUtterance], after: Sequence[ScoredUtterance], rate: Rate, sign: int
 ) -> list[list[Any]]:
     """The utterances whose errors became more (`sign` 1) or fewer (-1), the greatest change first."""
-    changes = [
+    changes: list[list[Any]] = [
         [first.id, first.edits(rate).errors, last.edits(rate).errors] for first, last in zip(before, after, strict=True)
     ]
     changes = sorted(

@@ -19,12 +19,12 @@ def read_study(name: str) -> Study:
     path, known = Path(name), shipped_studies()
     if path.suffix != ".py":
         short = {other.removeprefix(STUDIES): script for other, script in known.items()}
-        path = known.get(name) or short.get(name)
-        if path is None:
+        if name not in known and name not in short:
             hint = nearest(name, [*known, *short])
             raise BadInput(
                 f"study {name} not found" + (f"; did you mean {hint}?" if hint else f"; there are {', '.join(known)}")
             )
+        path = known[name] if name in known else short[name]
     if not path.is_file():
         raise BadInput(f"study {path} does not exist: give a script with `study = Study(...)`")
     found = defined_in(path, "study")

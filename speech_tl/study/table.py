@@ -84,8 +84,8 @@ def _row(trial: Trial, run: Path, attempts: Sequence[Mapping[str, Any]]) -> dict
     report = json.loads((run / "report.json").read_text(encoding="utf-8"))
     before, after, training = report["target"]["before"], report["target"]["after"], report["training"]
     (low, high), (cer_low, cer_high) = (after[name] or (None, None) for name in ("ci95", "cer_ci95"))
-    names = ("best_dev_wer", "best_dev_cer", "trainable_parameters", "total_parameters", "steps")
-    names += ("audio_seconds", "peak_memory_bytes")
+    names = ["best_dev_wer", "best_dev_cer", "trainable_parameters", "total_parameters", "steps"]
+    names += ["audio_seconds", "peak_memory_bytes"]
     row |= {"status": "done", "wer_before": before["wer"], "wer": after["wer"], "wer_low": low, "wer_high": high}
     row |= {"cer_before": before["cer"], "cer": after["cer"], "cer_low": cer_low, "cer_high": cer_high}
     row |= {name: training.get(name) for name in names} | {"train_seconds": training["seconds"]}

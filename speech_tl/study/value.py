@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -111,8 +111,9 @@ class Study(Options):
         Raises:
             BadInput: as `Recipe.with_overrides`; or no such variant.
         """
-        values = {"minutes": self.minutes, "seeds": self.seeds, "only": list(self.variants)}
-        others, retention = [], []
+        values: dict[str, Any] = {"minutes": self.minutes, "seeds": self.seeds, "only": list(self.variants)}
+        others: list[str] = []
+        retention: list[str] = []
         for override in overrides:
             key, equals, text = override.partition("=")
             if equals and key in values:

@@ -62,7 +62,13 @@ def tags_of(text: str) -> list[str]:
     ['[laughter]', '<COMMA>']
     """
     found: list[str] = []
-    without_tags(text, lambda tag: is_tag(tag) and not found.append(" ".join(tag.split())))
+
+    def drops(tag: str) -> bool:
+        if is_tag(tag):
+            found.append(" ".join(tag.split()))
+        return is_tag(tag)
+
+    without_tags(text, drops)
     return found
 
 

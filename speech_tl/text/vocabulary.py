@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Iterable
 
 from speech_tl.text import rules
 from speech_tl.text.casing import Casing, casing_of, fold, lower, upper
@@ -51,7 +51,7 @@ def fit_case(text: str, characters: Iterable[str], language: str | None = None) 
     return text.translate({ord(character): _fitting(character, known, casing) for character in unknown})
 
 
-def _fitting(character: str, known: Container[str], casing: Casing) -> str:
+def _fitting(character: str, known: Collection[str], casing: Casing) -> str:
     """What stands for a character that is not known: it in the other case, its folded form, or itself.
 
     Only what scoring takes for the same: where nobody says the language, I is no capital of ı.

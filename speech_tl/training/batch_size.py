@@ -13,7 +13,8 @@ from speech_tl.data.batching import Collator, SpeechDataset, batch_cost
 from speech_tl.models.base import AcousticModel
 from speech_tl.text import read_noted, write_atomically
 from speech_tl.training.batches import epoch_seconds
-from speech_tl.training.options import USUAL_BATCH_S, TrainingOptions, resolved_precision
+from speech_tl.training.options import USUAL_BATCH_S, TrainingOptions
+from speech_tl.training.trial_step import TrialStep
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
@@ -113,27 +114,18 @@ class Trial:
 
     def __init__(self, model: AcousticModel, utterances: Sequence[Utterance], options: TrainingOptions) -> None:
         """`utterances` are the longest first."""
-        self.model = model
-        if options.gradient_checkpointing:
-            model.network.activation_checkpointing_enable({"use_reentrant": False})
         self.examples = SpeechDataset(utterances, model, with_labels=True)
-        half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(resolved_precision(options, model.device.type))
-        self.autocast = {"dtype": half, "enabled": half is not None}
+        self.model, self.step = model, TrialStep(model, options)
 
     def __call__(self, count: int) -> int:
         """Bytes of the GPU that the pass took beyond what was there."""
         device = self.model.device
         batch = Collator(self.model)([self.examples[index] for index in range(count)])
-        batch = {key: value.to(device) for key, value in batch.items() if key != "facts"}
-        if not batch:
-            return 0
         before = torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
-        self.model.network.train()
         try:
-            with torch.autocast(device.type, **self.autocast):
-                loss = self.model.loss(self.model.network, batch)
-            loss.backward()
+            if not self.step.gradients(batch):
+                return 0
         finally:
             self.model.network.zero_grad(set_to_none=True)
         return torch.cuda.max_memory_allocated(device) - before

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import torch
 import transformers
 
 from speech_tl.data.batching import Collator, SpeechDataset
@@ -20,9 +19,9 @@ from speech_tl.retention.collection import Retention
 from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import training_batches, training_dataset
 from speech_tl.training.masking import set_masks
-from speech_tl.training.optimizers import new_optimizer
 from speech_tl.training.options import TrainingOptions, peak_learning_rate, resolved_precision
 from speech_tl.training.train import peak_memory_bytes, with_validation
+from speech_tl.training.trial_step import TrialStep
 
 if TYPE_CHECKING:
     from speech_tl.data.augment import Augmenter
@@ -206,9 +205,7 @@ def _micro_batch_seconds(
     """Seconds for a batch on average, loading (as far as workers do not hide it) and learning."""
     if options.auxiliary_ctc:
         model.attach_auxiliary_ctc(options.auxiliary_ctc)
-    if options.gradient_checkpointing:
-        model.network.activation_checkpointing_enable({"use_reentrant": False})
-    collator, step = Collator(model), _Step(model, options)
+    collator, step = Collator(model), TrialStep(model, options)
     cost = _BatchCost(model, dataset, options)
     ordered = sorted(batches, key=cost.expected)
     heaviest = max(ordered, key=cost.drawn)
@@ -220,7 +217,7 @@ def _micro_batch_seconds(
             collated = collator([dataset[key] for key in batch])
             loaded = time.perf_counter()
             padded_s = collated["facts"].padded_seconds
-            step(collated)
+            step.take(collated)
             freed.bound()
             if number:  # the first warms up
                 loading_s += loaded - started
@@ -258,28 +255,3 @@ class _BatchCost:
         window_s = self.model.window_s(longest_s, self.model.trained_context)
         whole_s = max(window_s, self.model.window_limit_s or 0.0)
         return sum(share * whole_s + (1 - share) * window_s for share in shares)
-
-
-class _Step:
-    """One optimiser step as the trainer takes it: loss in the run's precision, backward, clip, the run's optimiser."""
-
-    def __init__(self, model: AcousticModel, options: TrainingOptions) -> None:
-        self.model, self.options = model, options
-        self.parameters = [p for p in model.network.parameters() if p.requires_grad]
-        self.optimiser = new_optimizer(model.network, options, learning_rate=1e-7)
-        half = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(resolved_precision(options, model.device.type))
-        self.autocast: dict[str, Any] = {"dtype": half, "enabled": half is not None}
-
-    def __call__(self, batch: dict[str, Any]) -> None:
-        batch = {name: value.to(self.model.device) for name, value in batch.items() if name != "facts"}
-        if not batch:
-            return
-        self.model.network.train()
-        with torch.autocast(self.model.device.type, **self.autocast):
-            loss = self.model.loss(self.model.network, batch) / self.model.items(batch)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.options.max_grad_norm)
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-        if self.model.device.type == "cuda":
-            torch.cuda.synchronize()

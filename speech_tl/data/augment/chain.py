@@ -106,9 +106,9 @@ class Augmenter:
         effects = {name: effect for name, effect in self.effects.items() if speed or name != "speed"}
         if not effects:
             return None
-        factors = effects.pop("speed", None)
+        speeds = effects.pop("speed", None)
         steps = {name: (effect.share, effect.opened(opening, self.sounds[name])) for name, effect in effects.items()}
-        return Chain(steps, factors)
+        return Chain(steps, speeds if isinstance(speeds, Speed) else None)
 
 
 class Chain:

@@ -114,7 +114,7 @@ class LadderNoise:
             BadInput: there is no noise that training does not hear.
         """
         utterances = test.sample(self.options.utterances, split_seed)
-        given = {"sample_rate": sample_rate, "seed": seed}
+        given: Any = {"sample_rate": sample_rate, "seed": seed}
         rungs = [Rung(CLEAN)]
         others = {name: effect for name, effect in self.augmenter.effects.items() if name != "noise"}
         if others:

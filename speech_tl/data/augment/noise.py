@@ -118,7 +118,8 @@ def coloured_noise(samples: int, colour: str, rng: np.random.Generator, sample_r
 
 def own_babble(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Babble where there is but one voice: five reversed, shifted copies of it; `(samples,)`."""
-    return sum(np.roll(waveform[::-1], rng.integers(len(waveform))) * rng.uniform(0.5, 1.0) for _ in range(5))
+    copies = (np.roll(waveform[::-1], rng.integers(len(waveform))) * rng.uniform(0.5, 1.0) for _ in range(5))
+    return sum(copies, np.zeros(1))
 
 
 def babble(voices: Sequence[np.ndarray], samples: int, rng: np.random.Generator, sample_rate: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -53,7 +53,7 @@ def read_sounds(
             manifest = Manifest.read(folder).where(where)
         except BadInput as error:
             raise BadInput(f"{option}: {error}") from error
-        depth = "full" if len(manifest) <= ALL_HEARD_UP_TO else "headers"
+        depth: Literal["full", "headers"] = "full" if len(manifest) <= ALL_HEARD_UP_TO else "headers"
         check = check_manifest(manifest, depth=depth, progress=progress, min_duration_s=0, max_duration_s=np.inf)
         faults = [problem for problem in check.problems if problem.kind in UNHEARABLE]
         if faults:

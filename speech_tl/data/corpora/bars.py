@@ -23,7 +23,7 @@ class Bar:
 
     def update(self, amount: int) -> None:
         """So much more is done."""
-        if self._progress is not None:
+        if self._progress is not None and self._task is not None:
             total = self.total + self._begin if self.total else None
             self._progress.update(self._task, advance=amount, total=total)
 

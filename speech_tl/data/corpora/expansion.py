@@ -63,6 +63,7 @@ class Decompressed(io.RawIOBase):
         head = raw.read(6)
         raw.seek(0)
         self.compressed = True
+        self._stream: IO[bytes] | gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
         if head[:2] == b"\x1f\x8b":
             self._stream = gzip.GzipFile(fileobj=raw, mode="rb")
         elif head[:3] == b"BZh":

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from speech_tl.data.corpora.downloading import fetch
 from speech_tl.data.corpora.facts import Corpus, Download
@@ -100,7 +100,7 @@ class Context:
 class _Parser(argparse.ArgumentParser):
     """One line instead of the whole usage."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise BadInput(f"{message} (see --help)")
 
 

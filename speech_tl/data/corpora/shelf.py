@@ -114,6 +114,7 @@ def _is_corpus(script: Path) -> bool:
 
 def _load(script: Path) -> ModuleType:
     specification = importlib.util.spec_from_file_location(f"_corpus_{script.stem}", script)
+    assert specification is not None and specification.loader is not None, "a .py file has both"
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module

@@ -135,26 +135,32 @@ def _unpack_zip(archive: Path, folder: Path, shown: Bar) -> None:
 
 def _unpack_tar(archive: Path, folder: Path, shown: Bar) -> None:
     allowance = Allowance(archive)
-    with archive.open("rb") as raw, tarfile.open(fileobj=Decompressed(raw, allowance), mode="r:") as opened:
+    with (
+        archive.open("rb") as raw,
+        Decompressed(raw, allowance) as stream,
+        tarfile.open(fileobj=stream, mode="r:") as opened,
+    ):
         seen = 0
         for member in opened:
             allowance.take(member.size)
             place = _place(archive, member.name, not (member.isfile() or member.isdir()))
             if place is not None and member.isfile():
                 require_room(folder, member.size, f"unpacking {member.name} of {archive}")
-                _write(opened.extractfile(member), folder / place)
+                source = opened.extractfile(member)
+                assert source is not None, "a file has bytes"
+                _write(source, folder / place)
             shown.update(raw.tell() - seen)
             seen = raw.tell()
-        _require_end(opened)
+        _require_end(opened, stream)
 
 
-def _require_end(opened: tarfile.TarFile) -> None:
+def _require_end(opened: tarfile.TarFile, stream: Decompressed) -> None:
     """tarfile takes a file that stops between two members for a whole one."""
-    if not opened.fileobj.compressed:
-        opened.fileobj.seek(opened.offset)
-        if opened.fileobj.read(_BLOCK) != bytes(_BLOCK):
+    if not stream.compressed:
+        stream.seek(opened.offset)
+        if stream.read(_BLOCK) != bytes(_BLOCK):
             raise EOFError("the end-of-archive mark is missing")
-    while opened.fileobj.read(1 << 20):  # a compressed stream's checksum stands at its very end
+    while stream.read(1 << 20):  # a compressed stream's checksum stands at its very end
         pass
 
 
@@ -173,7 +179,7 @@ def _place(archive: Path, name: str, is_special: bool) -> PurePosixPath | None:
     return None if "__MACOSX" in path.parts or path.name.startswith("._") else path
 
 
-def _write(source: IO[bytes] | None, target: Path) -> None:
+def _write(source: IO[bytes], target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as stream:
         shutil.copyfileobj(source, stream, 1 << 20)
