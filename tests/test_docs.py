@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 import typer
+import yaml
 
 import speech_tl
 from speech_tl.cli import app
@@ -109,6 +110,13 @@ def links(text: str) -> Iterator[str]:
     for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", bare)):
         if not re.match(r"[a-z]+:|#", link):
             yield link.partition("#")[0]
+
+
+def test_the_workflow_elsewhere_runs_contributing_s_fast_lane():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text())["jobs"]
+    (told,) = re.findall(r"^pytest -n 0 .+$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert jobs["fast-lane"]["steps"][-1]["run"].strip() == told
+    assert jobs["everything"]["steps"][-1]["run"] == "bash .ci/run"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
