@@ -125,7 +125,7 @@ class SimilarLengthBatches(BatchRebalanceSampler):
 
     def __init__(
         self,
-        durations_s: Sequence[float],
+        durations_s: Sequence[float] | np.ndarray,
         batch_seconds: float,
         seed: int,
         ranks: int = 1,

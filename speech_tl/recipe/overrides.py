@@ -62,7 +62,8 @@ def put(values: dict[str, Any], key: str, value: Any, owner: type[BaseModel]) ->
     if key.startswith("guards."):
         key, value = _in_guards(values["guards"], key, value)
     *path, last = key.split(".")
-    place, table = values, owner
+    place: dict[str, Any] = values
+    table: type[BaseModel] | None = owner
     for depth, part in enumerate(path):
         table = _table(table, part)
         if part in place and place[part] is None and table is not None:
@@ -99,14 +100,19 @@ def methods_changed(methods: list[dict[str, Any]], key: str) -> list[tuple[dict[
     if inner.partition(".")[0] not in METHODS[name].model_fields or inner == "name":
         return []
     if name not in [method["name"] for method in methods]:
-        methods.append(METHODS[name]().model_dump())
+        methods.append(_defaults(name))
     return [(method, inner) for method in methods if method["name"] == name]
 
 
 def _with_defaults(method: Any) -> Any:
     """A method of which only some options are given, with all; what is none is left to the recipe to refuse."""
     known = isinstance(method, dict) and method.get("name") in METHODS
-    return {**METHODS[method["name"]]().model_dump(), **method} if known else method
+    return {**_defaults(method["name"]), **method} if known else method
+
+
+def _defaults(method: str) -> dict[str, Any]:
+    """A retention method's options where none is given."""
+    return METHODS[method](name=method).model_dump()
 
 
 def _refused(key: str, values: dict[str, Any], owner: type[BaseModel]) -> list:
@@ -116,9 +122,9 @@ def _refused(key: str, values: dict[str, Any], owner: type[BaseModel]) -> list:
 
 def _table(owner: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
     """The class of a field that is a table of its own, such as `augment.noise`, which may be off; None for others."""
-    field = owner.model_fields.get(name) if owner else None
-    one = field is not None and get_origin(field.annotation) is not dict  # guards are many, each of its own name
-    kinds = [field.annotation, *get_args(field.annotation)] if one else []
+    kind = owner.model_fields[name].annotation if owner and name in owner.model_fields else None
+    # guards are many, each of its own name
+    kinds = [] if get_origin(kind) is dict else [kind, *get_args(kind)]
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 

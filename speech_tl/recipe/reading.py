@@ -78,6 +78,7 @@ def defined_in(path: Path, name: str) -> Any:
         BadInput: the script cannot be run; says where.
     """
     spec = importlib.util.spec_from_file_location(f"recipe_{path.stem}", path)
+    assert spec is not None and spec.loader is not None, "a .py file has both"
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)

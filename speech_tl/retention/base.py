@@ -64,8 +64,8 @@ class RetentionMethod(Options):
             METHODS[name] = cls
 
     @abstractmethod
-    def at_work(self, source: Manifest | None) -> RetentionHooks:
-        """The method in one training; `source` holds its usable source speech, where it hears some."""
+    def at_work(self, source: Any) -> RetentionHooks:
+        """The method in one training; `source` is the `Manifest` of its usable source speech, None if it hears none."""
 
     @property
     def may_be_skipped(self) -> bool:

@@ -33,9 +33,10 @@ class Retention:
 
     def mixed(self, utterances: Manifest) -> Manifest | Mixture:
         """What the batches are made of: with source utterances behind the target's own, where a method wants that."""
+        mixed: Any = utterances
         for hooks in self.hooks.values():
-            utterances = hooks.mixed(utterances)
-        return utterances
+            mixed = hooks.mixed(mixed)
+        return mixed
 
     @property
     def mixed_in(self) -> tuple[str, Manifest] | None:
@@ -99,7 +100,8 @@ class Retention:
 
     def after_training(self, trained: Trained) -> tuple[dict[str, Any], list[str]]:
         """Change the trained model; returns figures for report.json under "training", and sentences for the report."""
-        figures, notes = {}, []
+        figures: dict[str, Any] = {}
+        notes: list[str] = []
         for hooks in self.hooks.values():
             made, told = hooks.after_training(trained)
             figures, notes = figures | made, notes + told

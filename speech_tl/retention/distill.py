@@ -65,6 +65,9 @@ class DistillationHooks(RetentionHooks):
         latest: the weighted loss of the last batch.
     """
 
+    options: Distill
+    source: Manifest
+
     brings_batches: ClassVar[bool] = True
 
     def before_training(self, start: TrainingStart) -> None:

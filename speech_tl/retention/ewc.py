@@ -53,6 +53,8 @@ class EWC(SourceMethod):
 
 
 class _FisherPenalty(PenaltyHooks):
+    source: Manifest
+
     def importance_of(self, start: TrainingStart, moving: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
         """Estimated on the source, once a run."""
         start.tell(f"estimating which weights matter on {len(self.source)} source utterances")
@@ -127,7 +129,7 @@ def _digest(tensors: Mapping[str, torch.Tensor]) -> str:
     digest = hashlib.sha256()
     for name in sorted(tensors):
         digest.update(name.encode())
-        digest.update(tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -101,6 +101,8 @@ class Interpolate(RetentionMethod):
 class _FixedShare(RetentionHooks):
     """The share that the recipe gives, unless there is nothing to keep; nothing is decoded."""
 
+    options: Interpolate
+
     def after_training(self, trained: Trained) -> tuple[dict[str, Any], list[str]]:
         """Leave the model with that share."""
         from speech_tl.reporting.interpolation import finding
@@ -110,6 +112,7 @@ class _FixedShare(RetentionHooks):
             trained.screen.line(note)
             return {}, [note]
         share = self.options.fixed_share
+        assert share is not None, "else one is chosen"
         Between(trained.published(None), trained.model).put(share, trained.model)
         figures: dict[str, Any] = {"share": share, "points": []}
         figures["finding"] = finding(figures)
@@ -119,6 +122,8 @@ class _FixedShare(RetentionHooks):
 
 class _ChosenShare(RetentionHooks):
     """The share that is best on dev and spares the guards."""
+
+    options: Interpolate
 
     def after_training(self, trained: Trained) -> tuple[dict[str, Any], list[str]]:
         """Score several shares on dev sets, choose one by the rule, and leave the model with its weights.
@@ -276,6 +281,7 @@ def _scored(
         with trained.screen.progress(title) as update:
             score = measure(models[dev.set_to], dev, decoding, progress=update).score
         scores[dev.name] = {"wer": score.wer, "cer": score.cer, "leading": getattr(score, dev.rate)}
+        assert score.wer is not None and score.cer is not None, "dev sets without words are refused"
         scores[dev.name]["choice"] = choice(score.wer, score.cer, dev.rate)
     return scores
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
 
 
-class Mixture(Sequence):
+class Mixture(Sequence["Utterance"]):
     """The utterances of a target and of a source, one after the other, and how much of the source an epoch hears.
 
     An epoch is one pass over the target; source utterances fill up the share, drawn without replacement from epoch to
@@ -35,7 +35,7 @@ class Mixture(Sequence):
         """Utterances of both."""
         return len(self._durations_s)
 
-    def __getitem__(self, index: int) -> Utterance:
+    def __getitem__(self, index: Any) -> Any:
         """One utterance of the target, or behind those of the source."""
         target, source = self._parts
         return target[index] if index < self.targets else source[index - self.targets]

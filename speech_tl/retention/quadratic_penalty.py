@@ -23,6 +23,8 @@ class PenaltyHooks(RetentionHooks):
     before gradients are clipped: the loss that is logged is that of the speech alone.
     """
 
+    options: Any  # of a method with a `weight`
+
     @abstractmethod
     def importance_of(self, start: TrainingStart, moving: Mapping[str, torch.nn.Parameter]) -> dict[str, torch.Tensor]:
         """How much each of the weights that will move matters, of its shape, or one number for all."""

@@ -21,7 +21,8 @@ def _by_name(value: Any) -> RetentionMethod:
 
 @cache
 def _any_of(methods: tuple[type[RetentionMethod], ...]) -> TypeAdapter:
-    return TypeAdapter(Annotated[Union[methods], Field(discriminator="name")])  # noqa: UP007 - its length varies
+    kind: Any = Annotated[Union[methods], Field(discriminator="name")]  # noqa: UP007 - its length varies
+    return TypeAdapter(kind)
 
 
 Keep = Annotated[SerializeAsAny[RetentionMethod], PlainValidator(_by_name)]

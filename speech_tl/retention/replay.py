@@ -41,6 +41,9 @@ class Replay(SourceMethod):
 
 
 class _MixedIn(RetentionHooks):
+    options: Replay
+    source: Manifest
+
     def __init__(self, options: Replay, source: Manifest) -> None:
         super().__init__(options, source)
         self.mixed_in = source

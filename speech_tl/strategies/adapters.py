@@ -36,6 +36,7 @@ class PeftStrategy(BaseStrategy):
 
     folds: ClassVar[bool] = True
 
+    name: str
     targets: list[str] | None = Field(None, min_length=1)
 
     @abstractmethod
@@ -74,7 +75,7 @@ class PeftStrategy(BaseStrategy):
         weights = get_peft_model_state_dict(network, adapter_name=ADAPTER)
         for name, module in heads.items():
             weights |= {f"{name}.{part}": weight for part, weight in module.state_dict().items()}
-        config = network.peft_config[ADAPTER]
+        config: Any = network.peft_config[ADAPTER]
         config.modules_to_save = list(heads) or None
         config.base_model_name_or_path = model.source
         weights = {f"base_model.model.{name}": weight.contiguous() for name, weight in weights.items()}
@@ -134,7 +135,7 @@ class LoRA(PeftStrategy):
 
         return LoraConfig(
             r=self.rank,
-            lora_alpha=2 * self.rank if self.alpha is None else self.alpha,
+            lora_alpha=2 * self.rank if self.alpha is None else self.alpha,  # type: ignore[arg-type]  # need not be whole
             lora_dropout=self.dropout,
             use_dora=self.dora,
             target_modules=targets,

@@ -110,7 +110,7 @@ def rest_in_evaluation(
         module.__dict__.pop("train", None)  # of an earlier call
     for module in (*outermost_fixed(model, moves), *resting):
         module.eval()
-        module.train = _staying(module)  # type: ignore[method-assign]
+        module.train = _staying(module)  # type: ignore[method-assign,assignment]
 
 
 def outermost_fixed(model: AcousticModel, moves: Callable[[torch.nn.Parameter], bool]) -> Iterator[torch.nn.Module]:
@@ -137,4 +137,8 @@ def parameters_of(modules: Iterable[torch.nn.Module]) -> Collection[int]:
 
 def _staying(module: torch.nn.Module) -> Callable[[bool], torch.nn.Module]:
     """A `train` that leaves the module as it is."""
-    return lambda mode=True: module
+
+    def train(mode: bool = True) -> torch.nn.Module:
+        return module
+
+    return train

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from speech_tl.errors import BadInput
 from speech_tl.strategies.base import BaseStrategy, train_only
@@ -11,6 +11,7 @@ from speech_tl.text import replacing_folder
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
+    from speech_tl.models.ctc import CTCModel
 
 
 class LanguageAdapter(BaseStrategy):
@@ -34,7 +35,7 @@ class LanguageAdapter(BaseStrategy):
                 f"{model.source} has no such adapters: use strategy=lora or strategy=adapters"
             )
         if self.fresh:
-            model.forget_language(seed)
+            cast("CTCModel", model).forget_language(seed)
         train_only(model, [*adapters, *model.output_layers()])
 
     def begins_anew(self) -> str | None:
@@ -44,5 +45,5 @@ class LanguageAdapter(BaseStrategy):
     def save_adapter(self, model: AcousticModel, folder: Path) -> bool:
         """Write what `load_adapter` of transformers takes beside the checkpoint."""
         with replacing_folder(folder) as whole:
-            model.save_language_adapter(whole)
+            cast("CTCModel", model).save_language_adapter(whole)
         return True

@@ -6,7 +6,7 @@ A new way is a class with a `name`, options and what `BaseStrategy` asks for, ad
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast, get_args
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from speech_tl.strategies.language_adapter import LanguageAdapter
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
+    from speech_tl.models.ctc import CTCModel
 
 
 class Full(BaseStrategy):
@@ -84,14 +85,14 @@ class HeadOnly(BaseStrategy):
 
     def prepare(self, model: AcousticModel, seed: int = 0) -> None:
         """Build the head, if another is wanted, and let it move; the fixed part also stops dropping out."""
-        wanted = {"weighted": self.layers == "weighted", "units": self.lstm, "fresh": self.fresh}
+        wanted: dict[str, Any] = {"weighted": self.layers == "weighted", "units": self.lstm, "fresh": self.fresh}
         if any(wanted.values()):
             if model.has_decoder:
                 raise BadInput(
                     "strategy.layers, strategy.lstm and strategy.fresh are for CTC heads; the head of model "
                     f"{model.source} is its decoder: leave them out"
                 )
-            model.new_head(**wanted, seed=seed)
+            cast("CTCModel", model).new_head(**wanted, seed=seed)
         train_only(model, model.parts()["head"])
 
     def begins_anew(self) -> str | None:
