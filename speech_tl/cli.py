@@ -60,6 +60,10 @@ TestTime = Annotated[
     typer.Option("--test-time", help="Adapt a CTC model to each utterance before it is transcribed, and back; slow."),
 ]
 
+On = Annotated[
+    str | None, typer.Option(help="ray (this machine, or RAY_ADDRESS) or ray://HOST: --jobs workers of a Ray cluster.")
+]
+
 Host = Annotated[str, typer.Option(help="Address to listen on; by default this machine alone can ask.")]
 TokenFile = Annotated[
     Path | None, typer.Option(help="File with a token that every request must show (Authorization: Bearer TOKEN).")
@@ -330,6 +334,7 @@ def transcribe(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, each with a model of its own.")] = 1,
+    on: On = None,
 ) -> None:
     """Turn audio files into text."""
     from speech_tl.reporting.screen import Screen, announce_loading
@@ -356,7 +361,7 @@ def transcribe(
     try:
         with screen.progress("transcribing") as update:
             chosen = ModelName(model, language, task)
-            if jobs == 1:
+            if jobs == 1 and on is None:
                 chosen = chosen.load()
                 for note in _base_of({"source": chosen.source, "base": chosen.base}):
                     screen.line(f"Note: {note}")
@@ -376,6 +381,7 @@ def transcribe(
                 on_transcript=lambda transcript: _tell_about(transcript, screen),
                 overwrite=not keep,
                 jobs=jobs,
+                on=on,
             )
     except KeyboardInterrupt as error:
         if out is None:

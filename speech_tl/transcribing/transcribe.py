@@ -55,6 +55,7 @@ def transcribe(
     on_transcript: Callable[[Transcript], None] | None = None,
     overwrite: bool = True,
     jobs: int = 1,
+    on: str | None = None,
 ) -> TranscriptionResult:
     """Transcribe files, folders (with sub-folders) and glob patterns.
 
@@ -84,6 +85,8 @@ def transcribe(
             its reference.
         jobs: processes, each with a model of its own (`model` must be a name or folder), which share the cores; scripts
             that ask for several begin with `if __name__ == "__main__":`.
+        on: "ray" or "ray://HOST[:PORT]": the processes are workers of a Ray cluster, whose nodes all see the recordings
+            (and the model, where it is a folder) under the same paths.
 
     Returns:
         Transcripts and failures; prints as text.
@@ -100,7 +103,7 @@ def transcribe(
     """
     max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
     refuse_impossible(max_segment_s)
-    _refuse_jobs(jobs, model)
+    _refuse_jobs(jobs, model, on)
     formats = known_formats(formats)
     layout = Layout(words, max_line)
     if out is not None:
@@ -115,7 +118,12 @@ def transcribe(
         settings = _Settings(
             options, max_segment_s, join, layout.needs_words(formats), layout.writes_words(formats), speakers
         )
-        if jobs > 1 and len(recordings) > 1:
+        if on is not None:
+            from speech_tl.transcribing.ray_workers import RayWorkers, transcribe_on
+
+            workers = RayWorkers(jobs, partial(_prepared, model, settings, 1), desk, progress)
+            transcribe_on(on, workers, recordings, _promised_s)
+        elif jobs > 1 and len(recordings) > 1:
             seconds = [_promised_s(recording) for recording in recordings]
             Processes(jobs, partial(_prepared, model, settings, jobs), desk, progress).transcribe(recordings, seconds)
         else:
@@ -160,11 +168,12 @@ def _loaded(model: AcousticModel | ModelName | str | Path) -> AcousticModel:
     return model.load() if isinstance(model, ModelName) else model
 
 
-def _refuse_jobs(jobs: int, model: AcousticModel | ModelName | str | Path) -> None:
+def _refuse_jobs(jobs: int, model: AcousticModel | ModelName | str | Path, on: str | None) -> None:
     if jobs < 1:
         raise BadInput(f"jobs={jobs}: expected 1 or more processes")
-    if jobs > 1 and not isinstance(model, ModelName | str | Path):
-        raise BadInput(f"jobs={jobs}: give the model's name or folder, each process loads its own")
+    if (jobs > 1 or on is not None) and not isinstance(model, ModelName | str | Path):
+        asked = f"jobs={jobs}" if on is None else f"on={on}"
+        raise BadInput(f"{asked}: give the model's name or folder, each process loads its own")
 
 
 def _prepared(model: ModelName | str | Path, settings: _Settings, jobs: int) -> Work:
