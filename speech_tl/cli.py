@@ -60,9 +60,7 @@ TestTime = Annotated[
     typer.Option("--test-time", help="Adapt a CTC model to each utterance before it is transcribed, and back; slow."),
 ]
 
-On = Annotated[
-    str | None, typer.Option(help="ray (this machine, or RAY_ADDRESS) or ray://HOST: --jobs workers of a Ray cluster.")
-]
+On = Annotated[str | None, typer.Option(help="Where: ray (this machine, or RAY_ADDRESS) or ray://HOST, a Ray cluster.")]
 
 Host = Annotated[str, typer.Option(help="Address to listen on; by default this machine alone can ask.")]
 TokenFile = Annotated[
@@ -120,6 +118,8 @@ def adapt(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="With --dry-run: the whole recipe too, as YAML that can be saved.")
     ] = False,
+    on: On = None,
+    workers: Annotated[int, typer.Option(min=1, help="With --on: processes that share the training.")] = 2,
 ) -> None:
     """Measure a model, adapt it, measure it again, and report."""
     from speech_tl.reporting.screen import Screen, announce_loading
@@ -144,7 +144,12 @@ def adapt(
 
     folder = run_path(chosen, out)
     try:
-        result = run(chosen, folder, resume=resume, screen=screen)
+        if on is None:
+            result = run(chosen, folder, resume=resume, screen=screen)
+        else:
+            from speech_tl.adaptation.on_ray import adapt_on
+
+            result = adapt_on(on, workers, chosen, folder, resume=resume, screen=screen)
     except KeyboardInterrupt as error:
         begun = (folder / "recipe.yaml").is_file()
         raise Interrupted("go on with the same command and --resume" if begun else "nothing was written") from error

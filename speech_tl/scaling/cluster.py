@@ -25,13 +25,14 @@ NODE_ANSWERS_WITHIN_S = 120.0
 
 
 @contextmanager
-def cluster(on: str, workers: int) -> Iterator[ModuleType]:
+def cluster(on: str, workers: int, *, shows: bool = False) -> Iterator[ModuleType]:
     """Ray, connected to the cluster that `on` names, with room for `workers` of one processor each.
 
     Args:
         on: "ray" (RAY_ADDRESS, else a cluster on this machine, which is started where there is none), or
             "ray://HOST[:PORT]".
         workers: as many as will run at once.
+        shows: what workers write to their standard error is shown here.
 
     Yields:
         The module `ray`. Who was connected before stays so afterwards.
@@ -46,7 +47,7 @@ def cluster(on: str, workers: int) -> Iterator[ModuleType]:
         _require_listener(on, address)
     connected = ray.is_initialized()
     if not connected:
-        _connect(ray, on, address)
+        _connect(ray, on, address, shows)
     try:
         _require_same_versions(ray, on)
         _require_room(ray, on, workers)
@@ -87,10 +88,10 @@ def _imported() -> ModuleType:
     return ray
 
 
-def _connect(ray: ModuleType, on: str, address: str | None) -> None:
+def _connect(ray: ModuleType, on: str, address: str | None, shows: bool) -> None:
     local = {} if address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
     try:
-        ray.init(address, log_to_driver=False, logging_level="ERROR", **local)
+        ray.init(address, log_to_driver=shows, logging_level="ERROR", **local)
     except (OSError, RuntimeError, ValueError) as error:  # ConnectionError, versions that do not match, a wrong address
         where = os.environ.get("RAY_ADDRESS", "this machine") if address is None else address
         raise BadInput(f"--on {on}: no Ray cluster could be used at {where} ({_short(error)})") from error

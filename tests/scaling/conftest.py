@@ -20,6 +20,7 @@ def ray_cluster() -> Iterator[ModuleType]:
         patch.setenv("PYTHONPATH", path)  # workers import the checkout, whatever folder the tests were started in
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         ray.init(
+            "local",
             num_cpus=4,
             object_store_memory=100_000_000,
             include_dashboard=False,
