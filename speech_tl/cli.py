@@ -174,6 +174,8 @@ def study(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The study's folder; by default runs/NAME.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and about how long they take.")] = False,
+    on: On = None,
+    workers: Annotated[int, typer.Option(min=1, help="With --on: runs side by side.")] = 2,
 ) -> None:
     """Run a recipe in several ways, on several amounts of speech, into one table; the same command goes on."""
     from speech_tl.reporting.screen import Screen, announce_loading
@@ -194,7 +196,13 @@ def study(
         return
     folder = out or Path("runs") / chosen.name
     try:
-        run_study(chosen, folder, screen=screen)
+        if on is None:
+            run_study(chosen, folder, screen=screen)
+        else:
+            from speech_tl.scaling.jobs import jobs_on
+
+            with jobs_on(on, workers) as launch:
+                run_study(chosen, folder, screen=screen, launch=launch, at_once=workers)
     except KeyboardInterrupt as error:
         raise Interrupted("go on with the same command") from error
     finally:

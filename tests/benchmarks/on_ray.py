@@ -1,8 +1,9 @@
 """A collection on a local Ray cluster: `python -m tests.benchmarks on_ray` (2 000 files; SPEECH_TL_FILES: so many).
 
-First the speed of two workers beside `--jobs 2` on a fifth of the files, in turns; then four workers of which one is killed every minute, and
-whose transcripts are compared, byte for byte, with those of a single process. Sounds are generated; the model is
-starter-wav2vec2. The cluster is up before the clock starts: it would be, where it has more than one machine.
+First the speed of two workers beside `--jobs 2` on a fifth of the files, in turns; then four workers of which one is
+killed every minute, and whose transcripts are compared, byte for byte, with those of a single process. Sounds are
+generated; the model is starter-wav2vec2. The cluster is up before the clock starts: it would be, where it has more than
+one machine.
 """
 
 from __future__ import annotations
