@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -178,5 +179,5 @@ def transcribe_on(
         BadInput: as `cluster` and `RayWorkers.transcribe`, or another command writes into the folder.
     """
     out = workers.desk.out
-    with cluster(on, workers.jobs) as workers.ray, locked(out) if out is not None else nullcontext():
+    with cluster(on, workers.jobs) as workers.ray, locked(out) if isinstance(out, Path) else nullcontext():
         workers.transcribe(recordings, [length_s(recording) for recording in recordings])

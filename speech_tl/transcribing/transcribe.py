@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speech_tl.audio import glance_s, probe, stream_audio
+from speech_tl.audio.remote import place
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.transcribing.ahead import ahead
 from speech_tl.transcribing.channels import asked_channel, on_channels
@@ -108,7 +109,7 @@ def transcribe(
     layout = Layout(words, max_line)
     if out is not None:
         layout.checked(formats)
-    desk = Desk(Path(out) if out is not None else None, formats, on_transcript, layout)
+    desk = Desk(place(out) if out is not None else None, formats, on_transcript, layout)
     found = on_channels(find_recordings(paths), asked_channel(channel))
     if speakers is not None:
         speakers = speakers if isinstance(speakers, Speakers) else read_speakers(speakers)
