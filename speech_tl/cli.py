@@ -60,6 +60,8 @@ TestTime = Annotated[
     typer.Option("--test-time", help="Adapt a CTC model to each utterance before it is transcribed, and back; slow."),
 ]
 
+On = Annotated[str | None, typer.Option(help="Where: ray (this machine, or RAY_ADDRESS) or ray://HOST, a Ray cluster.")]
+
 Host = Annotated[str, typer.Option(help="Address to listen on; by default this machine alone can ask.")]
 TokenFile = Annotated[
     Path | None, typer.Option(help="File with a token that every request must show (Authorization: Bearer TOKEN).")
@@ -116,6 +118,8 @@ def adapt(
     verbose: Annotated[
         bool, typer.Option("--verbose", help="With --dry-run: the whole recipe too, as YAML that can be saved.")
     ] = False,
+    on: On = None,
+    workers: Annotated[int, typer.Option(min=1, help="With --on: processes that share the training.")] = 2,
 ) -> None:
     """Measure a model, adapt it, measure it again, and report."""
     from speech_tl.reporting.screen import Screen, announce_loading
@@ -140,7 +144,12 @@ def adapt(
 
     folder = run_path(chosen, out)
     try:
-        result = run(chosen, folder, resume=resume, screen=screen)
+        if on is None:
+            result = run(chosen, folder, resume=resume, screen=screen)
+        else:
+            from speech_tl.adaptation.on_ray import adapt_on
+
+            result = adapt_on(on, workers, chosen, folder, resume=resume, screen=screen)
     except KeyboardInterrupt as error:
         begun = (folder / "recipe.yaml").is_file()
         raise Interrupted("go on with the same command and --resume" if begun else "nothing was written") from error
@@ -165,6 +174,8 @@ def study(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The study's folder; by default runs/NAME.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and about how long they take.")] = False,
+    on: On = None,
+    workers: Annotated[int, typer.Option(min=1, help="With --on: runs side by side.")] = 2,
 ) -> None:
     """Run a recipe in several ways, on several amounts of speech, into one table; the same command goes on."""
     from speech_tl.reporting.screen import Screen, announce_loading
@@ -185,7 +196,13 @@ def study(
         return
     folder = out or Path("runs") / chosen.name
     try:
-        run_study(chosen, folder, screen=screen)
+        if on is None:
+            run_study(chosen, folder, screen=screen)
+        else:
+            from speech_tl.scaling.jobs import jobs_on
+
+            with jobs_on(on, workers) as launch:
+                run_study(chosen, folder, screen=screen, launch=launch, at_once=workers)
     except KeyboardInterrupt as error:
         raise Interrupted("go on with the same command") from error
     finally:
@@ -330,6 +347,7 @@ def transcribe(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, each with a model of its own.")] = 1,
+    on: On = None,
 ) -> None:
     """Turn audio files into text."""
     from speech_tl.reporting.screen import Screen, announce_loading
@@ -356,7 +374,7 @@ def transcribe(
     try:
         with screen.progress("transcribing") as update:
             chosen = ModelName(model, language, task)
-            if jobs == 1:
+            if jobs == 1 and on is None:
                 chosen = chosen.load()
                 for note in _base_of({"source": chosen.source, "base": chosen.base}):
                     screen.line(f"Note: {note}")
@@ -376,6 +394,7 @@ def transcribe(
                 on_transcript=lambda transcript: _tell_about(transcript, screen),
                 overwrite=not keep,
                 jobs=jobs,
+                on=on,
             )
     except KeyboardInterrupt as error:
         if out is None:

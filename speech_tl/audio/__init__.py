@@ -21,6 +21,7 @@ from speech_tl.audio.info import AudioInfo
 from speech_tl.audio.levels import SILENCE_PEAK, Levels, clipped_share, is_silent
 from speech_tl.audio.limits import MOST_VALUE, require_plausible_length, require_short
 from speech_tl.audio.readers import DAMAGE, AudioSource, Track, open_track, reason
+from speech_tl.audio.remote import is_remote
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import replacing
 
@@ -194,7 +195,7 @@ def _mono(
 
 def _choice(track: Track, source: AudioSource) -> int | None:
     """The channel that stands for the recording (None: the mean), by its beginning; remembered for files."""
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, str | os.PathLike) and not is_remote(source):
         found = os.stat(source)
         return _choice_of_file(os.path.abspath(source), found.st_mtime_ns, found.st_size)
     return deciding(track.blocks(0.0, None), track.sample_rate)

@@ -16,12 +16,13 @@ from speech_tl.audio.av_track import AvTrack
 from speech_tl.audio.contents import Contents, contents_of
 from speech_tl.audio.info import AudioInfo
 from speech_tl.audio.limits import require_file
+from speech_tl.audio.remote import RemoteFile, is_remote, shown_url
 from speech_tl.audio.soundfile_track import PartOfFile, SoundfileTrack
 from speech_tl.audio.timeline import Converter
 from speech_tl.errors import AudioError, BadInput
 
 AudioSource = str | os.PathLike | bytes | BinaryIO
-"""Where audio comes from: a path, the bytes of a whole file, or an open seekable binary file."""
+"""Where audio comes from: a path (also s3:// and its like), the bytes of a whole file, an open seekable binary file."""
 
 DAMAGE = Exception
 """What decoders raise about bytes that they cannot read: any error of any library, down to a division by zero. Data is
@@ -140,7 +141,10 @@ def open_track(source: AudioSource, name: str | None) -> Iterator[Track]:
     opened = io.BytesIO(source) if isinstance(source, bytes) else source
     if isinstance(opened, str | os.PathLike):
         opened = os.fspath(opened)
-        require_file(opened, name)
+        if is_remote(opened):
+            opened = RemoteFile(opened)
+        else:
+            require_file(opened, name)
     try:
         with _opened(opened, name) as track:
             yield track
@@ -231,7 +235,9 @@ def reason(error: Exception) -> str:
 def _name_of(source: Any) -> str:
     if isinstance(source, bytes):
         return f"audio of {len(source)} bytes"
-    return os.fspath(source) if isinstance(source, str | os.PathLike) else str(getattr(source, "name", "audio stream"))
+    if isinstance(source, str | os.PathLike):
+        return shown_url(os.fspath(source)) if is_remote(source) else os.fspath(source)
+    return str(getattr(source, "name", "audio stream"))
 
 
 def _on_stream(source: str | BinaryIO, ask: Callable[[BinaryIO], Any]) -> Any:

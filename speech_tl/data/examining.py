@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from speech_tl.audio import Levels, glance_s, no_such_channel, probe, stream_audio
+from speech_tl.audio.remote import is_remote
 from speech_tl.data.manifest import Manifest, Utterance, explained
 from speech_tl.errors import AudioError
 from speech_tl.text import Normaliser, tags_of
@@ -236,7 +237,7 @@ def _duration_by_headers(utterance: Utterance) -> float:
     utterance.require_channel()
     embedded = utterance.audio_bytes is not None
     whole_s = None if embedded else glance_s(utterance.audio)
-    if utterance.channel is None and utterance.duration_s is not None and (embedded or os.path.isfile(utterance.audio)):
+    if utterance.channel is None and utterance.duration_s is not None and (embedded or _is_there(utterance)):
         is_part = bool(utterance.start_s) or utterance.end_s is not None
         return utterance.duration_s if is_part or whole_s is None else whole_s
     if whole_s is None or utterance.channel is not None:
@@ -245,3 +246,8 @@ def _duration_by_headers(utterance: Utterance) -> float:
         if utterance.channel is not None and utterance.channel > info.channels:
             raise no_such_channel(utterance.audio, utterance.channel, info.channels)
     return (utterance.end_s or whole_s) - utterance.start_s
+
+
+def _is_there(utterance: Utterance) -> bool:
+    """Whether the file is; of files elsewhere the manifest is believed."""
+    return is_remote(utterance.audio) or os.path.isfile(utterance.audio)

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.audio.remote import is_remote
+
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
 
@@ -107,6 +109,8 @@ def _fingerprint(rows: Manifest, known: Fingerprint | None, progress: Callable[[
 
 def _time(path: str) -> str:
     """Size and times of a file. The time of its entry changes even where a copy keeps the time of its content."""
+    if is_remote(path):  # what a name there stands for is not asked for each of a million rows
+        return "elsewhere"
     try:
         found = os.stat(path)
     except OSError:
@@ -116,6 +120,8 @@ def _time(path: str) -> str:
 
 def _content(path: str) -> str:
     """Size, first and last block of a file; what cannot be read has a word of its own."""
+    if is_remote(path):
+        return "elsewhere"
     if not os.path.isfile(path):  # a pipe would wait for whoever writes into it
         return "missing"
     try:

@@ -6,12 +6,15 @@ The disk is asked only for paths that look odd (not `PLAIN`), one row at a time:
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from speech_tl.audio.remote import is_remote
 
 AUDIO_SUFFIXES = frozenset([".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".mp4", ".webm", ".aac", ".wma"])
 
@@ -24,9 +27,15 @@ _DRIVE = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 def audio_path(root: str | Path, written: str) -> str:
     """The absolute path of an audio file; where nothing lies, the path as it is written.
 
-    Where there is no such file, others are tried: without blanks or quotation marks around it, `file://`, `~`,
+    Paths elsewhere (s3:// and its like, or below a `root` there) are not looked for. Where there is no such file,
+    others are tried: without blanks or quotation marks around it, `file://`, `~`,
     backslashes as slashes, accented letters as one code point or two (NFC, NFD), and a name without an ending.
     """
+    if is_remote(written):
+        return written
+    if is_remote(root) and written:
+        scheme, _, folder = os.fspath(root).partition("://")
+        return f"{scheme}://{posixpath.normpath(posixpath.join(folder, written)).lstrip('/')}"
     plain = os.path.normpath(os.path.join(root, written))
     if not written or PLAIN.fullmatch(written) or os.path.exists(plain):
         return plain
@@ -36,6 +45,8 @@ def audio_path(root: str | Path, written: str) -> str:
 
 def missing_hint(path: str) -> str:
     """What may be wrong with the path of a file that is not there; "" where nothing is to be seen."""
+    if is_remote(path):
+        return ""
     if _DRIVE.match(path):
         return "a Windows path does not lead anywhere here; write it relative to the manifest's folder"
     folder, name = os.path.split(path)

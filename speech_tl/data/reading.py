@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from speech_tl.audio.remote import is_remote
 from speech_tl.data.columns import SECONDS_COLUMNS, in_order
 from speech_tl.data.folders import MANIFEST_NAMES, read_folder
 from speech_tl.data.hub import HUB, read_hub
 from speech_tl.data.jsonl import JSON_SUFFIXES, read_jsonl
 from speech_tl.data.parquet import read_parquet, refuse_pointer
 from speech_tl.data.paths import AUDIO_SUFFIXES
+from speech_tl.data.remote import read_remote
 from speech_tl.data.separated import SEPARATORS, read_separated
 from speech_tl.data.table import Table
 from speech_tl.errors import BadInput
@@ -42,6 +44,8 @@ def read_table(source: str | Path) -> Table:
         BadInput: not there, empty, not in the format its name says, no column "audio", a path that is not UTF-8; names
             file and row.
     """
+    if is_remote(str(source)):
+        return in_order(read_remote(str(source), _read_file), str(source))
     path = Path(source)
     _refuse_name(path)
     if path.is_dir():

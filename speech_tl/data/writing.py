@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.audio.remote import is_remote
 from speech_tl.data.paths import PLAIN, audio_path
 from speech_tl.errors import BadInput
 from speech_tl.text import require_writable, write_atomically
@@ -65,6 +66,8 @@ def _require_form(manifest: Manifest, path: Path) -> None:
 
 
 def _relative(audio: list[str], root: Path, folder: Path) -> list[str]:
+    if is_remote(root):
+        return [audio_path(root, name) for name in audio]
     audio = [_as_it_lies(root, name) for name in audio]
     if root == folder:
         return audio
@@ -76,10 +79,13 @@ def _relative(audio: list[str], root: Path, folder: Path) -> list[str]:
         except ValueError:  # another drive
             return os.path.join(root, parent)
 
-    split = (os.path.split(name) for name in audio)
-    return [
-        os.path.normpath(os.path.join(relative_folder(parent), name)).replace(os.sep, "/") for parent, name in split
-    ]
+    def moved(name: str) -> str:
+        if is_remote(name):
+            return name
+        parent, name = os.path.split(name)
+        return os.path.normpath(os.path.join(relative_folder(parent), name)).replace(os.sep, "/")
+
+    return [moved(name) for name in audio]
 
 
 def _as_it_lies(root: Path, written: str) -> str:

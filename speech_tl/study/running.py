@@ -1,4 +1,5 @@
-"""The runs of a study one after the other, each in a process of its own, so that its memory is its own; resumable."""
+"""The runs of a study, one after the other or several at once, each in a process of its own, so that its memory is its
+own; resumable."""
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,13 +21,11 @@ from speech_tl.errors import BadInput, PartlyDone, Terminated
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen, clock
 from speech_tl.reporting.study import write_study_page
+from speech_tl.scaling.jobs import PATIENCE_S, Launch, Lost
 from speech_tl.study.table import write_tables
 from speech_tl.study.value import Study, Trial
 from speech_tl.text import replacing_folder, require_writable, sweep, write_atomically
 from speech_tl.training.run_lock import locked, wait_until_free
-
-Launch = Callable[[Sequence[str], Path], int]
-"""Runs `speech-tl` with these arguments, writes what it says to a log, and returns its exit code."""
 
 LEARNING = {"name", "description", "strategy", "keep", "training", "report"}
 """Parts of a recipe that the figures of the untouched model do not depend on."""
@@ -32,8 +33,8 @@ LEARNING = {"name", "description", "strategy", "keep", "training", "report"}
 STOPPED = (130, -2, 143, -15)
 """Exit codes of a run that Ctrl-C or SIGTERM stopped; negative ones are of a process that did not listen."""
 
-PATIENCE_S = 60.0
-"""A run that is stopped has so long to write a checkpoint."""
+MOST_LOST = 5
+"""So often a run goes on elsewhere when its node is lost."""
 
 
 class StudyFolder:
@@ -42,6 +43,7 @@ class StudyFolder:
     def __init__(self, path: Path) -> None:
         """Nothing is touched yet."""
         self.path = path
+        self._noting = threading.Lock()
 
     def run(self, trial: Trial) -> Path:
         """The folder of one run."""
@@ -65,12 +67,18 @@ class StudyFolder:
     def note(self, trial: Trial, seconds: float, code: int, said: str) -> None:
         """Add an attempt."""
         entry = {"run": trial.name, "seconds": round(seconds, 1), "code": code} | ({"said": said} if code else {})
-        lines = [json.dumps(attempt) + "\n" for attempt in [*self.attempts(), entry]]
-        write_atomically(self.path / "attempts.jsonl", "".join(lines))
+        with self._noting:
+            lines = [json.dumps(attempt) + "\n" for attempt in [*self.attempts(), entry]]
+            write_atomically(self.path / "attempts.jsonl", "".join(lines))
 
 
 def run_study(
-    study: Study, out: str | Path | None = None, *, screen: Screen | None = None, launch: Launch | None = None
+    study: Study,
+    out: str | Path | None = None,
+    *,
+    screen: Screen | None = None,
+    launch: Launch | None = None,
+    at_once: int = 1,
 ) -> list[dict[str, Any]]:
     """Run what is not there yet, and keep the tables and the page up to date after every run.
 
@@ -78,7 +86,8 @@ def run_study(
         study: what to run.
         out: the study's folder; None is runs/NAME. Finished runs in it are kept, a stopped one goes on.
         screen: where to show progress; None is silent.
-        launch: runs one `speech-tl` command; None starts a process for it.
+        launch: runs one `speech-tl` command; None starts a process for it, `scaling.jobs.jobs_on` a cluster's job.
+        at_once: so many runs side by side.
 
     Returns:
         The table: one row a run, as table.csv holds it.
@@ -94,24 +103,19 @@ def run_study(
     with locked(folder.path, screen.line):
         for place in (folder.path, folder.path / "recipes", folder.path / "runs"):
             sweep(place, below=False)  # what is in a run is its own business
-        return _run_all(study, folder, trials, screen, launch)
+        return _run_all(study, folder, trials, screen, launch, at_once)
 
 
 def _run_all(
-    study: Study, folder: StudyFolder, trials: Sequence[Trial], screen: Screen, launch: Launch
+    study: Study, folder: StudyFolder, trials: Sequence[Trial], screen: Screen, launch: Launch, at_once: int
 ) -> list[dict[str, Any]]:
     """The study itself, in a folder that no other study writes into."""
     for trial in trials:
         _refuse_another(folder, trial)
     waiting = [trial for trial in trials if not folder.finished(trial)]
     _check(waiting, screen)
-    started = time.monotonic()
-    for number, trial in enumerate(waiting):
-        left = (time.monotonic() - started) / number * (len(waiting) - number) if number else None
-        screen.line(f"run {number + 1} of {len(waiting)}: {trial.name}" + (f", {clock(left)} left" if left else ""))
-        wait_until_free(folder.run(trial), screen.line)  # of a study that was killed, a run may have gone on
-        if not folder.finished(trial):
-            _run(folder, trial, trials, launch)
+    work = (folder, waiting, trials, screen, launch)
+    for _ in _one_by_one(*work) if at_once == 1 else _side_by_side(*work, at_once):
         _write(study, folder)
     rows = _write(study, folder)
     failed = [f"{row['run']}: {row['status']}" for row in rows if row["status"] != "done"]
@@ -120,6 +124,54 @@ def _run_all(
     if failed:
         raise PartlyDone(f"{len(failed)} of {len(rows)} runs failed (the same command tries them again)", failed)
     return rows
+
+
+def _one_by_one(
+    folder: StudyFolder, waiting: Sequence[Trial], trials: Sequence[Trial], screen: Screen, launch: Launch
+) -> Iterator[Trial]:
+    """Each run when it has ended."""
+    started = time.monotonic()
+    for number, trial in enumerate(waiting):
+        left = (time.monotonic() - started) / number * (len(waiting) - number) if number else None
+        screen.line(f"run {number + 1} of {len(waiting)}: {trial.name}" + (f", {clock(left)} left" if left else ""))
+        _run_where_needed(folder, trial, trials, screen, launch)
+        yield trial
+
+
+def _side_by_side(
+    folder: StudyFolder, waiting: Sequence[Trial], trials: Sequence[Trial], screen: Screen, launch: Launch, at_once: int
+) -> Iterator[Trial]:
+    """Each run when it has ended; a thread waits for each that is under way."""
+    queue, running, pool = list(waiting), {}, ThreadPoolExecutor(at_once)
+    try:
+        while queue or running:
+            while queue and len(running) < at_once:
+                trial = queue.pop(0)
+                screen.line(f"run {len(waiting) - len(queue)} of {len(waiting)}: {trial.name}")
+                running[pool.submit(_run_where_needed, folder, trial, trials, screen, launch)] = trial
+            for ended in wait(running, return_when=FIRST_COMPLETED).done:
+                trial = running.pop(ended)
+                ended.result()
+                yield trial
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _run_where_needed(
+    folder: StudyFolder, trial: Trial, trials: Sequence[Trial], screen: Screen, launch: Launch
+) -> None:
+    """A run, unless a study that was killed has left one that goes on and ends well."""
+    for lost in range(MOST_LOST + 1):
+        wait_until_free(folder.run(trial), screen.line)
+        if folder.finished(trial):
+            return
+        try:
+            _run(folder, trial, trials, launch)
+            return
+        except Lost as error:
+            if lost == MOST_LOST:
+                raise BadInput(f"{trial.name}: its node was lost {lost + 1} times ({error})") from error
+            screen.line(f"{trial.name}: its node was lost, it goes on elsewhere ({error})")
 
 
 def _write(study: Study, folder: StudyFolder) -> list[dict[str, Any]]:

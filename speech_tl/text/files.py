@@ -158,6 +158,8 @@ def require_writable(folder: str | Path) -> None:
     Raises:
         BadInput: something on its way is a file, or may not be written.
     """
+    if re.match(r"(s3|gs|hf|https):/", os.fspath(folder)):
+        raise BadInput(f"{folder}: this is written on a disk here; copy it there afterwards, or give a folder")
     existing = next(p for p in [Path(folder), *Path(folder).absolute().parents] if p.exists())
     if not existing.is_dir():
         raise BadInput(f"folder {folder} cannot be made: {existing} is a file; choose another one")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from speech_tl.audio.remote import is_remote
 from speech_tl.data.cache import SLACK_SAMPLES, RowStore, WaveformStore, open_store
 from speech_tl.models.base import AcousticModel, Batch
 from speech_tl.models.fixed import FixedStage
@@ -179,7 +180,7 @@ def _changed(utterances: Manifest, store: RowStore) -> np.ndarray:
 
     def newer(row: int) -> bool:
         utterance = utterances[row]
-        if utterance.audio_bytes is not None:
+        if utterance.audio_bytes is not None or is_remote(utterance.audio):
             return False
         try:
             found = os.stat(utterance.audio)

@@ -102,7 +102,7 @@ def add_windows(model: AcousticModel, windows: Sequence[tuple[HasJoiner, Segment
 
 def _placed(words: Sequence[FrameWord], window: Segment, frame_s: float, sample_rate: int) -> list[Word]:
     """Words on a window's frames -> on the recording's seconds; each ends before the next one begins."""
-    limits_s = [word.first * frame_s for word in words[1:]] + [len(window.waveform) / sample_rate]
+    limits_s = [word.first * frame_s for word in words[1:]] + [len(window.waveform) / sample_rate] * bool(words)
     return [
         Word(
             window.began_s + word.first * frame_s,

@@ -144,11 +144,7 @@ class Processes:
             portion.result = TranscriptionResult(failures=[FailedRecording(path, problem, "died")])
             portion.done_s = portion.seconds
             return
-        each_s = portion.seconds / len(portion.recordings)
-        single = [_Portion([one], each_s) for one in portion.recordings]
-        place = portions.index(portion)
-        portions[place : place + 1] = single
-        waiting.extendleft(reversed(single))
+        _split(portion, waiting, portions)
 
     def _collect(self, portions: list[_Portion]) -> None:
         """Pass on, in order, what is complete up to the first portion that is not."""
@@ -178,6 +174,15 @@ def _portions(recordings: Sequence[Recording], seconds: Sequence[float], jobs: i
         portions[-1].recordings.append(recording)
         portions[-1].seconds += length_s
     return portions
+
+
+def _split(portion: _Portion, waiting: deque[_Portion], portions: list[_Portion]) -> None:
+    """Put a portion's recordings one by one in its place, and next in the queue."""
+    each_s = portion.seconds / len(portion.recordings)
+    single = [_Portion([one], each_s) for one in portion.recordings]
+    place = next(number for number, other in enumerate(portions) if other is portion)
+    portions[place : place + 1] = single
+    waiting.extendleft(reversed(single))
 
 
 def _serve(pipe: Connection, prepare: Callable[[], Work], desk: Desk) -> None:

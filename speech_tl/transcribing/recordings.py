@@ -7,8 +7,10 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from speech_tl.audio.remote import RemotePath, listed
+from speech_tl.audio.remote import place as place_of
 from speech_tl.data.reading import AUDIO_SUFFIXES
 from speech_tl.errors import BadInput
 
@@ -60,7 +62,10 @@ def find_recordings(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> l
 
 def _meant_by(path: str) -> list[tuple[Path, Path]]:
     """(recording, folder its name is relative to) for one path, both absolute."""
-    place = Path(os.path.abspath(path))
+    elsewhere = place_of(path)
+    if isinstance(elsewhere, RemotePath):
+        return _meant_elsewhere(elsewhere)
+    place = Path(os.path.abspath(elsewhere))
     if place.is_dir():
         found = [(file, place) for file in _below(place)]
     elif place.exists():
@@ -73,6 +78,22 @@ def _meant_by(path: str) -> list[tuple[Path, Path]]:
         kind = "matches no recording" if glob.has_magic(path) and not place.is_dir() else "holds no recording"
         raise BadInput(f"{path}: {kind}; looked for {' '.join(sorted(RECORDING_SUFFIXES))}")
     return found
+
+
+def _meant_elsewhere(place: RemotePath) -> list[tuple[Path, Path]]:
+    """The same for a file, a folder or a pattern of an object store."""
+    base = place
+    if place.suffix.lower() in RECORDING_SUFFIXES and not glob.has_magic(str(place)):
+        return [(place, place.parent)]
+    while glob.has_magic(str(base)):
+        base = base.parent
+    files = [RemotePath(one) for one in listed(str(base))]
+    found = [one for one in files if one.suffix.lower() in RECORDING_SUFFIXES and base in one.parents]
+    if base != place:
+        found = [one for one in found if PurePosixPath(one.relative_to(base)).match(str(place.relative_to(base)))]
+    if not found:
+        raise BadInput(f"{place}: holds no recording; looked for {' '.join(sorted(RECORDING_SUFFIXES))}")
+    return [(one, base) for one in found]
 
 
 def _below(folder: Path) -> Iterator[Path]:

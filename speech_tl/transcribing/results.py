@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from speech_tl.audio.remote import RemotePath
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.text import write_atomically
 from speech_tl.transcribing.formats import PLAIN, Layout, Transcript, render
@@ -159,7 +160,11 @@ class Desk:
         for format in formats:
             file = self._file(name, format)
             try:
-                write_atomically(file, render(transcript, format, self.layout))
+                written = render(transcript, format, self.layout)
+                if isinstance(file, RemotePath):
+                    file.write_bytes(written.encode("utf-8", "replace"))
+                else:
+                    write_atomically(file, written)
             except OSError as error:
                 raise _unwritable(file, error) from error
 
@@ -186,11 +191,16 @@ def as_conversation(channels: Sequence[Transcript]) -> Transcript:
 
 
 def _same_folder(one: Path, other: Path) -> bool:
+    if isinstance(one, RemotePath) or isinstance(other, RemotePath):
+        return one.parent == other.parent
     return os.path.realpath(one.parent) == os.path.realpath(other.parent)
 
 
 def _try_writing(folder: Path) -> None:
     """Find out before hours of work whether the folder takes files."""
+    if isinstance(folder, RemotePath):
+        folder.require_writable()
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speech_tl.audio import glance_s, probe, stream_audio
+from speech_tl.audio.remote import place
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.transcribing.ahead import ahead
 from speech_tl.transcribing.channels import asked_channel, on_channels
@@ -55,6 +56,7 @@ def transcribe(
     on_transcript: Callable[[Transcript], None] | None = None,
     overwrite: bool = True,
     jobs: int = 1,
+    on: str | None = None,
 ) -> TranscriptionResult:
     """Transcribe files, folders (with sub-folders) and glob patterns.
 
@@ -84,6 +86,8 @@ def transcribe(
             its reference.
         jobs: processes, each with a model of its own (`model` must be a name or folder), which share the cores; scripts
             that ask for several begin with `if __name__ == "__main__":`.
+        on: "ray" or "ray://HOST[:PORT]": the processes are workers of a Ray cluster, whose nodes all see the recordings
+            (and the model, where it is a folder) under the same paths.
 
     Returns:
         Transcripts and failures; prints as text.
@@ -100,12 +104,12 @@ def transcribe(
     """
     max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
     refuse_impossible(max_segment_s)
-    _refuse_jobs(jobs, model)
+    _refuse_jobs(jobs, model, on)
     formats = known_formats(formats)
     layout = Layout(words, max_line)
     if out is not None:
         layout.checked(formats)
-    desk = Desk(Path(out) if out is not None else None, formats, on_transcript, layout)
+    desk = Desk(place(out) if out is not None else None, formats, on_transcript, layout)
     found = on_channels(find_recordings(paths), asked_channel(channel))
     if speakers is not None:
         speakers = speakers if isinstance(speakers, Speakers) else read_speakers(speakers)
@@ -115,7 +119,12 @@ def transcribe(
         settings = _Settings(
             options, max_segment_s, join, layout.needs_words(formats), layout.writes_words(formats), speakers
         )
-        if jobs > 1 and len(recordings) > 1:
+        if on is not None:
+            from speech_tl.transcribing.ray_workers import RayWorkers, transcribe_on
+
+            workers = RayWorkers(jobs, partial(_prepared, model, settings, 1), desk, progress)
+            transcribe_on(on, workers, recordings, _promised_s)
+        elif jobs > 1 and len(recordings) > 1:
             seconds = [_promised_s(recording) for recording in recordings]
             Processes(jobs, partial(_prepared, model, settings, jobs), desk, progress).transcribe(recordings, seconds)
         else:
@@ -160,11 +169,12 @@ def _loaded(model: AcousticModel | ModelName | str | Path) -> AcousticModel:
     return model.load() if isinstance(model, ModelName) else model
 
 
-def _refuse_jobs(jobs: int, model: AcousticModel | ModelName | str | Path) -> None:
+def _refuse_jobs(jobs: int, model: AcousticModel | ModelName | str | Path, on: str | None) -> None:
     if jobs < 1:
         raise BadInput(f"jobs={jobs}: expected 1 or more processes")
-    if jobs > 1 and not isinstance(model, ModelName | str | Path):
-        raise BadInput(f"jobs={jobs}: give the model's name or folder, each process loads its own")
+    if (jobs > 1 or on is not None) and not isinstance(model, ModelName | str | Path):
+        asked = f"jobs={jobs}" if on is None else f"on={on}"
+        raise BadInput(f"{asked}: give the model's name or folder, each process loads its own")
 
 
 def _prepared(model: ModelName | str | Path, settings: _Settings, jobs: int) -> Work:

@@ -36,6 +36,7 @@ ALONE = {
     "bootstrap": "time to judge one change",
     "sentences": "how many different sounds the sentences to record hold",
     "segments": "how well utterances are found in long recordings",
+    "on_ray": "2 000 files on a local Ray cluster whose workers are killed, against one process",
     "manifest_rows": "time and memory to load a million rows",
 }
 """Modules with a `main()` that prints."""

@@ -131,3 +131,9 @@ def test_silence_in_the_overlap_is_no_disagreement():
     before, after = said((1.0, 2.0, "early")), said((13.0, 14.0, "late"))
     seam_s, kept, rest = joined(before, after, (8.0, 12.0))
     assert seam_s == 10.0 and kept == before and rest == after
+
+
+def test_a_window_in_which_nothing_is_heard_has_no_words():
+    from speech_tl.transcribing.overlap import _placed
+
+    assert _placed([], Segment(0.0, 1.0, np.zeros(16000, np.float32)), 0.02, 16000) == []
