@@ -44,7 +44,7 @@ def test_what_the_dockerfile_copies_is_enough_to_install_and_start(tmp_path: Pat
                 shutil.copytree(here, source / place, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(here, source / place)
-    step = next(line for line in instructions("RUN") if '".[serve]"' in line)
+    step = next(line for line in instructions("RUN") if '"./[serve]"' in line)
     where = {**os.environ, **OFFLINE, "PIP_TARGET": str(target)}
     python = f"'{sys.executable}' -m pip"
     done = subprocess.run(
@@ -57,6 +57,14 @@ def test_what_the_dockerfile_copies_is_enough_to_install_and_start(tmp_path: Pat
     shown = subprocess.run(command, env=installed, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert "--model" in shown
     assert (target / "speech_tl" / "serving" / "demo.html").is_file()
+
+
+def test_hadolint_has_nothing_to_say():
+    hadolint = shutil.which("hadolint", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if hadolint is None:
+        pytest.skip("hadolint is not installed (extra [test])")
+    done = subprocess.run([hadolint, "--no-color", str(DEPLOY / "Dockerfile")], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout
 
 
 def test_every_option_exists():

@@ -27,6 +27,8 @@ def lane_count(model: AcousticModel, options: DecodingOptions, batches: int) -> 
         return 1
     if options.test_time is not None:  # it moves the weights, which twins share
         return 1
+    if options.temperature:  # draws come from one generator, in order
+        return 1
     cores = torch.get_num_threads()
     return max(1, min(cores if options.workers is None else options.workers, cores, batches))
 

@@ -17,6 +17,10 @@ GAPS_BYTES, GAPS_SHARE = 400e6, 0.5
 """Gaps between blocks of ever new shapes may add so much to what one batch takes, in bytes or as a share of it (the
 larger counts), before freed memory goes back."""
 
+SERVED_GAPS_BYTES = 100e6
+"""The same for what runs for weeks, whatever a batch takes: a server whose memory rises and falls by half is one whose
+limit nobody can choose."""
+
 
 @functools.cache
 def reuse_freed_memory() -> None:
@@ -38,13 +42,16 @@ class FreedMemory:
     """Freed memory that a process keeps while it computes batch after batch on a CPU, and its bound.
 
     What batches free stays for the next one; but each has its own shapes, and the gaps between blocks add up to
-    gigabytes. They are given back once they have grown beyond `GAPS_BYTES`: not after every batch, as getting a
-    gigabyte anew takes about a quarter of a second.
+    gigabytes. They are given back once they have grown beyond a bound: not after every batch, as getting a gigabyte
+    anew takes about a quarter of a second.
     """
 
-    def __init__(self, device_type: str = "cpu") -> None:
+    def __init__(
+        self, device_type: str = "cpu", gaps_bytes: float = GAPS_BYTES, gaps_share: float = GAPS_SHARE
+    ) -> None:
         """Begin with what the process has; on other devices than the CPU nothing is looked at."""
         self.on = device_type == "cpu" and resident_bytes() is not None
+        self.gaps_bytes, self.gaps_share = gaps_bytes, gaps_share
         self.rest = self.batch = 0
         self.new = True
         if self.on:
@@ -58,7 +65,7 @@ class FreedMemory:
         above = resident_bytes() - self.rest
         if self.new:  # pages that came since memory was given back are what one batch takes
             self.batch, self.new = max(self.batch, above), False
-        elif above > self.batch + max(GAPS_BYTES, GAPS_SHARE * self.batch):
+        elif above > self.batch + max(self.gaps_bytes, self.gaps_share * self.batch):
             give_memory_back()
             self.rest, self.new = resident_bytes(), True
 

@@ -71,7 +71,7 @@ class CTranslate2:
         return self.precision == precision and self.weights == _state(model)
 
     def tokens(
-        self, features: torch.Tensor, prompt: Sequence[int], allowed: torch.Tensor, beam: int
+        self, features: torch.Tensor, prompt: Sequence[int], allowed: torch.Tensor, beam: int, temperature: float = 0.0
     ) -> list[list[int]]:
         """New tokens of each row.
 
@@ -80,10 +80,13 @@ class CTranslate2:
             prompt: tokens that every row begins with.
             allowed: new tokens that each row may have, `(rows,)`.
             beam: width.
+            temperature: as in `DecodingOptions`.
         """
         sound = self.storage.from_array(np.ascontiguousarray(features.float().cpu().numpy()))
         longest = 2 * int(allowed.max())  # CTranslate2 takes half of it for new tokens
-        found = self.whisper.generate(sound, [list(prompt)] * len(features), beam_size=beam, max_length=longest)
+        drawn = {"sampling_topk": 0, "sampling_temperature": temperature} if temperature else {}
+        prompts = [list(prompt)] * len(features)
+        found = self.whisper.generate(sound, prompts, beam_size=beam, max_length=longest, **drawn)
         return [row.sequences_ids[0][:limit] for row, limit in zip(found, allowed.tolist(), strict=True)]
 
     def compare(self, ours: Sequence[str], theirs: Callable[[], Sequence[str]]) -> None:

@@ -95,6 +95,7 @@ def greedy_tokens(
     states: torch.Tensor,
     prompts: torch.Tensor,
     limits: Limits,
+    temperature: float = 0.0,
 ) -> torch.Tensor:
     """The most probable next token, again and again, until each row has ended or has as many as it is allowed.
 
@@ -103,6 +104,7 @@ def greedy_tokens(
         states: the encoder's last hidden states, `(rows, positions, width)`.
         prompts: the tokens that each row begins with, `(rows, tokens)`.
         limits: how much each row may write.
+        temperature: above 0, the next token is drawn, scores divided by it.
 
     Returns:
         `(rows, longest)` new tokens, filled up with the end token.
@@ -117,7 +119,7 @@ def greedy_tokens(
     writing = limits.tokens > 0
     for length in range(1, longest + 1):
         scores[:, settings.suppress_tokens or []] = -torch.inf
-        best = scores.argmax(-1).masked_fill(~writing, end)
+        best = _chosen(scores, temperature).masked_fill(~writing, end)
         tokens[rows, length - 1] = best
         writing &= (best != end) & limits.spend(best, length)
         left = int(writing.sum())
@@ -129,6 +131,13 @@ def greedy_tokens(
             rows, limits, best, writing = rows[kept], limits.of(kept), best[kept], writing[kept]
         scores = steps.forward(best[:, None])
     return tokens[:, :length]
+
+
+def _chosen(scores: torch.Tensor, temperature: float) -> torch.Tensor:
+    """The next token of each row `(rows,)`."""
+    if not temperature:
+        return scores.argmax(-1)
+    return torch.multinomial((scores / temperature).softmax(-1), 1)[:, 0]
 
 
 def heard_languages(network: WhisperForConditionalGeneration, states: torch.Tensor) -> torch.Tensor:

@@ -82,6 +82,8 @@ class DecodingOptions(Options):
         batch_seconds: upper bound on `utterances * longest` of one batch, in seconds of audio; None picks by device.
         max_batch: upper bound on the utterances of one batch.
         beam: beam width; 1 is greedy. CTC knows greedy only.
+        temperature: 0 takes the most probable tokens; above, Whisper's are drawn, their scores divided by it. CTC draws
+            nothing.
         precision: "float32", "bf16" or "fp16"; half precisions need a GPU.
         engine: "torch", or "ctranslate2" for Whisper (an extra), which is refused if it writes other words.
         audio_context: "auto" gives Whisper's encoder what the model's folder says (30 s where it says nothing); "full"
@@ -95,12 +97,19 @@ class DecodingOptions(Options):
     batch_seconds: float | None = Field(None, gt=0)
     max_batch: int = Field(32, ge=1)
     beam: int = Field(1, ge=1, le=1000)
+    temperature: float = Field(0.0, ge=0, le=1)
     precision: str = Field("float32", pattern="^(float32|bf16|fp16)$")
     engine: Literal["torch", "ctranslate2"] = "torch"
     audio_context: Literal["auto", "full"] = "auto"
     test_time: SUTA | None = None
     shortcuts: bool = True
     workers: int | None = Field(None, ge=0, le=1024)
+
+    @model_validator(mode="after")
+    def _drawn_or_searched(self) -> DecodingOptions:
+        if self.temperature and self.beam > 1:
+            raise ValueError(f"temperature {self.temperature:g} draws tokens, beam {self.beam} searches: leave one out")
+        return self
 
     @model_validator(mode="after")
     def _own_weights(self) -> DecodingOptions:
@@ -113,4 +122,5 @@ class DecodingOptions(Options):
 
         The window is the model's to say: `AcousticModel.decoding_conditions`; adaptation is `decoding`'s.
         """
-        return self.model_dump(exclude={"workers", "shortcuts", "audio_context", "test_time"})
+        unsaid = {"workers", "shortcuts", "audio_context", "test_time"}
+        return self.model_dump(exclude=unsaid if self.temperature else unsaid | {"temperature"})

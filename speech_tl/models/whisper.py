@@ -203,7 +203,7 @@ class WhisperModel(WhisperText):
         for frames in windows.unique().tolist():
             rows = (windows == frames).nonzero()[:, 0].to(self.device)
             inputs = fitted(batch["input_features"][rows], batch["silence"][rows], frames)
-            tokens = self._generate(inputs, limits.of(rows), options.beam)
+            tokens = self._generate(inputs, limits.of(rows), options)
             confidences = self._confidences(inputs, tokens) if scored else [0.0] * len(rows)
             for row, text, confidence in zip(rows.tolist(), self._texts(tokens), confidences, strict=True):
                 written[row] = text, confidence
@@ -220,12 +220,15 @@ class WhisperModel(WhisperText):
         characters = [int(most_characters(seconds)) + 1 for seconds in self.durations_s(batch)]
         return Limits(tokens, torch.tensor(characters), self.token_characters).to(self.device)
 
-    def _generate(self, inputs: torch.Tensor, limits: Limits, beam: int) -> list[list[int]] | torch.Tensor:
+    def _generate(
+        self, inputs: torch.Tensor, limits: Limits, options: DecodingOptions
+    ) -> list[list[int]] | torch.Tensor:
         """Tokens of rows whose windows are equally long."""
         if self.engine is None:
-            return self._tokens_of(inputs, limits, beam)
-        tokens = self.engine.tokens(inputs, self.prompt, limits.tokens, beam)
-        self.engine.compare(self._texts(tokens), lambda: self._texts(self._tokens_of(inputs, limits, beam)))
+            return self._tokens_of(inputs, limits, options)
+        tokens = self.engine.tokens(inputs, self.prompt, limits.tokens, options.beam, options.temperature)
+        if not options.temperature:
+            self.engine.compare(self._texts(tokens), lambda: self._texts(self._tokens_of(inputs, limits, options)))
         return tokens
 
     def _confidences(self, inputs: torch.Tensor, tokens: list[list[int]] | torch.Tensor) -> list[float]:
@@ -245,12 +248,12 @@ class WhisperModel(WhisperText):
     def _texts(self, ids: torch.Tensor | list[list[int]]) -> list[str]:
         return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
-    def _tokens_of(self, inputs: torch.Tensor, limits: Limits, beam: int) -> torch.Tensor:
+    def _tokens_of(self, inputs: torch.Tensor, limits: Limits, options: DecodingOptions) -> torch.Tensor:
         """What this network itself writes, `(batch, tokens)`."""
         heard = self.network.model.encoder(inputs)  # generate itself would pad features to 30 s
-        if beam == 1 and self.shortcuts and is_plain(self.network):
-            return greedy_tokens(self.network, heard[0], self._prompts(heard[0]), limits)
-        return self._generated(heard, limits.tokens, beam)
+        if options.beam == 1 and self.shortcuts and is_plain(self.network):
+            return greedy_tokens(self.network, heard[0], self._prompts(heard[0]), limits, options.temperature)
+        return self._generated(heard, limits.tokens, options)
 
     def _prompts(self, states: torch.Tensor) -> torch.Tensor:
         """Each row's first tokens `(rows, tokens)`; the language is heard where nobody said it."""
@@ -259,13 +262,15 @@ class WhisperModel(WhisperText):
             prompts[:, 1] = heard_languages(self.network, states)
         return prompts
 
-    def _generated(self, heard: BaseModelOutput, allowed: torch.Tensor, beam: int) -> torch.Tensor:
+    def _generated(self, heard: BaseModelOutput, allowed: torch.Tensor, options: DecodingOptions) -> torch.Tensor:
         """Tokens as transformers' own search finds them; `allowed` `(batch,)` tokens each."""
+        drawn = {"temperature": options.temperature, "top_k": 0} if options.temperature else {}
         with quiet_transformers():
             ids = self.network.generate(
                 encoder_outputs=heard,
-                num_beams=beam,
-                do_sample=False,
+                num_beams=options.beam,
+                do_sample=bool(drawn),
+                **drawn,
                 return_timestamps=False,
                 max_new_tokens=int(allowed.max()),
             )

@@ -61,7 +61,7 @@ def _described(more: dict[str, Any]) -> dict[str, Any]:
             "minimum": 0,
             "maximum": 1,
             "default": 0,
-            "description": "Taken, and without effect: decoding is greedy.",
+            "description": "0 writes the most probable words; above, a Whisper draws them. Other models draw nothing.",
         },
     }
     schema = {"type": "object", "required": ["file"], "properties": fields | more}
@@ -152,6 +152,7 @@ async def _whole(transcription: Transcription, order: Order, upload: DecodedUplo
         language=transcription.language,
         duration_s=upload.duration_s,
         granularities=order.granularities,
+        temperature=order.asked.temperature,
     )
 
 
@@ -243,7 +244,7 @@ def _order(service: Service, form: FormData, task: str | None) -> Order:
             raise _wrong("timestamp_granularities", granularity, " or ".join(GRANULARITIES))
     if granularities and format != "verbose_json":
         raise Problem(400, "timestamp_granularities need response_format=verbose_json", param="timestamp_granularities")
-    _check_temperature(fields.get("temperature"))
+    temperature = _temperature(fields.get("temperature"))
     stream = _flag("stream", fields.get("stream"))
     if stream and format not in STREAMED:
         raise Problem(400, f"stream=true is for response_format {' or '.join(STREAMED)}", param="stream")
@@ -251,16 +252,17 @@ def _order(service: Service, form: FormData, task: str | None) -> Order:
         language = service.recognisers[model].require(fields.get("language"), task)
     except BadInput as error:
         raise Problem(400, str(error), param="language" if fields.get("language") else "model") from error
-    return Order(file, Asked(model, language, task), format, granularities, stream)
+    return Order(file, Asked(model, language, task, temperature), format, granularities, stream)
 
 
-def _check_temperature(value: str | None) -> None:
+def _temperature(value: str | None) -> float:
     try:
         temperature = float(value or 0)
     except ValueError:
         temperature = math.nan
     if not 0 <= temperature <= 1:
         raise _wrong("temperature", value, "a number from 0 to 1")
+    return temperature
 
 
 def _flag(name: str, value: str | None) -> bool:

@@ -27,6 +27,7 @@ class Asked:
     model: str
     language: str | None = None
     task: str | None = None
+    temperature: float = 0.0
 
 
 @dataclass(eq=False)
@@ -141,4 +142,5 @@ class Batcher:
             return [first.call()]
         asked = first.asked
         pieces = [one.piece for one in begun]
-        return self.recognisers[asked.model].transcribe_batch(pieces, asked.language, asked.task)
+        recogniser = self.recognisers[asked.model]
+        return recogniser.transcribe_batch(pieces, asked.language, asked.task, temperature=asked.temperature)

@@ -29,6 +29,7 @@ def rendered(
     language: str | None,
     duration_s: float,
     granularities: Collection[str],
+    temperature: float = 0.0,
 ) -> str:
     """The body of an answer in one of `FORMATS`."""
     text = " ".join(segment.text for segment in segments)
@@ -38,7 +39,7 @@ def rendered(
     if format == "text":
         return f"{text}\n"
     if format == "verbose_json":
-        verbose = _verbose(segments, granularities)
+        verbose = _verbose(segments, granularities, temperature)
         spoken = language_name("en" if task == "translate" else language).lower() if language else None
         facts = {"task": task, "language": spoken, "duration": round(duration_s, 3), "text": text}
         return json.dumps(facts | verbose, ensure_ascii=False)
@@ -46,7 +47,7 @@ def rendered(
     return render(Transcript("", duration_s, language, "", lines), format)
 
 
-def _verbose(segments: Sequence[SpokenSegment], granularities: Collection[str]) -> dict[str, Any]:
+def _verbose(segments: Sequence[SpokenSegment], granularities: Collection[str], temperature: float) -> dict[str, Any]:
     """Segments, words or both. What only OpenAI's own decoder knows of a segment is null."""
     found: dict[str, Any] = {}
     if "word" in granularities:
@@ -63,7 +64,7 @@ def _verbose(segments: Sequence[SpokenSegment], granularities: Collection[str]) 
                 "end": round(segment.end_s, 3),
                 "text": segment.text,
                 "tokens": [],
-                "temperature": 0.0,
+                "temperature": temperature,
                 "avg_logprob": None,
                 "compression_ratio": _compression_ratio(segment.text),
                 "no_speech_prob": None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 from speech_tl.serving.batching import Asked, Batcher
 from speech_tl.serving.sound import DecodedUpload
@@ -41,7 +42,7 @@ class Transcription:
                     piece = first.popleft() if first else await asyncio.to_thread(next, self._pieces, None)
                     more = piece is not None
                     if piece is not None:
-                        asked = Asked(self._asked.model, self.language, self._asked.task)
+                        asked = replace(self._asked, language=self.language)
                         future = asyncio.wrap_future(self._batcher.submit(piece, asked))
                         waiting.append((piece, future))
                         ahead_s += piece.end_s - piece.start_s

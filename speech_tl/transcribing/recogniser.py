@@ -50,9 +50,9 @@ class Recogniser:
     def __init__(self, model: AcousticModel, options: DecodingOptions | None = None, name: str | None = None) -> None:
         """`options` as for `transcribe`; `name` is what messages call the model, by default its source."""
         self.model, self.options, self.name = model, options, name or model.source
-        from speech_tl.decoding.memory import FreedMemory
+        from speech_tl.decoding.memory import SERVED_GAPS_BYTES, FreedMemory
 
-        self._freed = FreedMemory(model.device.type)
+        self._freed = FreedMemory(model.device.type, SERVED_GAPS_BYTES, gaps_share=0)
         self.sample_rate = model.sample_rate
         self.hears_frames = not model.has_decoder
 
@@ -100,18 +100,31 @@ class Recogniser:
         return None if heard is None else heard[0]
 
     def transcribe_batch(
-        self, pieces: Sequence[Segment], language: str | None = None, task: str | None = None
+        self,
+        pieces: Sequence[Segment],
+        language: str | None = None,
+        task: str | None = None,
+        *,
+        temperature: float = 0.0,
     ) -> list[list[SpokenSegment]]:
         """The segments of each piece, times in its recording; none where nothing was recognised.
 
-        Times of words are shares of their segment, by the number of their characters.
+        Times of words are shares of their segment, by the number of their characters. `temperature` as in
+        `DecodingOptions`; 0 is what this was made with.
         """
         from speech_tl.decoding import decode_waveforms
 
+        options = self._at(temperature) if temperature else self.options
         with self.model.speaking(language, task):
-            texts = decode_waveforms(self.model, [piece.waveform for piece in pieces], self.options)
+            texts = decode_waveforms(self.model, [piece.waveform for piece in pieces], options)
         self._freed.bound()
         return [_segments(piece, " ".join(text.split())) for piece, text in zip(pieces, texts, strict=True)]
+
+    def _at(self, temperature: float) -> DecodingOptions:
+        """The options, with a temperature in place of a search."""
+        from speech_tl.models.options import DecodingOptions
+
+        return (self.options or DecodingOptions()).model_copy(update={"temperature": temperature, "beam": 1})
 
     def words_by_frames(self, waveform: np.ndarray) -> list[Word]:
         """The words of `waveform` `(samples,)`, times from its beginning by the frames that wrote them; for CTC.

@@ -60,7 +60,13 @@ def cpu_s(process: psutil.Process) -> float:
 
 def memory(process: psutil.Process) -> int:
     """Resident bytes of a process and its children."""
-    return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
+    return sum(memories(process))
+
+
+def memories(process: psutil.Process) -> tuple[int, int]:
+    """Resident bytes of a process, and of its children."""
+    children = sum(one.memory_info().rss for one in process.children(recursive=True))
+    return process.memory_info().rss, children
 
 
 async def load(address: str, process: psutil.Process, rows: Rows, clients: int, seconds: float) -> dict[str, list]:
@@ -86,7 +92,7 @@ async def load(address: str, process: psutil.Process, rows: Rows, clients: int, 
 
     async def watch() -> None:
         while time.monotonic() < until:
-            found["memory"].append(memory(process))
+            found["memory"].append(memories(process))
             await asyncio.sleep(1)
 
     await asyncio.gather(watch(), *(client(seed) for seed in range(clients)))
@@ -115,10 +121,8 @@ def main() -> None:
         print(f"{len(found['status'])} answers, {len(failed)} not 200, {len(found['lost'])} lost {found['lost'][:3]}")
         p50, p95 = statistics.median(found["latency"]), statistics.quantiles(found["latency"], n=20)[-1]
         print(f"latency with {given.clients} clients: median {p50:.2f} s, p95 {p95:.2f} s; wall {wall_s:.1f} s")
-        third = max(1, len(found["memory"]) // 3)
-        first, last = (statistics.median(part) for part in (found["memory"][:third], found["memory"][-third:]))
-        grown = f"{last / first - 1:+.1%}"
-        print(f"memory, median of thirds: first {first / 1e6:.0f} MB, last {last / 1e6:.0f} MB ({grown})")
+        print_thirds("memory", [sum(both) for both in found["memory"]])
+        print_thirds("of that the decoders of uploads", [children for _, children in found["memory"]])
 
         from speech_tl.models.load import load_model
         from speech_tl.transcribing.transcribe import transcribe
@@ -156,6 +160,16 @@ def main() -> None:
         )
         if given.long_minutes:
             long(address, process, rows, given.long_minutes)
+
+
+def print_thirds(what: str, memory: list[int]) -> None:
+    """The medians of the first and of the last third of `memory`, and the most."""
+    third = max(1, len(memory) // 3)
+    first, last = (statistics.median(part) / 1e6 for part in (memory[:third], memory[-third:]))
+    print(
+        f"{what}, median of thirds: first {first:.0f} MB, last {last:.0f} MB ({last / first - 1:+.1%}); "
+        f"at most {max(memory) / 1e6:.0f} MB"
+    )
 
 
 def long(address: str, process: psutil.Process, rows: Rows, minutes: float) -> None:

@@ -12,7 +12,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from speech_tl.audio import load_audio
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.audio_context import AudioContext
-from speech_tl.models.greedy import Limits, greedy_tokens, heard_languages, is_plain
+from speech_tl.models.greedy import Limits, _Steps, greedy_tokens, heard_languages, is_plain
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
@@ -52,7 +52,7 @@ def both(model: WhisperModel, states: torch.Tensor, allowed: torch.Tensor) -> tu
     """Each row's tokens by our search and by `generate`, without the end tokens behind."""
     with torch.inference_mode():
         ours = greedy_tokens(model.network, states, model._prompts(states), Limits(allowed))
-        theirs = model._generated(BaseModelOutput(last_hidden_state=states), allowed, 1)
+        theirs = model._generated(BaseModelOutput(last_hidden_state=states), allowed, DecodingOptions())
     ours, theirs = ([[t for t in row if t != model.end] for row in ids.tolist()] for ids in (ours, theirs))
     return ours, theirs
 
@@ -154,3 +154,22 @@ def test_a_row_is_stopped_by_its_characters(starter: WhisperModel, spoken: list)
     short, whole = starter._texts(held)
     assert starter._texts(free)[1] == whole and starter._texts(free)[0].startswith(short)
     assert 5 <= len(short) < len(starter._texts(free)[0])
+
+
+def test_at_a_temperature_tokens_are_drawn_as_their_scores_say(tiny: WhisperModel) -> None:
+    states = heard(tiny, [voice(1.0)]).expand(2000, -1, -1)
+    prompts, one = tiny._prompts(states[:1]), torch.ones(2000, dtype=torch.long)
+    settings = tiny.network.generation_config
+    with torch.inference_mode():
+        scores = _Steps(tiny.network, states[:1], prompts.shape[1]).forward(prompts)[0]
+        scores[[*(settings.begin_suppress_tokens or []), *(settings.suppress_tokens or [])]] = -torch.inf
+        torch.manual_seed(0)
+        for temperature in (0.5, 1.0):
+            wanted = (scores / temperature).softmax(-1)
+            drawn = DecodingOptions(temperature=temperature)
+            ours = greedy_tokens(tiny.network, states, prompts.repeat(2000, 1), Limits(one), temperature)
+            theirs = tiny._generated(BaseModelOutput(last_hidden_state=states), one, drawn)
+            for tokens in (ours, theirs):
+                found = torch.bincount(tokens[:, 0], minlength=len(wanted)) / 2000
+                assert (found - wanted).abs().max() < 0.05
+    assert wanted.max() < 0.9, "something is left to chance"

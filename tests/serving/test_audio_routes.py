@@ -56,6 +56,14 @@ def test_text_is_what_transcribe_writes(client: openai.OpenAI, said: str):
     )
 
 
+def test_words_are_drawn_at_a_temperature(client: openai.OpenAI, said: str):
+    asked = {"model": "english", "file": clips()[8], "response_format": "verbose_json"}
+    drawn = [client.audio.transcriptions.create(**asked, temperature=1) for _ in range(4)]
+    assert len({answer.text for answer in drawn} | {said}) > 2
+    assert drawn[0].segments[0].temperature == 1
+    assert client.audio.transcriptions.create(**asked, temperature=0).text == said
+
+
 def test_subtitles_have_times(client: openai.OpenAI, said: str):
     asked = {"model": "english", "file": clips()[8]}
     srt = client.audio.transcriptions.create(**asked, response_format="srt")
