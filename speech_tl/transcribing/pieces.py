@@ -8,6 +8,7 @@ from itertools import chain
 import numpy as np
 
 from speech_tl.transcribing.segments import Segment, cut_at_pauses
+from speech_tl.transcribing.vad import THRESHOLD
 
 WHOLE_S = 10.0
 """Recordings up to so long are not cut: recognisers want their context, and subtitles stay short enough."""
@@ -17,7 +18,12 @@ GAP_S = 0.3
 
 
 def pieces(
-    blocks: Iterable[np.ndarray], sample_rate: int = 16000, *, max_segment_s: float = 25.0, join: bool = False
+    blocks: Iterable[np.ndarray],
+    sample_rate: int = 16000,
+    *,
+    max_segment_s: float = 25.0,
+    join: bool = False,
+    vad_threshold: float | None = THRESHOLD,
 ) -> Iterator[Segment]:
     """The parts of one recording that are recognised, in order; silence has none.
 
@@ -31,13 +37,15 @@ def pieces(
         max_segment_s: no piece is longer, 1 to 30 seconds.
         join: what was cut shares a piece again as far as `max_segment_s` allows, without the pauses: for models to
             which any piece is as much work as the longest.
+        vad_threshold: the probability at which speech begins; None takes everything for speech.
 
     Raises:
-        BadInput: `max_segment_s` is out of range.
+        BadInput: `max_segment_s` or `vad_threshold` is out of range.
     """
     blocks = iter(blocks)
     first = next(blocks, np.zeros(0, dtype=np.float32))
-    cut = cut_at_pauses(chain([first], blocks), sample_rate, max_segment_s=max_segment_s)
+    blocks = chain([first], blocks)
+    cut = cut_at_pauses(blocks, sample_rate, max_segment_s=max_segment_s, vad_threshold=vad_threshold)
     if len(first) > min(WHOLE_S, max_segment_s) * sample_rate:
         yield from joined(cut, sample_rate, max_segment_s) if join else cut
     elif spoken := list(cut):

@@ -25,6 +25,7 @@ from speech_tl.transcribing.recordings import Recording, find_recordings
 from speech_tl.transcribing.results import Desk, FailedRecording, TranscriptionResult
 from speech_tl.transcribing.segments import Segment, refuse_impossible
 from speech_tl.transcribing.speakers import Speakers, labelled, read_speakers
+from speech_tl.transcribing.vad import THRESHOLD, checked_threshold
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -51,6 +52,7 @@ def transcribe(
     words: bool = False,
     max_line: int | None = None,
     speakers: str | os.PathLike | Speakers | None = None,
+    vad_threshold: float | None = THRESHOLD,
     progress: Progress | None = None,
     on_transcript: Callable[[Transcript], None] | None = None,
     overwrite: bool = True,
@@ -77,6 +79,8 @@ def transcribe(
         max_line: cut subtitles to two lines of so many characters, at ends of sentences where there are any.
         speakers: an RTTM file of any diariser, or a folder of them: segments are labelled with, and cut between,
             speakers; without times of words (Whisper) a segment has one, who speaks longest in it.
+        vad_threshold: the probability, 0 to 1, at which silero-vad takes sound for speech: lower hears softer speech
+            and more noise; None takes everything for speech.
         progress: told seconds of audio done and in all, after every few batches.
         on_transcript: given each transcript as soon as it is complete (and written), in order.
         overwrite: True replaces earlier transcripts in `out`; False leaves recordings alone that have all their files
@@ -100,6 +104,7 @@ def transcribe(
     """
     max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
     refuse_impossible(max_segment_s)
+    checked_threshold(vad_threshold)
     _refuse_jobs(jobs, model)
     formats = known_formats(formats)
     layout = Layout(words, max_line)
@@ -113,7 +118,13 @@ def transcribe(
     recordings = desk.accept(found, overwrite)
     if recordings:
         settings = _Settings(
-            options, max_segment_s, join, layout.needs_words(formats), layout.writes_words(formats), speakers
+            options,
+            max_segment_s,
+            join,
+            layout.needs_words(formats),
+            layout.writes_words(formats),
+            speakers,
+            vad_threshold,
         )
         if jobs > 1 and len(recordings) > 1:
             seconds = [_promised_s(recording) for recording in recordings]
@@ -152,6 +163,7 @@ class _Settings:
     words: bool
     times_of_words: bool  # not as well as they can be told, as for lines of subtitles
     speakers: Speakers | None
+    vad_threshold: float | None
 
 
 def _loaded(model: AcousticModel | ModelName | str | Path) -> AcousticModel:
@@ -225,6 +237,7 @@ class _Run:
         self.join = settings.join and _as_slow_on_short_ones(model, self.options, self.max_segment_s)
         self.words = settings.words
         self.speakers = settings.speakers
+        self.vad_threshold = settings.vad_threshold
         self.desk = desk
         self.progress = progress
         self.jobs: deque[_Job] = deque()
@@ -258,7 +271,13 @@ class _Run:
             )
             blocks = self._counted(job, sound)
             try:
-                cut = pieces(blocks, self.model.sample_rate, max_segment_s=self.max_segment_s, join=self.join)
+                cut = pieces(
+                    blocks,
+                    self.model.sample_rate,
+                    max_segment_s=self.max_segment_s,
+                    join=self.join,
+                    vad_threshold=self.vad_threshold,
+                )
                 if self.model.scores_frames:
                     cut = with_context(cut, self.model.sample_rate, self.model.frame_samples, self.context_s)
                 yield from ((job, segment) for segment in cut)

@@ -10,7 +10,7 @@ import pytest
 from speech_tl.errors import BadInput
 from speech_tl.transcribing.pieces import GAP_S, WHOLE_S, joined, pieces
 from speech_tl.transcribing.segments import Segment, cut_at_pauses
-from tests.sounds import voice
+from tests.sounds import talking
 
 RATE = 16000
 
@@ -18,7 +18,7 @@ RATE = 16000
 def talk(spoken_s: list[float], pause_s: float) -> np.ndarray:
     """Voices with pauses before, between and after."""
     silence = np.zeros(int(pause_s * RATE), np.float32)
-    return np.concatenate([silence, *(x for n, s in enumerate(spoken_s) for x in (voice(s, n), silence))])
+    return np.concatenate([silence, *(x for n, s in enumerate(spoken_s) for x in (talking(s, n), silence))])
 
 
 def streamed(waveform: np.ndarray) -> Iterator[np.ndarray]:
