@@ -318,9 +318,7 @@ def transcribe(
     ] = "mix",
     words: Annotated[
         bool,
-        typer.Option(
-            "--words", help="Start, end, probability of every word, of CTC models: in json, vtt (karaoke), ctm."
-        ),
+        typer.Option("--words", help="Start, end and probability of every word: in json, vtt (karaoke), ctm."),
     ] = False,
     max_line: Annotated[
         int | None, typer.Option(help="Characters of a line of subtitles; two lines each, cut at ends of sentences.")

@@ -23,6 +23,10 @@ SILENCE_DB = -80.0  # below three steps of 16-bit audio: nothing was recorded th
 SHORTEST_S, LONGEST_S = 1.0, 30.0  # Whisper hears at most 30 s
 
 
+PART_MARGIN_S = 0.25
+"""Kept before and after a part of a segment."""
+
+
 @dataclass(frozen=True)
 class Segment:
     """A piece of a recording that holds speech.
@@ -34,6 +38,8 @@ class Segment:
         origin_s: where the waveform begins, in seconds; None: with the segment.
         context_s: seconds at the beginning and at the end of the waveform that belong to the neighbours, with which
             the segment shares one stretch of speech.
+        kept: stretches of the recording (seconds) that follow each other in the waveform; none: it is one.
+        speech: stretches of speech in the recording (seconds), where somebody asked.
     """
 
     start_s: float
@@ -41,11 +47,48 @@ class Segment:
     waveform: np.ndarray
     origin_s: float | None = None
     context_s: tuple[float, float] = (0.0, 0.0)
+    kept: tuple[tuple[float, float], ...] = ()
+    speech: tuple[tuple[float, float], ...] = ()
 
     @property
     def began_s(self) -> float:
         """Where its waveform begins in the recording, in seconds."""
         return self.start_s if self.origin_s is None else self.origin_s
+
+    def place_s(self, second: float) -> float:
+        """Where a second of the waveform is in the recording.
+
+        >>> Segment(1.0, 9.0, np.zeros(0), kept=((1.0, 3.0), (7.0, 9.0))).place_s(2.5)
+        7.5
+        """
+        for start_s, end_s in self.kept:
+            if second <= end_s - start_s:
+                return start_s + second
+            second -= end_s - start_s
+        return (self.kept[-1][1] if self.kept else self.began_s) + second
+
+    def parts(self, sample_rate: int, pause_s: float) -> list[Segment]:
+        """Its speech cut at pauses of `pause_s` and longer."""
+        groups: list[list[tuple[float, float]]] = []
+        for stretch in self.speech:
+            if groups and stretch[0] - groups[-1][-1][1] < pause_s:
+                groups[-1].append(stretch)
+            else:
+                groups.append([stretch])
+        return [self._part(tuple(group), sample_rate) for group in groups]
+
+    def _part(self, speech: tuple[tuple[float, float], ...], sample_rate: int) -> Segment:
+        """Some of its stretches of speech, with a little around them."""
+        begin_s, finish_s = speech[0][0] - PART_MARGIN_S, speech[-1][1] + PART_MARGIN_S
+        at, sound, kept = 0, [], []
+        for start_s, end_s in self.kept:
+            low_s, high_s = max(start_s, begin_s), min(end_s, finish_s)
+            if low_s < high_s:
+                first = at + round((low_s - start_s) * sample_rate)
+                sound.append(self.waveform[first : first + round((high_s - low_s) * sample_rate)])
+                kept.append((low_s, high_s))
+            at += round((end_s - start_s) * sample_rate)
+        return Segment(speech[0][0], speech[-1][1], np.concatenate(sound), kept[0][0], kept=tuple(kept), speech=speech)
 
 
 def cut_at_pauses(
