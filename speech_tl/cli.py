@@ -335,9 +335,7 @@ def transcribe(
     ] = "mix",
     words: Annotated[
         bool,
-        typer.Option(
-            "--words", help="Start, end, probability of every word, of CTC models: in json, vtt (karaoke), ctm."
-        ),
+        typer.Option("--words", help="Start, end and probability of every word: in json, vtt (karaoke), ctm."),
     ] = False,
     max_line: Annotated[
         int | None, typer.Option(help="Characters of a line of subtitles; two lines each, cut at ends of sentences.")
@@ -345,6 +343,10 @@ def transcribe(
     speakers: Annotated[
         Path | None, typer.Option(help="A diariser's RTTM, or a folder of them: who speaks is written with the text.")
     ] = None,
+    vad_threshold: Annotated[
+        float | None, typer.Option(help="Probability at which sound is taken for speech; unless said 0.5.")
+    ] = None,
+    no_vad: Annotated[bool, typer.Option("--no-vad", help="Take everything for speech.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave files alone that have their transcripts.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, each with a model of its own.")] = 1,
     on: On = None,
@@ -360,12 +362,14 @@ def transcribe(
     from speech_tl.transcribing.speakers import read_speakers
     from speech_tl.transcribing.transcribe import ModelName
     from speech_tl.transcribing.transcribe import transcribe as run
+    from speech_tl.transcribing.vad import asked_threshold
 
     # Paths and formats are looked at first: loading a model only to find a misspelt path would waste its time.
     formats = known_formats(format or ["txt"])
     layout = Layout(words, max_line).checked(formats)
     recordings = find_recordings(paths)
     asked_channel(channel)
+    threshold = asked_threshold(vad_threshold, no_vad)
     turns = None if speakers is None else read_speakers(speakers)
     if turns is not None:
         turns.refuse_others(recordings)
@@ -390,6 +394,7 @@ def transcribe(
                 words=words,
                 max_line=max_line,
                 speakers=turns,
+                vad_threshold=threshold,
                 progress=update,
                 on_transcript=lambda transcript: _tell_about(transcript, screen),
                 overwrite=not keep,

@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from speech_tl.live.pauses import PauseDetector, levels_db
 from speech_tl.live.policies import Policy
 from speech_tl.transcribing.recogniser import Word
+from speech_tl.transcribing.segments import frame_levels_db
+from speech_tl.transcribing.vad import VoiceActivity
 
 MARGIN_S = 0.3
 """Kept before the first sound of speech and behind the last."""
@@ -127,8 +128,8 @@ class LiveSession:
 
     def __post_init__(self) -> None:
         """Silence."""
-        self._pauses = PauseDetector(self.sample_rate)
-        self._frame_s = self._pauses.frame / self.sample_rate
+        self._voice = VoiceActivity(self.sample_rate)
+        self._frame_s = self._voice.frame / self.sample_rate
         self._unmarked = np.zeros(0, np.float32)
         self._margin = np.zeros(0, np.float32)  # what was heard just before
         self._samples = 0  # marked so far
@@ -152,10 +153,10 @@ class LiveSession:
     def add(self, waveform: np.ndarray) -> None:
         """Sound that follows what was given before, float32 `(samples,)`."""
         self._unmarked = np.concatenate([self._unmarked, waveform])
-        frame = self._pauses.frame
+        frame = self._voice.frame
         whole = len(self._unmarked) // frame * frame
         marked, self._unmarked = self._unmarked[:whole], self._unmarked[whole:].copy()
-        for index, speech in enumerate(self._pauses.mark(marked)):
+        for index, speech in enumerate(self._voice.mark(marked)):
             self._step(marked[index * frame : (index + 1) * frame], bool(speech))
 
     def end(self) -> None:
@@ -234,9 +235,9 @@ class LiveSession:
 
     def _cut(self, utterance: Utterance) -> None:
         """The utterance is too long: its end becomes the beginning of the next one, with no word that is final."""
-        whole, frame = utterance.waveform, self._pauses.frame
+        whole, frame = utterance.waveform, self._voice.frame
         searched = min(round(SEARCHED_S * self.sample_rate), len(whole) - utterance.settled) // frame * frame
-        levels = levels_db(whole[-searched:], frame)
+        levels = frame_levels_db(whole[-searched:], frame)
         width = max(1, min(round(0.2 / self._frame_s), len(levels)))
         quietest = int(np.argmin(np.convolve(levels, np.ones(width) / width, mode="valid"))) + width // 2
         place = len(whole) - searched + quietest * frame

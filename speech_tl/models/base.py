@@ -286,19 +286,24 @@ class AcousticModel(ABC):
         """Whether it scores its labels frame by frame (CTC), so that what it wrote has places."""
         return False
 
+    @property
+    def tells_words(self) -> bool:
+        """Whether `transcribe_words` says where words are."""
+        return self.scores_frames
+
     def transcribe_words(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, list[FrameWord]]]:
         """The text of each utterance, as `transcribe`, and its words with their frames and probabilities.
 
         In languages written without spaces each character is a word.
 
         Raises:
-            BadInput: as `frame_log_probabilities`.
+            BadInput: the model does not tell words.
         """
         raise BadInput(_no_frames(self))
 
     @property
     def frame_samples(self) -> int:
-        """Samples between two frames of `frame_log_probabilities`."""
+        """Samples between two frames of `frame_log_probabilities` and of `transcribe_words`."""
         raise BadInput(_no_frames(self))
 
     def blank_and_delimiter(self) -> tuple[int, int | None]:

@@ -21,12 +21,14 @@ from speech_tl.models.attention import BY_LENGTH
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
 from speech_tl.models.base import Batch, DecodingOptions, linear_layers
+from speech_tl.models.ctc_words import FrameWord
 from speech_tl.models.engine import CTranslate2
 from speech_tl.models.greedy import Limits, greedy_tokens, heard_languages, is_plain, language_log_probabilities
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
 from speech_tl.models.whisper_scores import only_at
 from speech_tl.models.whisper_text import IGNORED, TIMESTAMP_S, WhisperText
+from speech_tl.models.whisper_words import token_times
 from speech_tl.scoring.loops import most_characters
 
 TOKENS_WITHOUT_SPEECH, TOKENS_A_SECOND = 30, 50
@@ -209,6 +211,37 @@ class WhisperModel(WhisperText):
                 written[row] = text, confidence
         return written
 
+    @property
+    def tells_words(self) -> bool:
+        """See `AcousticModel`."""
+        return True
+
+    @property
+    def frame_samples(self) -> int:
+        """Samples between two positions of the encoder."""
+        return 2 * self.extractor.hop_length
+
+    @torch.inference_mode()
+    def transcribe_words(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, list[FrameWord]]]:
+        """See `AcousticModel`; the texts of `transcribe`, each read once more by the decoder (`whisper_words`)."""
+        limits, context = self._limits(batch), self._context(options)
+        own = [-(-frames // 2) for frames in batch["frames"].tolist()]
+        windows = torch.tensor([self._window_frames(n, context) for n in batch["frames"].tolist()])
+        found: list[tuple[str, list[FrameWord]]] = [("", [])] * len(windows)
+        for frames in windows.unique().tolist():
+            rows = (windows == frames).nonzero()[:, 0].to(self.device)
+            inputs = fitted(batch["input_features"][rows], batch["silence"][rows], frames)
+            states = self.network.model.encoder(inputs)[0]
+            tokens = [self._of_text(row) for row in self._generate(inputs, limits.of(rows), options, states)]
+            times = token_times(self.network, states, self._prompts(states), tokens, [own[row] for row in rows])
+            for row, written, placed in zip(rows.tolist(), tokens, times, strict=True):
+                found[row] = self._texts([written])[0], self._words(written, placed)
+        return found
+
+    def _of_text(self, row: Sequence[int] | torch.Tensor) -> list[int]:
+        """The tokens of text alone."""
+        return [token for token in map(int, row) if token < self.end]
+
     def durations_s(self, batch: Batch) -> list[float]:
         """See `AcousticModel`; the frame or two of silence behind each are counted."""
         return (batch["frames"] / self.frames_a_second).tolist()
@@ -221,11 +254,15 @@ class WhisperModel(WhisperText):
         return Limits(tokens, torch.tensor(characters), self.token_characters).to(self.device)
 
     def _generate(
-        self, inputs: torch.Tensor, limits: Limits, options: DecodingOptions
+        self,
+        inputs: torch.Tensor,
+        limits: Limits,
+        options: DecodingOptions,
+        states: torch.Tensor | None = None,
     ) -> list[list[int]] | torch.Tensor:
-        """Tokens of rows whose windows are equally long."""
+        """Tokens of rows whose windows are equally long; `states` are the encoder's, where they are known."""
         if self.engine is None:
-            return self._tokens_of(inputs, limits, options)
+            return self._tokens_of(inputs, limits, options, states)
         tokens = self.engine.tokens(inputs, self.prompt, limits.tokens, options.beam, options.temperature)
         if not options.temperature:
             self.engine.compare(self._texts(tokens), lambda: self._texts(self._tokens_of(inputs, limits, options)))
@@ -235,7 +272,7 @@ class WhisperModel(WhisperText):
         """Geometric mean of the probabilities of each row's tokens of text and of the end token."""
         states = self.network.model.encoder(inputs)[0]
         prompts = self._prompts(states)
-        rows = [[*(token for token in map(int, row) if token < self.end), self.end] for row in tokens]
+        rows = [[*self._of_text(row), self.end] for row in tokens]
         wanted = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], True, self.end).to(states.device)
         lengths = torch.tensor([len(row) for row in rows], device=states.device)
         read = torch.cat([prompts, wanted[:, :-1]], dim=1)
@@ -248,9 +285,12 @@ class WhisperModel(WhisperText):
     def _texts(self, ids: torch.Tensor | list[list[int]]) -> list[str]:
         return [text.strip() for text in self.tokenizer.batch_decode(ids, skip_special_tokens=True)]
 
-    def _tokens_of(self, inputs: torch.Tensor, limits: Limits, options: DecodingOptions) -> torch.Tensor:
+    def _tokens_of(
+        self, inputs: torch.Tensor, limits: Limits, options: DecodingOptions, states: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """What this network itself writes, `(batch, tokens)`."""
-        heard = self.network.model.encoder(inputs)  # generate itself would pad features to 30 s
+        # generate itself would pad features to 30 s
+        heard = self.network.model.encoder(inputs) if states is None else BaseModelOutput(last_hidden_state=states)
         if options.beam == 1 and self.shortcuts and is_plain(self.network):
             return greedy_tokens(self.network, heard[0], self._prompts(heard[0]), limits, options.temperature)
         return self._generated(heard, limits.tokens, options)

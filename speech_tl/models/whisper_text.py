@@ -16,8 +16,10 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch
+from speech_tl.models.ctc_words import FrameWord
 from speech_tl.models.whisper_languages import default_prompt, language_token
-from speech_tl.text import language_code
+from speech_tl.models.whisper_words import TokenTimes
+from speech_tl.text import language_code, leading_rate
 
 TIMESTAMP_S = 0.02
 """Seconds from one timestamp token to the next."""
@@ -155,6 +157,24 @@ class WhisperText(AcousticModel):
             if number < self.end:
                 sizes[number] = sum(character not in going_on for character in token)
         return sizes
+
+    def _words(self, tokens: Sequence[int], times: TokenTimes) -> list[FrameWord]:
+        """Tokens of a text as its words, with their times; in languages without spaces each character is one."""
+        bytes_of = {character: byte for byte, character in bytes_to_unicode().items()}
+        names = self.tokenizer.convert_ids_to_tokens(list(tokens))
+        written = [bytes(bytes_of[character] for character in name) for name in names]
+        owners = [place for place, part in enumerate(written) for _ in part]
+        text = b"".join(written).decode(errors="replace")
+        found = []
+        pattern = r"\S+" if leading_rate(self.language) == "wer" else r"\S"
+        for match in re.finditer(pattern, text):
+            at = len(text[: match.start()].encode())
+            first = owners[min(at, len(owners) - 1)]
+            last = owners[min(at + len(match[0].encode()), len(owners)) - 1]
+            sure = float(np.exp(np.log(np.maximum(times.probabilities[first : last + 1], 1e-9)).mean()))
+            end = max(int(times.borders[last + 1]) - 1, int(times.borders[first]))
+            found.append(FrameWord(match[0], int(times.borders[first]), end, sure))
+        return found
 
     def unwritable(self, text: str) -> set[str]:
         """None: byte-level tokens write anything."""

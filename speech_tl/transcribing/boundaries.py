@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 
 from speech_tl.transcribing.alignment import Word
-from speech_tl.transcribing.segments import FRAME_S, frame_levels_db, speech_frames
+from speech_tl.transcribing.segments import frame_levels_db, speech_frames
+from speech_tl.transcribing.vad import FRAME_S
 
 INNER_PAUSE_S = 1.5  # an utterance is cut in two there: something else may be said
-MARGIN_S = 0.15  # kept before and after speech
+MARGIN_S = 0.25  # kept before and after speech, breath and soft letters among it
 PAUSE_S = 0.12  # so long without speech is a pause
 LONG_PAUSE_S = 1.0  # a longer one is no better border
 DISTANCE_COSTS = 0.8  # a pause so much longer is worth a second of distance from the letters

@@ -1,4 +1,4 @@
-"""What of a recording is recognised at a time: all of a short one, else what lies between pauses, or some of those."""
+"""What of a recording is recognised at a time: all of a short one, else what lies between pauses."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from itertools import chain
 import numpy as np
 
 from speech_tl.transcribing.segments import Segment, cut_at_pauses
+from speech_tl.transcribing.vad import THRESHOLD
 
 WHOLE_S = 10.0
 """Recordings up to so long are not cut: recognisers want their context, and subtitles stay short enough."""
 
-GAP_S = 0.3
-"""Seconds of silence between two pieces that are joined; each has a margin of its own sound, too."""
-
 
 def pieces(
-    blocks: Iterable[np.ndarray], sample_rate: int = 16000, *, max_segment_s: float = 25.0, join: bool = False
+    blocks: Iterable[np.ndarray],
+    sample_rate: int = 16000,
+    *,
+    max_segment_s: float = 25.0,
+    vad_threshold: float | None = THRESHOLD,
 ) -> Iterator[Segment]:
     """The parts of one recording that are recognised, in order; silence has none.
 
@@ -29,36 +31,16 @@ def pieces(
         blocks: float32 mono, all but the last longer than `WHOLE_S`.
         sample_rate: samples a second of the blocks.
         max_segment_s: no piece is longer, 1 to 30 seconds.
-        join: what was cut shares a piece again as far as `max_segment_s` allows, without the pauses: for models to
-            which any piece is as much work as the longest.
+        vad_threshold: the probability at which speech begins; None takes everything for speech.
 
     Raises:
-        BadInput: `max_segment_s` is out of range.
+        BadInput: `max_segment_s` or `vad_threshold` is out of range.
     """
     blocks = iter(blocks)
     first = next(blocks, np.zeros(0, dtype=np.float32))
-    cut = cut_at_pauses(chain([first], blocks), sample_rate, max_segment_s=max_segment_s)
+    blocks = chain([first], blocks)
+    cut = cut_at_pauses(blocks, sample_rate, max_segment_s=max_segment_s, vad_threshold=vad_threshold)
     if len(first) > min(WHOLE_S, max_segment_s) * sample_rate:
-        yield from joined(cut, sample_rate, max_segment_s) if join else cut
+        yield from cut
     elif spoken := list(cut):
         yield Segment(spoken[0].start_s, spoken[-1].end_s, first, origin_s=0.0)
-
-
-def joined(segments: Iterable[Segment], sample_rate: int, max_segment_s: float) -> Iterator[Segment]:
-    """Consecutive segments in one, with `GAP_S` of silence between, as long as their sound fits `max_segment_s`."""
-    gap = np.zeros(round(GAP_S * sample_rate), dtype=np.float32)
-    kept: list[Segment] = []
-    samples = 0
-    for segment in segments:
-        if kept and samples + len(gap) + len(segment.waveform) > max_segment_s * sample_rate:
-            yield _one(kept, gap)
-            kept, samples = [], 0
-        samples += len(segment.waveform) + (len(gap) if kept else 0)
-        kept.append(segment)
-    if kept:
-        yield _one(kept, gap)
-
-
-def _one(segments: list[Segment], gap: np.ndarray) -> Segment:
-    sounds = [sound for segment in segments for sound in (gap, segment.waveform)]
-    return Segment(segments[0].start_s, segments[-1].end_s, np.concatenate(sounds[1:]))

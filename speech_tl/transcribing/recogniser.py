@@ -82,10 +82,14 @@ class Recogniser:
 
     def pieces(self, blocks: Iterable[np.ndarray], *, text_only: bool) -> Iterator[Segment]:
         """What of a recording is recognised at a time; `text_only` allows pieces that are too long for subtitles."""
+        from speech_tl.models.options import DecodingOptions
         from speech_tl.transcribing.pieces import pieces
+        from speech_tl.transcribing.windows import full_window_s, windows
 
-        join = text_only and self.model.window_s(1.0, self.model.decoding_context) >= LONGEST_PIECE_S
-        return pieces(blocks, self.sample_rate, max_segment_s=LONGEST_PIECE_S, join=join)
+        window_s = full_window_s(self.model, self.options or DecodingOptions()) if text_only else None
+        if window_s is not None:
+            return windows(blocks, self.sample_rate, max_window_s=window_s)
+        return pieces(blocks, self.sample_rate, max_segment_s=LONGEST_PIECE_S)
 
     @property
     def chooses_language(self) -> bool:

@@ -1,9 +1,6 @@
 """A stream of audio blocks -> speech segments cut at quiet places, in memory that does not grow with the recording.
 
-The level of every 20 ms is compared with the noise around it. The noise floor is a low percentile of the levels within
-about ten seconds on either side, as in minimum-statistics noise estimation (Martin 2001, IEEE Trans. Speech and Audio
-Processing 9(5)), so it follows a recording whose background changes. Where in doubt a frame counts as speech:
-transcribing some noise costs a little time, dropping speech costs words.
+What is speech, `vad` says; how loud it is decides only where speech without a pause is cut.
 """
 
 from __future__ import annotations
@@ -14,18 +11,20 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from speech_tl.errors import BadInput
+from speech_tl.transcribing.vad import FRAME_S, THRESHOLD, VoiceActivity
 
-FRAME_S = 0.02
-WINDOW_S = 10.0  # the noise floor is taken over one such window and its two neighbours
-NOISE_PERCENTILE = 5.0
+WINDOW_S = 10.0
+"""Seconds of sound that are marked at a time."""
+
+SHORTEST_SPEECH_S = 0.25
+"""Less speech between two pauses is a click or a cough: silero-vad's own limit."""
+
 SILENCE_DB = -80.0  # below three steps of 16-bit audio: nothing was recorded there
-FLAT_DB = 6.0  # noise and speech closer than this cannot be told apart by level
-FLAT_SILENCE_DB = -50.0  # a flat stretch below this level is room tone, above it may be speech in noise
-MAX_ABOVE_NOISE_DB = 6.0
-SHARE_OF_RANGE = 0.35  # of the distance from noise to speech, for recordings with little of it
-HYSTERESIS_DB = 3.0
-SPEECH_MEMORY_DB = 0.5  # how much of the remembered speech level fades with each window
 SHORTEST_S, LONGEST_S = 1.0, 30.0  # Whisper hears at most 30 s
+
+
+PART_MARGIN_S = 0.25
+"""Kept before and after a part of a segment."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,8 @@ class Segment:
         origin_s: where the waveform begins, in seconds; None: with the segment.
         context_s: seconds at the beginning and at the end of the waveform that belong to the neighbours, with which
             the segment shares one stretch of speech.
+        kept: stretches of the recording (seconds) that follow each other in the waveform; none: it is one.
+        speech: stretches of speech in the recording (seconds), where somebody asked.
     """
 
     start_s: float
@@ -46,11 +47,48 @@ class Segment:
     waveform: np.ndarray
     origin_s: float | None = None
     context_s: tuple[float, float] = (0.0, 0.0)
+    kept: tuple[tuple[float, float], ...] = ()
+    speech: tuple[tuple[float, float], ...] = ()
 
     @property
     def began_s(self) -> float:
         """Where its waveform begins in the recording, in seconds."""
         return self.start_s if self.origin_s is None else self.origin_s
+
+    def place_s(self, second: float) -> float:
+        """Where a second of the waveform is in the recording.
+
+        >>> Segment(1.0, 9.0, np.zeros(0), kept=((1.0, 3.0), (7.0, 9.0))).place_s(2.5)
+        7.5
+        """
+        for start_s, end_s in self.kept:
+            if second <= end_s - start_s:
+                return start_s + second
+            second -= end_s - start_s
+        return (self.kept[-1][1] if self.kept else self.began_s) + second
+
+    def parts(self, sample_rate: int, pause_s: float) -> list[Segment]:
+        """Its speech cut at pauses of `pause_s` and longer."""
+        groups: list[list[tuple[float, float]]] = []
+        for stretch in self.speech:
+            if groups and stretch[0] - groups[-1][-1][1] < pause_s:
+                groups[-1].append(stretch)
+            else:
+                groups.append([stretch])
+        return [self._part(tuple(group), sample_rate) for group in groups]
+
+    def _part(self, speech: tuple[tuple[float, float], ...], sample_rate: int) -> Segment:
+        """Some of its stretches of speech, with a little around them."""
+        begin_s, finish_s = speech[0][0] - PART_MARGIN_S, speech[-1][1] + PART_MARGIN_S
+        at, sound, kept = 0, [], []
+        for start_s, end_s in self.kept:
+            low_s, high_s = max(start_s, begin_s), min(end_s, finish_s)
+            if low_s < high_s:
+                first = at + round((low_s - start_s) * sample_rate)
+                sound.append(self.waveform[first : first + round((high_s - low_s) * sample_rate)])
+                kept.append((low_s, high_s))
+            at += round((end_s - start_s) * sample_rate)
+        return Segment(speech[0][0], speech[-1][1], np.concatenate(sound), kept[0][0], kept=tuple(kept), speech=speech)
 
 
 def cut_at_pauses(
@@ -59,7 +97,8 @@ def cut_at_pauses(
     *,
     max_segment_s: float = 25.0,
     min_pause_s: float = 0.5,
-    margin_s: float = 0.2,
+    margin_s: float = 0.25,
+    vad_threshold: float | None = THRESHOLD,
 ) -> Iterator[Segment]:
     """Cut consecutive blocks of one recording into segments of speech.
 
@@ -72,29 +111,31 @@ def cut_at_pauses(
         max_segment_s: no segment is longer, 1 to 30 seconds.
         min_pause_s: quiet for at least this long ends a segment.
         margin_s: kept before and after speech, at most half of `min_pause_s`.
+        vad_threshold: the probability at which speech begins; None takes everything for speech.
 
     Yields:
-        `Segment`; none for silence. About three windows of ten seconds, one segment and one block are held at a time.
+        `Segment`; none for silence. A window of ten seconds, one segment and one block are held at a time.
 
     Raises:
-        BadInput: `max_segment_s`, `min_pause_s` or `margin_s` is out of range.
+        BadInput: `max_segment_s`, `min_pause_s`, `margin_s` or `vad_threshold` is out of range.
     """
     refuse_impossible(max_segment_s, min_pause_s, margin_s)
-    frame = round(FRAME_S * sample_rate)
+    voice = VoiceActivity(sample_rate, vad_threshold)
+    frame = voice.frame
     cutter = _Cutter(
         frame=frame,
         sample_rate=sample_rate,
         longest=int(max_segment_s * sample_rate / frame),
         pause=max(1, round(min_pause_s * sample_rate / frame)),
         margin=int(min(margin_s, min_pause_s / 2) * sample_rate / frame),
+        shortest=round(SHORTEST_SPEECH_S * sample_rate / frame),
     )
-    window = frame * round(WINDOW_S / FRAME_S)
-    for waveform, levels_db, active in _marked(_windows(blocks, window), frame):
-        yield from cutter.add(waveform, levels_db, active)
+    for waveform, active in marked(blocks, voice):
+        yield from cutter.add(waveform, frame_levels_db(waveform, frame), active)
     yield from cutter.finish()
 
 
-def refuse_impossible(max_segment_s: float, min_pause_s: float = 0.5, margin_s: float = 0.2) -> None:
+def refuse_impossible(max_segment_s: float, min_pause_s: float = 0.5, margin_s: float = 0.25) -> None:
     """Check the settings of `cut_at_pauses`, in seconds.
 
     Raises:
@@ -125,10 +166,18 @@ def frame_levels_db(waveform: np.ndarray, frame: int) -> np.ndarray:
 
 def speech_frames(waveform: np.ndarray, sample_rate: int = 16000) -> np.ndarray:
     """Whether each `FRAME_S` of a recording `(samples,)` holds speech, bool `(frames,)`."""
-    frame = round(FRAME_S * sample_rate)
-    windows = _windows([waveform], frame * round(WINDOW_S / FRAME_S))
-    marked = [active for _, _, active in _marked(windows, frame)]
-    return np.concatenate(marked) if marked else np.zeros(0, dtype=bool)
+    return VoiceActivity(sample_rate).mark(waveform)
+
+
+def marked(blocks: Iterable[np.ndarray], voice: VoiceActivity) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """A recording's sound in windows of about `WINDOW_S`, each with the frames that hold speech, bool `(frames,)`.
+
+    Args:
+        blocks: of any length; the answer does not depend on it.
+        voice: a detector that has heard nothing yet.
+    """
+    for window in _windows(blocks, voice.frame * round(WINDOW_S / FRAME_S)):
+        yield window, voice.mark(window)
 
 
 def _windows(blocks: Iterable[np.ndarray], window: int) -> Iterator[np.ndarray]:
@@ -144,54 +193,6 @@ def _windows(blocks: Iterable[np.ndarray], window: int) -> Iterator[np.ndarray]:
         yield kept
 
 
-def _marked(windows: Iterable[np.ndarray], frame: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Each window with its levels in dB and the frames that hold speech; looks one window ahead."""
-    judge = _Judge()
-    before = now = None
-    for following in windows:
-        ahead = (following, frame_levels_db(following, frame))
-        if now is not None:
-            yield *now, judge.mark(now[1], _near(before, now, ahead))
-        before, now = now, ahead
-    if now is not None:
-        yield *now, judge.mark(now[1], _near(before, now))
-
-
-def _near(*windows: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
-    """The levels of those windows that are there, in one array."""
-    return np.concatenate([window[1] for window in windows if window is not None])
-
-
-class _Judge:
-    """Says frame by frame whether there is speech; remembers how loud speech was and whether it is going on."""
-
-    def __init__(self) -> None:
-        self.speech_db = SILENCE_DB
-        self.speaking = False
-
-    def mark(self, levels_db: np.ndarray, near_db: np.ndarray) -> np.ndarray:
-        """A bool for each of `levels_db`, judged by the levels of its neighbourhood `near_db`."""
-        on_db = self._threshold_db(near_db)
-        off_db = max(on_db - HYSTERESIS_DB, SILENCE_DB)
-        active = np.zeros(len(levels_db), dtype=bool)
-        for index, level in enumerate(levels_db):
-            self.speaking = bool(level > (off_db if self.speaking else on_db))
-            active[index] = self.speaking
-        return active
-
-    def _threshold_db(self, near_db: np.ndarray) -> float:
-        """The level above which speech begins, never below `SILENCE_DB`."""
-        heard = near_db[near_db > SILENCE_DB]
-        if not len(heard):
-            return SILENCE_DB
-        noise_db, loud_db = np.percentile(heard, [NOISE_PERCENTILE, 95])
-        self.speech_db = max(loud_db, self.speech_db - SPEECH_MEMORY_DB)
-        range_db = self.speech_db - noise_db
-        if range_db < FLAT_DB:
-            return FLAT_SILENCE_DB if loud_db < FLAT_SILENCE_DB else SILENCE_DB
-        return max(noise_db + min(MAX_ABOVE_NOISE_DB, SHARE_OF_RANGE * range_db), SILENCE_DB)
-
-
 @dataclass
 class _Cutter:
     """Collects marked windows and lets whole segments go. All positions are frames since the recording began."""
@@ -201,12 +202,14 @@ class _Cutter:
     longest: int
     pause: int
     margin: int
+    shortest: int
     waveform: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
     levels_db: np.ndarray = field(default_factory=lambda: np.zeros(0))
     held_from: int = 0  # the frame at which `waveform` and `levels_db` begin
     now: int = 0
     begin: int | None = None  # of the segment that is open
     last_speech: int = 0
+    spoken: int = 0  # frames of speech in the segment that is open
     free_from: int = 0  # the end of the segment let go last: the next may not begin before it
 
     def add(self, waveform: np.ndarray, levels_db: np.ndarray, active: np.ndarray) -> Iterator[Segment]:
@@ -220,26 +223,34 @@ class _Cutter:
     def finish(self) -> Iterator[Segment]:
         """Yield the segment that was open when the recording ended."""
         if self.begin is not None:
-            yield self._let_go(min(self.last_speech + 1 + self.margin, self.now))
+            yield from self._close(min(self.last_speech + 1 + self.margin, self.now))
 
     def _step(self, speech: bool) -> Iterator[Segment]:
         if speech:
             if self.begin is None:
-                self.begin = max(self.free_from, self.now - self.margin)
+                self.begin, self.spoken = max(self.free_from, self.now - self.margin), 0
             self.last_speech = self.now
+            self.spoken += 1
         self.now += 1
         if self.begin is None:
             return
         if self.now - 1 - self.last_speech >= self.pause:
-            yield self._let_go(self.last_speech + 1 + self.margin)
+            yield from self._close(self.last_speech + 1 + self.margin)
         elif self.now - self.begin >= self.longest:
             yield self._let_go_at_quietest()
+
+    def _close(self, end: int) -> Iterator[Segment]:
+        """Let the open segment go, unless what is in it is too short for speech."""
+        if self.spoken >= self.shortest:
+            yield self._let_go(end)
+        else:
+            self.begin = None
 
     def _let_go_at_quietest(self) -> Segment:
         cut = self._quietest(self.begin + self.longest // 2, self.now)
         segment = self._let_go(cut)
         if self.last_speech >= cut:
-            self.begin = cut
+            self.begin, self.spoken = cut, self.shortest  # it goes on, so it is no click
         return segment
 
     def _quietest(self, start: int, end: int) -> int:

@@ -20,12 +20,16 @@ from speech_tl.transcribing.channels import asked_channel, on_channels
 from speech_tl.transcribing.formats import Layout, TranscribedSegment, Transcript, known_formats
 from speech_tl.transcribing.hearing_language import HEARD_S, heard_language
 from speech_tl.transcribing.overlap import Joiner, add_windows, context_s, with_context
+from speech_tl.transcribing.phrases import LONGEST_S as LONGEST_PHRASE_S
+from speech_tl.transcribing.phrases import add_phrases, text_of_windows
 from speech_tl.transcribing.pieces import pieces
 from speech_tl.transcribing.processes import Processes, Work
 from speech_tl.transcribing.recordings import Recording, find_recordings
 from speech_tl.transcribing.results import Desk, FailedRecording, TranscriptionResult
 from speech_tl.transcribing.segments import Segment, refuse_impossible
 from speech_tl.transcribing.speakers import Speakers, labelled, read_speakers
+from speech_tl.transcribing.vad import THRESHOLD, checked_threshold
+from speech_tl.transcribing.windows import full_window_s, windows
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -52,6 +56,7 @@ def transcribe(
     words: bool = False,
     max_line: int | None = None,
     speakers: str | os.PathLike | Speakers | None = None,
+    vad_threshold: float | None = THRESHOLD,
     progress: Progress | None = None,
     on_transcript: Callable[[Transcript], None] | None = None,
     overwrite: bool = True,
@@ -60,8 +65,9 @@ def transcribe(
 ) -> TranscriptionResult:
     """Transcribe files, folders (with sub-folders) and glob patterns.
 
-    Recordings of any length are read as a stream, and cut at quiet places unless they are short; the segments of many
-    recordings share batches. A recording that cannot be read is noted and the others go on.
+    Recordings of any length are read as a stream, and cut in pauses unless they are short; a Whisper that hears 30 s at
+    a time gets them full of speech, and its words are put into segments again. The pieces of many recordings share
+    batches. A recording that cannot be read is noted and the others go on.
 
     Args:
         model: a loaded model, or what `load_model` takes: a Hub id, a folder, a starter.
@@ -69,16 +75,18 @@ def transcribe(
         out: folder for the transcripts, named as the recordings and mirroring their sub-folders; None writes nothing.
         formats: of the files in `out`: txt, srt, vtt, tsv (a manifest), json, ctm (a line a word).
         options: batch sizes, beam, precision; by default those of `DecodingOptions`.
-        max_segment_s: no segment is longer, 1 to 30 seconds; None is 25.
-        join: what pauses part is recognised together where the model takes as long for a short piece as for a long one
-            (a Whisper that hears 30 s at a time): several times faster, with segments too long for subtitles.
+        max_segment_s: no segment is longer, 1 to 30 seconds; None is 25, and 15 for a Whisper.
+        join: of a Whisper the text alone: nobody asks when words were said, and a segment is all that it heard at a
+            time, up to 30 s.
         channel: 1, 2, ... (or left, right): this channel alone; "each": every channel by itself, with transcripts named
             NAME.ch1, NAME.ch2, ..., and all of them by time in NAME.conversation; None or "mix": all together.
         words: each word with its times (seconds) and probability, in the transcripts and in the formats that have room
-            for it; of models that score frames (CTC).
+            for it; CTC models by forced alignment, Whisper by its attention.
         max_line: cut subtitles to two lines of so many characters, at ends of sentences where there are any.
         speakers: an RTTM file of any diariser, or a folder of them: segments are labelled with, and cut between,
-            speakers; without times of words (Whisper) a segment has one, who speaks longest in it.
+            speakers.
+        vad_threshold: the probability, 0 to 1, at which silero-vad takes sound for speech: lower hears softer speech
+            and more noise; None takes everything for speech.
         progress: told seconds of audio done and in all, after every few batches.
         on_transcript: given each transcript as soon as it is complete (and written), in order.
         overwrite: True replaces earlier transcripts in `out`; False leaves recordings alone that have all their files
@@ -94,7 +102,7 @@ def transcribe(
 
     Raises:
         BadInput: a path that is not there or holds no recordings, an unknown format, a folder that cannot be written,
-            turns of other recordings, times of words of a model that tells none, or not one recording that could be
+            turns of other recordings, or not one recording that could be
             transcribed (an `AudioError` if it was the only one).
 
     >>> transcribe("starter-wav2vec2", "no-such-file.wav")
@@ -102,8 +110,9 @@ def transcribe(
     ...
     speech_tl.errors.BadInput: no-such-file.wav: no such file or folder; check the path
     """
-    max_segment_s = MAX_SEGMENT_S if max_segment_s is None else max_segment_s
-    refuse_impossible(max_segment_s)
+    if max_segment_s is not None:
+        refuse_impossible(max_segment_s)
+    checked_threshold(vad_threshold)
     _refuse_jobs(jobs, model, on)
     formats = known_formats(formats)
     layout = Layout(words, max_line)
@@ -117,7 +126,12 @@ def transcribe(
     recordings = desk.accept(found, overwrite)
     if recordings:
         settings = _Settings(
-            options, max_segment_s, join, layout.needs_words(formats), layout.writes_words(formats), speakers
+            options,
+            max_segment_s,
+            join,
+            layout.needs_words(formats),
+            speakers,
+            vad_threshold,
         )
         if on is not None:
             from speech_tl.transcribing.ray_workers import RayWorkers, transcribe_on
@@ -156,11 +170,11 @@ class _Settings:
     """What a run does with its recordings; see `transcribe`."""
 
     options: DecodingOptions | None
-    max_segment_s: float
+    max_segment_s: float | None
     join: bool
     words: bool
-    times_of_words: bool  # not as well as they can be told, as for lines of subtitles
     speakers: Speakers | None
+    vad_threshold: float | None
 
 
 def _loaded(model: AcousticModel | ModelName | str | Path) -> AcousticModel:
@@ -184,13 +198,6 @@ def _prepared(model: ModelName | str | Path, settings: _Settings, jobs: int) -> 
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
     loaded = _loaded(model)
     return lambda recordings, desk, progress: _Run(loaded, settings, desk, progress).transcribe(recordings)
-
-
-def _as_slow_on_short_ones(model: AcousticModel, options: DecodingOptions, max_segment_s: float) -> bool:
-    from speech_tl.models.audio_context import FULL
-
-    context = FULL if options.audio_context == "full" else model.decoding_context
-    return model.window_s(1.0, context) >= max_segment_s
 
 
 @dataclass
@@ -222,19 +229,18 @@ class _Run:
     def __init__(self, model: AcousticModel, settings: _Settings, desk: Desk, progress: Progress | None) -> None:
         from speech_tl.models.options import DecodingOptions
 
-        if settings.times_of_words and not model.scores_frames:
-            raise BadInput(
-                f"model {model.source}: only models that score frames (wav2vec2 and its relatives) say when a word was "
-                "spoken; leave out --words and --format ctm"
-            )
         self.model = model
         self.options = settings.options or DecodingOptions()
         self.sorted_s = BATCHES_AT_ONCE * self.options.batch_seconds if self.options.batch_seconds else SORTED_S
-        self.context_s = context_s(settings.max_segment_s) if model.scores_frames else 0.0
-        self.max_segment_s = settings.max_segment_s - 2 * self.context_s
-        self.join = settings.join and _as_slow_on_short_ones(model, self.options, self.max_segment_s)
+        max_segment_s = settings.max_segment_s or MAX_SEGMENT_S
+        self.context_s = context_s(max_segment_s) if model.scores_frames else 0.0
+        self.max_segment_s = max_segment_s - 2 * self.context_s
+        self.longest_phrase_s = min(settings.max_segment_s or LONGEST_PHRASE_S, LONGEST_PHRASE_S)
+        self.window_s = full_window_s(model, self.options)
+        self.text_alone = model.has_decoder and settings.join and not settings.words
         self.words = settings.words
         self.speakers = settings.speakers
+        self.vad_threshold = settings.vad_threshold
         self.desk = desk
         self.progress = progress
         self.jobs: deque[_Job] = deque()
@@ -268,13 +274,20 @@ class _Run:
             )
             blocks = self._counted(job, sound)
             try:
-                cut = pieces(blocks, self.model.sample_rate, max_segment_s=self.max_segment_s, join=self.join)
-                if self.model.scores_frames:
-                    cut = with_context(cut, self.model.sample_rate, self.model.frame_samples, self.context_s)
-                yield from ((job, segment) for segment in cut)
+                yield from ((job, segment) for segment in self._cut(blocks))
             except AudioError as error:
                 job.problem = error  # what of it was cut already is decoded with the rest and goes nowhere
             yield job, None
+
+    def _cut(self, blocks: Iterable[np.ndarray]) -> Iterator[Segment]:
+        """What of a recording is recognised at a time."""
+        rate, threshold = self.model.sample_rate, self.vad_threshold
+        if self.window_s is not None:
+            return windows(blocks, rate, max_window_s=self.window_s, vad_threshold=threshold)
+        cut = pieces(blocks, rate, max_segment_s=self.max_segment_s, vad_threshold=threshold)
+        if self.model.scores_frames:
+            cut = with_context(cut, rate, self.model.frame_samples, self.context_s)
+        return cut
 
     def _counted(self, job: _Job, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for block in blocks:
@@ -294,7 +307,6 @@ class _Run:
         Those of a recording whose language is not settled, as too little of it was read, go on waiting unless they are
         the `last`.
         """
-        from speech_tl.decoding import decode_waveforms
         from speech_tl.decoding.memory import give_memory_back
 
         self._hear_languages(last)
@@ -304,10 +316,12 @@ class _Run:
             with self.model.speaking(language):
                 if self.model.scores_frames:
                     add_windows(self.model, part, self.options)
+                elif not self.text_alone:
+                    add_phrases(self.model, part, self.options, self.longest_phrase_s)
                 else:
-                    texts = decode_waveforms(self.model, [segment.waveform for _, segment in part], self.options)
+                    texts = text_of_windows(self.model, [segment for _, segment in part], self.options)
                     for (job, segment), text in zip(part, texts, strict=True):
-                        job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, " ".join(text.split())))
+                        job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, text))
             for job, _ in part:
                 job.waiting -= 1
         self.waiting = [(job, segment) for job, segment in self.waiting if not job.language_is_known]

@@ -30,6 +30,7 @@ from speech_tl.text import get_normaliser
 from speech_tl.transcribing.recogniser import Word, load_recogniser, spread
 from speech_tl.transcribing.segments import speech_frames
 from speech_tl.transcribing.transcribe import transcribe
+from speech_tl.transcribing.vad import FRAME_S
 
 RATE = 16000
 BLOCK_S = 0.1
@@ -45,7 +46,7 @@ def joined(corpora: Path, name: str, split: str, minutes: float, seed: int = 0) 
     for row in rows:
         clip = load_audio(corpora / name / row["audio"], RATE)
         active = np.flatnonzero(speech_frames(clip, RATE))
-        begin_s, end_s = (active[0] * 0.02, (active[-1] + 1) * 0.02) if len(active) else (0.0, len(clip) / RATE)
+        begin_s, end_s = (active[0] * FRAME_S, (active[-1] + 1) * FRAME_S) if len(active) else (0.0, len(clip) / RATE)
         words += spread(row["text"], length / RATE + begin_s, length / RATE + end_s)
         pause = np.zeros(round(rng.uniform(0.2, 1.2) * RATE), np.float32)
         parts += [clip, pause]

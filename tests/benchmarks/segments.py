@@ -4,7 +4,8 @@ Real read speech (librispeech_mini, its train and dev speakers; CORPORA is the f
 SPEECH_TL_CORPORA names): all utterances of a speaker in one recording, with pauses of 0.3 to 0.9 s between them, and
 their texts, a line each; by `starter-wav2vec2`, which has heard machines only. The text is also made wrong: two
 sentences that nobody says are put in, and three of some ten are taken out. The truth is where each utterance is first
-and last within 35 dB of its loudest moment; segments keep 0.15 s around speech by intention.
+and last within 35 dB of its loudest moment (a breath is audible, and no speech); segments keep 0.25 s around speech by
+intention.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from speech_tl.live.session import LONGEST_S, LiveSession, Message
 from speech_tl.live.sources import open_source
 from speech_tl.transcribing.recogniser import Recogniser, load_recogniser, spread
 from speech_tl.transcribing.transcribe import transcribe
-from tests.sounds import SAMPLE_RATE, voice
+from tests.sounds import SAMPLE_RATE, talking
 from tests.tiny import tiny_ctc
 
 BLOCK = SAMPLE_RATE // 10
@@ -53,7 +53,7 @@ def speech(*lengths_s: float, pause_s: float = 1.0) -> np.ndarray:
     """Voices with pauses between, all over a little noise."""
     parts = [noise(pause_s)]
     for number, length_s in enumerate(lengths_s):
-        spoken = voice(length_s, number)
+        spoken = talking(length_s, number)
         parts += [spoken + noise(len(spoken) / SAMPLE_RATE), noise(pause_s)]
     return np.concatenate(parts).astype(np.float32)
 
@@ -81,7 +81,7 @@ def test_silence_and_clicks_are_never_decoded():
 
 def test_speech_without_a_pause_is_cut_and_nothing_is_lost():
     session = LiveSession(SAMPLE_RATE, LocalAgreement)
-    sound = np.concatenate([noise(1.0), np.tile(voice(2.0), 30), noise(1.0)]).astype(np.float32)
+    sound = np.concatenate([noise(1.0), np.tile(talking(2.0), 30), noise(1.0)]).astype(np.float32)
     wholes = [message for message in counted(session, sound) if message.kind == "utterance"]
     assert len(wholes) >= 60 / LONGEST_S
     assert all(whole.end_s - whole.start_s <= LONGEST_S + 0.1 for whole in wholes)

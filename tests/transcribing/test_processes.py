@@ -18,7 +18,7 @@ from speech_tl.transcribing.processes import Processes, _portions
 from speech_tl.transcribing.recordings import Recording
 from speech_tl.transcribing.results import Desk
 from speech_tl.transcribing.transcribe import transcribe
-from tests.sounds import voice
+from tests.sounds import talking
 from tests.tiny import tiny_ctc
 
 RATE = 16000
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Nine recordings, of which one is none and one is longer."""
     folder = tmp_path_factory.mktemp("sounds")
     for number in range(8):
-        save_audio(folder / f"{number}.wav", voice(14.0 if number == 2 else 1.0 + number / 5, number), RATE)
+        save_audio(folder / f"{number}.wav", talking(14.0 if number == 2 else 1.0 + number / 5, number), RATE)
     (folder / "5b.wav").write_text("hello")
     return folder
 

@@ -18,7 +18,7 @@ from speech_tl.transcribing.recordings import Recording
 from speech_tl.transcribing.speakers import Turn, labelled, read_speakers
 from speech_tl.transcribing.transcribe import transcribe
 from speech_tl.transcribing.words import Word
-from tests.sounds import voice
+from tests.sounds import talking
 from tests.tiny import tiny_ctc, tiny_whisper
 
 RATE = 16000
@@ -146,7 +146,7 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def talk(tmp_path: Path) -> Path:
-    return save_audio(tmp_path / "talks" / "talk.wav", voice(6.0, 1), RATE)
+    return save_audio(tmp_path / "talks" / "talk.wav", talking(6.0, 1), RATE)
 
 
 def test_a_recording_is_written_turn_by_turn(model_folder, talk, tmp_path):
@@ -165,7 +165,7 @@ def test_what_pauses_part_is_not_joined_where_speakers_are_wanted(tmp_path, caps
     """A Whisper that hears 30 s at a time writes several pieces as one for text alone: they would have one speaker."""
     whisper = tiny_whisper(tmp_path / "whisper")
     pause = np.zeros(2 * RATE, dtype=np.float32)
-    talk = save_audio(tmp_path / "talk.wav", np.concatenate([voice(5.0, 1), pause, voice(5.0, 2)]), RATE)
+    talk = save_audio(tmp_path / "talk.wav", np.concatenate([talking(5.0, 1), pause, talking(5.0, 2)]), RATE)
     (tmp_path / "talk.rttm").write_text(rttm(("talk", 0.0, 5.2, "ann"), ("talk", 6.8, 5.2, "bob")))
     command = ["transcribe", str(talk), "--model", str(whisper), "--speakers", str(tmp_path / "talk.rttm")]
     assert _run([*command, "--out", str(tmp_path / "out"), "--audio-context", "full"]) == 0
@@ -184,7 +184,7 @@ def test_turns_of_another_recording_are_one_line(model_folder, talk, tmp_path, c
 
 
 def test_a_recording_without_turns_among_others_is_noted(model_folder, talk, tmp_path):
-    save_audio(talk.parent / "more.wav", voice(2.0, 2), RATE)
+    save_audio(talk.parent / "more.wav", talking(2.0, 2), RATE)
     (tmp_path / "talk.rttm").write_text(rttm(("talk", 0.0, 2.0, "ann")))
     more, with_turns = transcribe(model_folder, talk.parent, speakers=tmp_path).transcripts
     assert "has no turns of it" in more.notes[0] and more.segments[0].speaker is None
