@@ -61,6 +61,12 @@ TestTime = Annotated[
 ]
 
 On = Annotated[str | None, typer.Option(help="Where: ray (this machine, or RAY_ADDRESS) or ray://HOST, a Ray cluster.")]
+Beam = Annotated[int | None, typer.Option(min=1, help="Hypotheses of the beam search; 1 is greedy.")]
+Lm = Annotated[Path | None, typer.Option(help="N-gram language model for CTC: FILE.arpa (see `speech-tl lm`) or .bin.")]
+LmWeight = Annotated[float | None, typer.Option(help="How much the language model counts; unless said 0.8.")]
+WordBonus = Annotated[float | None, typer.Option(help="What each word earns beside it; unless said 1.")]
+Hotwords = Annotated[Path | None, typer.Option(help="File of names and terms, one a line, to be written more readily.")]
+HotwordWeight = Annotated[float | None, typer.Option(help="What each of their letters earns; unless said 1.5.")]
 
 Host = Annotated[str, typer.Option(help="Address to listen on; by default this machine alone can ask.")]
 TokenFile = Annotated[
@@ -233,12 +239,19 @@ def evaluate(
     engine: Engine = None,
     audio_context: AudioContext = "auto",
     test_time: TestTime = False,
+    beam: Beam = None,
+    lm: Lm = None,
+    lm_weight: LmWeight = None,
+    word_bonus: WordBonus = None,
+    hotwords: Hotwords = None,
+    hotword_weight: HotwordWeight = None,
     out: Out = None,
 ) -> None:
     """Score a model on a test set, or text that another recogniser wrote."""
     from speech_tl.reporting.screen import Screen, announce_loading
 
-    _require_one_source(model, hypotheses, data, batch_seconds, engine, test_time)
+    search = _search(beam, lm, lm_weight, word_bonus, hotwords, hotword_weight)
+    _require_one_source(model, hypotheses, data, batch_seconds, engine, test_time, search)
     announce_loading()
     from speech_tl.reporting.page import evaluation_table
     from speech_tl.reporting.silence import silence_lines
@@ -255,7 +268,7 @@ def evaluate(
         from speech_tl.evaluation import evaluate as run
 
         with screen.progress(f"decoding {data}") as update:
-            decoding = _decoding(batch_seconds, engine, audio_context, test_time)
+            decoding = _decoding(batch_seconds, engine, audio_context, test_time, search)
             evaluation = run(model, data, decoding=decoding, out=out, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
     for note in [*_base_of(evaluation.model), *evaluation.data.get("notes", [])]:
@@ -328,6 +341,12 @@ def transcribe(
     engine: Engine = None,
     audio_context: AudioContext = "auto",
     test_time: TestTime = False,
+    beam: Beam = None,
+    lm: Lm = None,
+    lm_weight: LmWeight = None,
+    word_bonus: WordBonus = None,
+    hotwords: Hotwords = None,
+    hotword_weight: HotwordWeight = None,
     max_segment_s: Annotated[float | None, typer.Option(help="Longest piece, in seconds; at most 30.")] = None,
     channel: Annotated[
         str,
@@ -373,6 +392,8 @@ def transcribe(
     turns = None if speakers is None else read_speakers(speakers)
     if turns is not None:
         turns.refuse_others(recordings)
+    search = _search(beam, lm, lm_weight, word_bonus, hotwords, hotword_weight)
+    options = _decoding(batch_seconds, engine, audio_context, test_time, search)
     console = _console()
     screen = Screen(console)
     try:
@@ -387,7 +408,7 @@ def transcribe(
                 paths,
                 out=out,
                 formats=formats,
-                options=_decoding(batch_seconds, engine, audio_context, test_time),
+                options=options,
                 max_segment_s=max_segment_s,
                 join=set(formats) == {"txt"} and turns is None,
                 channel=channel,
@@ -417,6 +438,32 @@ def transcribe(
         total = len(result.transcripts) + len(result.failures)
         lines = [failure.problem for failure in result.failures]
         raise PartlyDone(f"{len(result.failures)} of {total} recordings could not be transcribed", lines)
+
+
+@app.command(cls=Verb)
+def lm(
+    texts: Annotated[list[str], typer.Argument(help="Sentences: .txt, one a line; of a manifest the train split.")],
+    out: Annotated[Path, typer.Option(help="The model: a name that ends in .arpa.")],
+    order: Annotated[int, typer.Option(help="Words of its longest n-grams.")] = 3,
+    language: Annotated[str | None, typer.Option(help="Language of the texts, e.g. en.")] = None,
+    not_in: Annotated[
+        list[str] | None,
+        typer.Option(help="Manifest whose dev and test sentences the texts must not have; repeatable."),
+    ] = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Leave such sentences out instead of refusing.")] = False,
+) -> None:
+    """Make a language model for the beam search of CTC models from texts."""
+    from speech_tl.lm import make_lm
+    from speech_tl.reporting.screen import Screen
+
+    if drop and not not_in:
+        raise BadInput("--drop goes with --not-in MANIFEST")
+    made = make_lm(texts, out, order=order, language=language, not_in=not_in or [], drop=drop)
+    ngrams = ", ".join(f"{count:,} {place}-grams" for place, count in enumerate(made.ngrams, 1))
+    screen = Screen(_console())
+    if not_in:
+        screen.line(f"{made.dropped} sentences left out, as dev or test has them")
+    screen.line(f"Wrote {out}: {made.sentences:,} sentences, {made.words:,} words, {ngrams}")
 
 
 def _target_names() -> list[str]:
@@ -952,6 +999,7 @@ def _require_one_source(
     seconds: float | None,
     engine: str | None,
     test_time: bool,
+    search: Mapping[str, Any],
 ) -> None:
     """Refuse options of `evaluate` that do not go together."""
     if (model is None) == (hypotheses is None):
@@ -964,10 +1012,51 @@ def _require_one_source(
         raise BadInput("--engine is for --model: with --hypotheses nothing is decoded")
     if hypotheses is not None and test_time:
         raise BadInput("--test-time is for --model: with --hypotheses nothing is decoded")
+    if hypotheses is not None and search:
+        raise BadInput(f"{_option(next(iter(search)))} is for --model: with --hypotheses nothing is decoded")
 
 
-def _decoding(batch_seconds: float | None, engine: str | None, audio_context: str, test_time: bool) -> DecodingOptions:
-    """Decoding options from the command line."""
+def _search(
+    beam: int | None,
+    lm: Path | None,
+    lm_weight: float | None,
+    word_bonus: float | None,
+    hotwords: Path | None,
+    hotword_weight: float | None,
+) -> dict[str, Any]:
+    """The options of beam search that were given.
+
+    Raises:
+        BadInput: a weight without what it weighs.
+    """
+    if lm is None and (lm_weight is not None or word_bonus is not None):
+        raise BadInput(f"{'--word-bonus' if lm_weight is None else '--lm-weight'} goes with --lm FILE")
+    if hotwords is None and hotword_weight is not None:
+        raise BadInput("--hotword-weight goes with --hotwords FILE")
+    given = {
+        "beam": beam,
+        "lm": lm,
+        "lm_weight": lm_weight,
+        "word_bonus": word_bonus,
+        "hotwords": hotwords,
+        "hotword_weight": hotword_weight,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _option(name: str) -> str:
+    """A field's name as an option of the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _decoding(
+    batch_seconds: float | None,
+    engine: str | None,
+    audio_context: str,
+    test_time: bool,
+    search: Mapping[str, Any] | None = None,
+) -> DecodingOptions:
+    """Decoding options from the command line; `search` as `_search` has it."""
     from pydantic import ValidationError
 
     from speech_tl.models.options import SUTA, DecodingOptions
@@ -975,14 +1064,15 @@ def _decoding(batch_seconds: float | None, engine: str | None, audio_context: st
     if test_time and engine == "ctranslate2":
         raise BadInput("--test-time moves the model's own weights, --engine ctranslate2 has a copy: leave one out")
     given = {"batch_seconds": batch_seconds, "engine": engine, "audio_context": audio_context}
-    given["test_time"] = SUTA() if test_time else None
-    wants = {"engine": "torch or ctranslate2", "audio_context": "auto or full"}
+    given |= {"test_time": SUTA() if test_time else None, **(search or {})}
+    wants = {"engine": "torch or ctranslate2", "audio_context": "auto or full", "beam": "1 to 1000"}
+    wants |= dict.fromkeys(("lm_weight", "hotword_weight"), "0 to 100") | {"word_bonus": "-100 to 100"}
     try:
         return DecodingOptions(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         wrong = error.errors()[0]["loc"][0]
         wanted = wants.get(wrong, "a number of seconds above 0")
-        raise BadInput(f"--{wrong.replace('_', '-')} {given[wrong]}: expected {wanted}") from error
+        raise BadInput(f"{_option(wrong)} {given[wrong]}: expected {wanted}") from error
 
 
 if __name__ == "__main__":

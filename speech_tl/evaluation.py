@@ -16,6 +16,7 @@ from speech_tl.scoring.selection import chosen_to_score, require_known
 from speech_tl.scoring.silence import silence_figures
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import get_normaliser, normaliser_for, require_writable
+from speech_tl.text.ngrams.texts import require_unseen
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -55,8 +56,8 @@ def evaluate(
         progress: told seconds of audio done and in all.
 
     Raises:
-        BadInput: no text, no such split or column, nothing that can be decoded, a model that cannot be loaded,
-            or `out` that cannot be written.
+        BadInput: no text, no such split or column, a language model made from these sentences, nothing that can be
+            decoded, a model that cannot be loaded, or `out` that cannot be written.
     """
     if out is not None:
         require_writable(out)
@@ -72,6 +73,9 @@ def evaluate(
     rules = normaliser_for(normaliser, language, checkpoints_language(model, manifest))
     facts = {"source": manifest.source, "split": split, "language": rules.language}
     facts["fingerprint"] = manifest.fingerprint()
+    if decoding is not None and decoding.lm is not None:
+        unknown = require_unseen(decoding.lm, manifest.texts("text"), manifest.source)
+        notes = [*notes, *([unknown] if unknown else [])]
     facts |= {"notes": notes} if notes else {}
     test_set = TestSet(manifest.source, manifest, rules, rules.language, facts=facts)
     evaluation = measure(model, test_set, decoding or DecodingOptions(), progress=progress)

@@ -19,7 +19,7 @@ import speech_tl
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
-DISTRIBUTIONS = {"yaml": "pyyaml", "whisper_normalizer": "whisper-normalizer"}
+DISTRIBUTIONS = {"flashlight": "flashlight-text", "yaml": "pyyaml", "whisper_normalizer": "whisper-normalizer"}
 DISTRIBUTIONS |= {"prometheus_client": "prometheus-client"}
 DISTRIBUTIONS |= {"whisper": "openai-whisper", "faster_whisper": "faster-whisper"}
 COMES_WITH = {"tokenizers": "transformers", "safetensors": "transformers", "huggingface_hub": "transformers"}

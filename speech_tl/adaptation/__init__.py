@@ -110,13 +110,22 @@ def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> 
     rounds = _rounds(recipe, data, run, screen, phases)
     if rounds is not None:
         rounds.first_labels()
-    with phases.of("before"):
-        before = test_sets.before(model)
+    weights_open = test_sets.weights_open(model)
+    if not weights_open:
+        with phases.of("before"):
+            before = test_sets.before(model)
     model, trained = run.training(
         model, lambda: rounds.adapted(model) if rounds else (model, _train(model, data, recipe, run, screen, phases))
     )
     if rounds is not None:
         rounds.tidy()
+    if weights_open:
+        with phases.of("choices"):
+            settled = test_sets.settle_weights(model)
+        trained.figures["lm_weights"] = settled
+        trained.notes.append(settled["finding"])
+        with phases.of("before"):
+            before = test_sets.before(model)
     with phases.of("after"):
         after = test_sets.after(model, before)
 
@@ -130,6 +139,7 @@ def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> 
         before.test,
         after.test,
         shortened=after.shortened,
+        greedy=(before.greedy, after.greedy) if before.greedy and after.greedy else None,
         guards=guards,
         guard_limits={guard.name: guard.test.limit for guard in data.guards},
         ladder=data.ladder and climbed(data.ladder, before.ladder, after.ladder),

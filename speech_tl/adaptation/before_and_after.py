@@ -15,11 +15,14 @@ from speech_tl.adaptation.preparation import Data, published, starts_anew
 from speech_tl.data.augment import Rung
 from speech_tl.data.test_set import TestSet
 from speech_tl.decoding.measuring import measure
+from speech_tl.decoding.tuning import UTTERANCES, tune
+from speech_tl.models.ctc_fused import weights_of
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.recipe import Recipe
 from speech_tl.reporting.screen import Screen
 from speech_tl.reporting.words import loops_line
+from speech_tl.scoring.dev_choice import too_small
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.training.run_folder import RunFolder
 
@@ -37,13 +40,15 @@ Load = Callable[[str | None], "AcousticModel"]
 class Measured:
     """What one model wrote: for the test split, for each guard by name, and for each level of the noise test.
 
-    `shortened` is the test split once more, with windows shortened to the clip; None where nobody decodes so.
+    `shortened` is the test split once more, with windows shortened to the clip; None where nobody decodes so. `greedy`
+    is the test split decoded without a beam, a language model or hotwords; None where nobody decodes with any.
     """
 
     test: Evaluation
     guards: dict[str, Evaluation] = field(default_factory=dict)
     ladder: dict[str, Evaluation] = field(default_factory=dict)
     shortened: Evaluation | None = None
+    greedy: Evaluation | None = None
 
 
 class BeforeAndAfter:
@@ -53,6 +58,33 @@ class BeforeAndAfter:
         """Keep what before and after have in common."""
         self.recipe, self.data, self.run, self.screen = recipe, data, run, screen
         self.decoding = recipe.decoding.model_copy(update={"audio_context": "full"})
+        self.weights: dict[str, Any] | None = None
+
+    def weights_open(self, model: AcousticModel) -> bool:
+        """Whether dev has to say how much the language model counts: after training, by both models together."""
+        return self.recipe.decoding.weights_open and not starts_anew(self.recipe, model)
+
+    def settle_weights(self, model: AcousticModel) -> dict[str, Any]:
+        """Choose the language model's weights for both sides; what the run's folder holds is not chosen again.
+
+        Returns:
+            What `decoding.tuning.tune` found, and a sentence that says so.
+        """
+        self.weights = self.run.noted("training/lm_weights.json", lambda: self._weights(model))
+        chosen = {name: self.weights[name] for name in ("lm_weight", "word_bonus")}
+        self.decoding = self.decoding.model_copy(update=chosen)
+        self.screen.line(self.weights["finding"])
+        return self.weights
+
+    def _weights(self, model: AcousticModel) -> dict[str, Any]:
+        dev, options = self.data.dev_set(model).drawn(UTTERANCES, self.recipe.seed), self.decoding
+        if small := too_small(dev):
+            weights = weights_of(options)
+            told = f"{small}: the language model counts as it usually does"
+            return {"lm_weight": weights.lm, "word_bonus": weights.word, "finding": told}
+        models = [published(self.recipe, self.data.language), model]
+        with self.screen.progress("the language model's weights, on dev") as update:
+            return tune(models, dev, options, self.recipe.seed, update)
 
     def before(self, model: AcousticModel) -> Measured:
         """By the checkpoint as published, without the characters that were added to `model`.
@@ -92,6 +124,10 @@ class BeforeAndAfter:
         """
         load, data = cache(load), self.data
         measured = Measured(self._evaluation(phase, phase, data.test_set, load, described))
+        if self.decoding.beam > 1 or self.decoding.fuses:
+            place, title = f"{phase}_greedy", f"{phase}, greedy"
+            greedy = self.decoding.greedy()
+            measured.greedy = self._evaluation(place, title, data.test_set, load, described, greedy)
         for guard in data.guards:
             place, title = f"guards/{guard.name}/{phase}", f"{phase}, guard {guard.name}"
             measured.guards[guard.name] = self._evaluation(place, title, guard.test, load, described)

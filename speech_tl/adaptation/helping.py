@@ -115,7 +115,7 @@ def learn(
         folder,
         seed=recipe.seed,
         augmenter=data.augmenter,
-        decoding=recipe.decoding.model_copy(update={"test_time": None}),  # dev judges the weights themselves
+        decoding=recipe.decoding.of_the_sound(),  # dev judges the weights themselves
         strategy=recipe.strategy,
         retention=retention,
         cache_gb=recipe.data.cache_gb,

@@ -39,7 +39,7 @@ def merge_and_check(
     texts, wers = [], []
     for when in ("before merging", "after merging"):
         with screen.progress(f"{when}: decoding {len(dev.utterances)} utterances of dev") as update:
-            evaluation = measure(model, dev, recipe.decoding, progress=update)
+            evaluation = measure(model, dev, recipe.decoding.of_the_sound(), progress=update)
         texts.append([utterance.hypothesis_raw for utterance in evaluation.utterances])
         wers.append(evaluation.score.wer)
         if when == "before merging":

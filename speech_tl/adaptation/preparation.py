@@ -16,6 +16,7 @@ from speech_tl.data.leaks import TRAIN_AND_TEST, Leak, find_leaks
 from speech_tl.data.manifest import Excluded, Manifest, open_data, the_language
 from speech_tl.data.test_set import TestSet
 from speech_tl.data.unlabelled import checked_unlabelled, joined, read_unlabelled, shared_speakers
+from speech_tl.decoding.fused import require_fused
 from speech_tl.decoding.suta import require_frames
 from speech_tl.errors import BadInput
 from speech_tl.evaluation import require_columns
@@ -34,6 +35,8 @@ from speech_tl.text import (
     normaliser_for,
     same_language,
 )
+from speech_tl.text.ngrams import open_ngrams
+from speech_tl.text.ngrams.texts import require_unseen
 from speech_tl.training.batches import epoch_seconds
 from speech_tl.training.train import steps_of_epochs
 
@@ -141,6 +144,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
 
     model = new_model()
     require_frames(model, recipe.decoding)
+    require_fused(model, recipe.decoding)
     require_fit(recipe.keep, model, recipe.strategy, anew=_from_random_weights(recipe))
     _require_one_rate(recipe, model)
     with screen.progress("checking the data") as update:
@@ -161,6 +165,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         learnt = joined(parts["train"], unlabelled)
     sources = checked_sources(recipe.keep, read, options, model, unheard_rows(parts, guards), screen)
     recipe.strategy.require_steps(model, _steps(recipe, sources, learnt))
+    unseen = _language_model_note(recipe, parts, guards)
     ladder = hearing.opened(recipe, parts | {"train": learnt}, model.sample_rate)
     style = _style(recipe, model, parts["train"], normaliser, screen)
     return model, Data(
@@ -179,6 +184,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         guards=[guard.set_to(_set_to(recipe, model, language, guard.test)) for guard in guards],
         notes=[
             *([style.note] if style.note else []),
+            *([unseen] if unseen else []),
             *_reading_notes(split.manifest, rows, sources, guards),
             *_notes(split.note, check, normaliser, model, sources, guards),
         ],
@@ -187,6 +193,21 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         | ({"sources": sources.facts()} if sources.utterances else {}),
         tables=_tables(split.manifest, rows, read, guards),
     )
+
+
+def _language_model_note(recipe: Recipe, parts: Mapping[str, Manifest], guards: Sequence[Guard]) -> str | None:
+    """What a reader must know of the language model's texts.
+
+    Raises:
+        BadInput: there is no such model, or it was made from sentences of dev, test or a guard.
+    """
+    if recipe.decoding.lm is None:
+        return None
+    open_ngrams(recipe.decoding.lm)
+    measured = {name: parts[name] for name in ("dev", "test")}
+    measured |= {f"guard {guard.name}": guard.test.utterances for guard in guards}
+    notes = [require_unseen(recipe.decoding.lm, rows.texts("text"), name) for name, rows in measured.items()]
+    return next(filter(None, notes), None)
 
 
 def _style(recipe: Recipe, model: AcousticModel, train: Manifest, normaliser: Normaliser, screen: Screen) -> TextStyle:

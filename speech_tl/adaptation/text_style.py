@@ -140,7 +140,7 @@ class TextStyle:
 
 def plainly(decoding: DecodingOptions, audio_context: str = "full") -> DecodingOptions:
     """Decoding greedily and by the network itself: an engine would be converted for these clips only."""
-    return decoding.model_copy(update={"engine": "torch", "beam": 1, "test_time": None, "audio_context": audio_context})
+    return decoding.greedy().of_the_sound().model_copy(update={"engine": "torch", "audio_context": audio_context})
 
 
 def _shares(style: Style, names: Sequence[str]) -> str:

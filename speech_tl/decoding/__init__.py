@@ -22,6 +22,7 @@ from speech_tl.data.batching import (
     SpeechDataset,
     batch_by_length,
 )
+from speech_tl.decoding.fused import require_fused
 from speech_tl.decoding.lanes import in_lanes, lane_count
 from speech_tl.decoding.loops import Written, write
 from speech_tl.decoding.memory import FreedMemory, give_memory_back, reuse_freed_memory
@@ -148,6 +149,7 @@ def ready(model: AcousticModel, options: DecodingOptions) -> Iterator[None]:
     """
     model.set_engine(options)
     require_frames(model, options)
+    require_fused(model, options)
     was_training, shortcuts = model.network.training, model.shortcuts
     model.network.eval()
     model.shortcuts = shortcuts and options.shortcuts

@@ -23,7 +23,7 @@ Done = TypeVar("Done")
 
 def lane_count(model: AcousticModel, options: DecodingOptions, batches: int) -> int:
     """Lanes for so many batches: one a core (or as many as `options.workers`), and one where lanes are of no use."""
-    if model.device.type != "cpu" or not model.shortcuts or options.beam > 1 or not model.has_twins():
+    if model.device.type != "cpu" or not model.shortcuts or options.beam > 1 or options.fuses or not model.has_twins():
         return 1
     if options.test_time is not None:  # it moves the weights, which twins share
         return 1

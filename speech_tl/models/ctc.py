@@ -21,7 +21,8 @@ from speech_tl.errors import BadInput
 from speech_tl.models import mms
 from speech_tl.models.attention import BY_LENGTH
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
-from speech_tl.models.ctc_words import FrameWord, align_words, words_of
+from speech_tl.models.ctc_fused import beam_search, fused_conditions, searches
+from speech_tl.models.ctc_words import FrameWord, align_words, labels_of, words_of
 from speech_tl.models.filterbank import fix_filterbank, trainable_convolutions
 from speech_tl.models.fixed import FixedStage, all_fixed
 from speech_tl.models.front import FrontEnd, Samples, computed
@@ -79,13 +80,13 @@ class CTCModel(AcousticModel):
         """
         between = [self.vocabulary[self.delimiter]] if self.delimiter in self.vocabulary else []
         ids: list[int] = []
-        for word in self._spelt(text).split():
+        for word in self.spelt(text).split():
             spelt = [self.vocabulary[c] for c in word if c in self.vocabulary]
             ids += between + spelt if ids and spelt else spelt
         return ids
 
-    def _spelt(self, text: str) -> str:
-        """`label_text`; the last one is remembered, as a check asks several things about each text."""
+    def spelt(self, text: str) -> str:
+        """A text as the model writes it; the last one is remembered, as a check asks several things about each text."""
         last, spelt = self._last_spelt
         if text != last:
             spelt = label_text(self.scored_by.without_tags(text), self.vocabulary, self.language)
@@ -94,7 +95,7 @@ class CTCModel(AcousticModel):
 
     def unwritable(self, text: str) -> set[str]:
         """Characters of the words of `text` without a row in the head."""
-        return {c for c in self._spelt(text) if c != " " and c not in self.vocabulary}
+        return {c for c in self.spelt(text) if c != " " and c not in self.vocabulary}
 
     def writes_style(self) -> bool:
         """Whether the vocabulary has a letter in both cases, or a mark that ends sentences."""
@@ -279,13 +280,17 @@ class CTCModel(AcousticModel):
 
     @torch.inference_mode()
     def transcribe(self, batch: Batch, options: DecodingOptions) -> list[str]:
-        """Greedy CTC: best label of each frame, repeats merged, blanks dropped."""
-        return self._texts(self._best(batch, options)[0])
+        """Greedy CTC (best label of each frame, repeats merged, blanks dropped), or a beam search."""
+        if searches(options):
+            return [text for text, _, _ in self._searched(batch, options)]
+        return self._texts(self._best(batch)[0])
 
     @torch.inference_mode()
     def transcribe_scored(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, float]]:
         """See `AcousticModel`."""
-        best, logits = self._best(batch, options)
+        if searches(options):
+            return [(text, self._confidence(labels, scores)) for text, labels, scores in self._searched(batch, options)]
+        best, logits = self._best(batch)
         spoken = best != self.blank
         surest = nn.functional.log_softmax(logits.float(), dim=-1).amax(-1).masked_fill(~spoken, 0).sum(-1)
         means = (surest / spoken.sum(-1)).exp().nan_to_num(0)
@@ -294,31 +299,55 @@ class CTCModel(AcousticModel):
     @torch.inference_mode()
     def transcribe_words(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, list[FrameWord]]]:
         """See `AcousticModel`."""
-        best, logits = self._best(batch, options)
+        if searches(options):
+            return [(text, self._words(labels, scores)) for text, labels, scores in self._searched(batch, options)]
+        best, logits = self._best(batch)
         rows = zip(best.cpu(), logits, self.front.frames(batch["lengths"]).tolist(), strict=True)
-        words = [self._words(path[:frames], scores[:frames]) for path, scores, frames in rows]
+        words = [self._words(labels_of(path[:count].tolist(), self.blank), row[:count]) for path, row, count in rows]
         return list(zip(self._texts(best), words, strict=True))
 
-    def _words(self, path: torch.Tensor, scores: torch.Tensor) -> list[FrameWord]:
-        """The words that a path `(frames,)` spells, placed by the frames' scores `(frames, vocabulary)`."""
+    def _searched(self, batch: Batch, options: DecodingOptions) -> list[tuple[str, list[int], torch.Tensor]]:
+        """Of each utterance the text, its labels, and the frames' log probabilities `(frames, vocabulary)`."""
+        search = beam_search(self, options)
+        scores, frames = self.frame_log_probabilities(batch)
+        rows = [row[:count].cpu() for row, count in zip(scores, frames.tolist(), strict=True)]
+        found = [search.best(row.numpy())[0].labels for row in rows]
+        return list(zip(self.spelt_by(found), found, rows, strict=True))
+
+    def spelt_by(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        """The texts of labels that stand for themselves: no blanks, no repeats to merge."""
+        return self.tokenizer.batch_decode(rows, skip_special_tokens=False, group_tokens=False)
+
+    def _confidence(self, labels: list[int], scores: torch.Tensor) -> float:
+        """Of a text that was searched: geometric mean over the frames of its labels."""
+        return align_words(scores, [labels], self.blank, None)[0][2] if labels else 0.0
+
+    def _words(self, labels: Sequence[int], scores: torch.Tensor) -> list[FrameWord]:
+        """The words that `labels` spell, placed by the frames' scores `(frames, vocabulary)`."""
         blank, delimiter = self.blank_and_delimiter()
-        spelt = words_of(path.tolist(), blank, delimiter)
+        spelt = words_of(labels, delimiter)
         if leading_rate(self.language) != "wer":  # written without spaces: every character is placed
             spelt, delimiter = [[label] for word in spelt for label in word], None
         placed = align_words(nn.functional.log_softmax(scores.float(), dim=-1), spelt, blank, delimiter)
-        texts = self.tokenizer.batch_decode(spelt, skip_special_tokens=False, group_tokens=False)
+        texts = self.spelt_by(spelt)
         return [FrameWord(text, *place) for text, place in zip(texts, placed, strict=True) if text.strip()]
 
-    def _best(self, batch: Batch, options: DecodingOptions) -> tuple[torch.Tensor, torch.Tensor]:
+    def _best(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Best label of each frame `(batch, frames)`, blank in padding and for what is not spoken; and all scores."""
-        if options.beam > 1:
-            raise BadInput(f"decoding.beam={options.beam}: CTC models are decoded greedily, use beam=1")
         logits, frames = self.logits(self.network, batch)
         best = logits.argmax(-1)
         silent = torch.arange(best.shape[1], device=best.device)[None] >= frames[:, None]
-        unspoken = set(self.tokenizer.all_special_ids) - {self.vocabulary.get(self.delimiter)}
-        silent |= torch.isin(best, torch.tensor(sorted(unspoken), device=best.device))
+        silent |= torch.isin(best, torch.tensor(sorted(self.unspoken), device=best.device))
         return best.masked_fill(silent, self.blank), logits
+
+    @property
+    def unspoken(self) -> set[int]:
+        """Labels of special tokens, blank among them."""
+        return set(self.tokenizer.all_special_ids) - {self.vocabulary.get(self.delimiter)} | {self.blank}
+
+    def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:
+        """The search, where there is one."""
+        return fused_conditions(options)
 
     def _texts(self, best: torch.Tensor) -> list[str]:
         # Left to the tokenizer, skipping special tokens would skip blanks before repeats are merged: "helo".

@@ -79,13 +79,17 @@ def label_spans(path: np.ndarray, blank: int) -> list[tuple[int, int]]:
     return [(int(start), int(end)) for start, end in zip(starts, ends, strict=True) if path[start] != blank]
 
 
-def words_of(path: Sequence[int], blank: int, delimiter: int | None) -> list[list[int]]:
-    """The labels of each word that a path spells; without a delimiter every label is a word of its own.
+def labels_of(path: Sequence[int], blank: int) -> list[int]:
+    """The labels that a path spells: repeats merged, blanks dropped."""
+    return [label for label, _ in groupby(path) if label != blank]
 
-    >>> words_of([0, 5, 5, 0, 5, 4, 4, 0, 6], blank=0, delimiter=4)
+
+def words_of(labels: Sequence[int], delimiter: int | None) -> list[list[int]]:
+    """The labels of each word; without a delimiter every label is a word of its own.
+
+    >>> words_of(labels_of([0, 5, 5, 0, 5, 4, 4, 0, 6], blank=0), delimiter=4)
     [[5, 5], [6]]
     """
-    labels = [label for label, _ in groupby(path) if label != blank]
     if delimiter is None:
         return [[label] for label in labels]
     return [list(word) for is_word, word in groupby(labels, lambda label: label != delimiter) if is_word]

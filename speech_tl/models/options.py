@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -81,9 +82,14 @@ class DecodingOptions(Options):
     Attributes:
         batch_seconds: upper bound on `utterances * longest` of one batch, in seconds of audio; None picks by device.
         max_batch: upper bound on the utterances of one batch.
-        beam: beam width; 1 is greedy. CTC knows greedy only.
+        beam: beam width; 1 is greedy. CTC with `lm` or `hotwords` searches with 50 where nobody says more than 1.
         temperature: 0 takes the most probable tokens; above, Whisper's are drawn, their scores divided by it. CTC draws
             nothing.
+        lm: an n-gram model, FILE.arpa or KenLM's FILE.bin, for CTC: `speech-tl lm` makes one from texts.
+        lm_weight: how much it counts against the sound; None is 0.8, and `adapt` chooses it and `word_bonus` on dev.
+        word_bonus: for each word, in natural log units, as language models like few words; None is 1.
+        hotwords: a file of names and terms, one a line, that CTC writes more readily.
+        hotword_weight: for each of their letters, in natural log units; more finds more of them and invents some.
         precision: "float32", "bf16" or "fp16"; half precisions need a GPU.
         engine: "torch", or "ctranslate2" for Whisper (an extra), which is refused if it writes other words.
         audio_context: "auto" gives Whisper's encoder what the model's folder says (30 s where it says nothing); "full"
@@ -98,6 +104,11 @@ class DecodingOptions(Options):
     max_batch: int = Field(32, ge=1)
     beam: int = Field(1, ge=1, le=1000)
     temperature: float = Field(0.0, ge=0, le=1)
+    lm: Path | None = None
+    lm_weight: float | None = Field(None, ge=0, le=100)
+    word_bonus: float | None = Field(None, ge=-100, le=100)
+    hotwords: Path | None = None
+    hotword_weight: float = Field(1.5, ge=0, le=100)
     precision: str = Field("float32", pattern="^(float32|bf16|fp16)$")
     engine: Literal["torch", "ctranslate2"] = "torch"
     audio_context: Literal["auto", "full"] = "auto"
@@ -120,7 +131,27 @@ class DecodingOptions(Options):
     def conditions(self) -> dict[str, Any]:
         """What could change a transcript, for the record beside every WER (workers and shortcuts cannot).
 
-        The window is the model's to say: `AcousticModel.decoding_conditions`; adaptation is `decoding`'s.
+        The window, and what is fused, is the model's to say: `AcousticModel.decoding_conditions`; adaptation is
+        `decoding`'s.
         """
-        unsaid = {"workers", "shortcuts", "audio_context", "test_time"}
+        ours = {"lm", "lm_weight", "word_bonus", "hotwords", "hotword_weight"}
+        unsaid = {"workers", "shortcuts", "audio_context", "test_time", *ours}
         return self.model_dump(exclude=unsaid if self.temperature else unsaid | {"temperature"})
+
+    @property
+    def fuses(self) -> bool:
+        """Whether hypotheses are scored by more than their sound."""
+        return self.lm is not None or self.hotwords is not None
+
+    @property
+    def weights_open(self) -> bool:
+        """Whether nobody said how much the language model counts."""
+        return self.lm is not None and (self.lm_weight is None or self.word_bonus is None)
+
+    def of_the_sound(self) -> DecodingOptions:
+        """The same without whatever else helps: for judging weights that are being trained."""
+        return self.model_copy(update={"test_time": None, "lm": None, "hotwords": None})
+
+    def greedy(self) -> DecodingOptions:
+        """The same without a search and without what is fused into it."""
+        return self.model_copy(update={"beam": 1, "lm": None, "hotwords": None})

@@ -33,6 +33,7 @@ def markdown_page(report: Mapping[str, Any]) -> str:
         escaped(words.guards_verdict(report["guards"])) if report["training"] or report["guards"] else "",
         "\n".join(f"> {escaped(note)}" for note in report.get("notes", [])),
         scores_table(target),
+        words.search_line(report),
         words.shortened_line(report),
         _ladder(report.get("ladder"), rate),
         _guards(report["guards"]),

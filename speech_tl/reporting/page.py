@@ -51,6 +51,7 @@ def build_report(
     after: Evaluation,
     *,
     shortened: Evaluation | None = None,
+    greedy: Pair | None = None,
     guards: Mapping[str, Pair] | None = None,
     guard_limits: Mapping[str, float] | None = None,
     ladder: Climbed | None = None,
@@ -68,6 +69,7 @@ def build_report(
         recipe: its name, or the whole resolved recipe (with the key `name`).
         before, after: the test set by the untouched and the adapted model.
         shortened: the test set by the adapted model with windows shortened to the clip, where it is used so.
+        greedy: the test set before and after, decoded without beam, language model and hotwords, where there are any.
         guards: other test sets before and after, by name.
         guard_limits: by how much the leading rate of a guard may rise (a fraction), by name; else `LIMIT`.
         ladder: the test set in noise, before and after.
@@ -96,6 +98,7 @@ def build_report(
             "recipe": recipe,
             "target": target,
             "shortened": _shortened(after, shortened, seed, rate),
+            "search": _search(before, after, greedy, seed, rate),
             "guards": price,
             **_details(before, after, by, seed, rate),
             "ladder": ladder_figures(ladder, lambda *sides: _before_after(*sides, seed, rate)),
@@ -179,6 +182,8 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
         table.add_column(heading, justify="left" if heading == "" else "right")
     for cells in _rows(target):
         table.add_row(*cells)
+    if report.get("search"):
+        table.add_row(*words.greedy_cells(report))
     if report.get("shortened"):
         table.add_row(*words.shortened_cells(report))
     for name, guard in report["guards"].items():
@@ -282,6 +287,20 @@ def _shortened(after: Evaluation, shortened: Evaluation | None, seed: int, rate:
         "seconds": shortened.seconds,
         "seconds_full": after.seconds,
         "times_faster": None if times is None else round(times, 2),
+    }
+
+
+def _search(before: Evaluation, after: Evaluation, greedy: Pair | None, seed: int, rate: Rate) -> dict[str, Any] | None:
+    """What adaptation and what the search gave: both sides greedily too, and each side's change by the search."""
+    if greedy is None:
+        return None
+    names = ("greedy", "searched")
+    return {
+        "greedy": _before_after(*greedy, seed, rate),
+        **{
+            side: change_interval(plain, pair(plain, searched, names), seed, rate=rate).as_dict()
+            for side, plain, searched in zip(PAIR, greedy, (before, after), strict=True)
+        },
     }
 
 

@@ -290,6 +290,32 @@ def shortened_cells(report: Mapping[str, Any]) -> tuple[str, str, str, str]:
     return f"  windows shortened: {rate.upper()}", "", percent(found["score"][rate]), faster
 
 
+def search_line(report: Mapping[str, Any]) -> str:
+    """What adaptation gave decoded greedily, and what the search gave each side; "" where nobody searches."""
+    found = report.get("search")
+    if not found:
+        return ""
+    greedy = found["greedy"]
+    rate, change = rate_of(greedy), leading(greedy)
+    sides = [f"{percent(greedy[side][rate])}" for side in ("before", "after")]
+    gave = [f"{_with_interval(found[side])} {side}" for side in ("before", "after")]
+    line = f"Decoded greedily: {rate.upper()} {' → '.join(sides)} ({_with_interval(change)}, {verdict(change)})."
+    return f"{line} The search (see decoding) gives {' and '.join(gave)} adaptation."
+
+
+def _with_interval(change: Mapping[str, Any]) -> str:
+    """ "−3.1 points (−4.0 to −2.2)"."""
+    line = f"{points(change['absolute'])} points"
+    return line + (f" ({' to '.join(map(points, change['ci95']))})" if change.get("ci95") else "")
+
+
+def greedy_cells(report: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Both sides decoded greedily, as a row of the terminal's table."""
+    greedy = report["search"]["greedy"]
+    rate, sides = rate_of(greedy), [greedy[side] for side in ("before", "after")]
+    return f"  greedy: {rate.upper()}", *(percent(side[rate]) for side in sides), change_of(*sides, rate)
+
+
 def run_time(training: Mapping[str, Any]) -> str:
     """Wall time of the whole run and of its parts: "33 min 10 s (before 3 min 02 s, training 9 min 40 s, ...)"."""
     if training.get("run_seconds") is None:

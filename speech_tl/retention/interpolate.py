@@ -273,8 +273,8 @@ def _scored(
     from speech_tl.decoding.measuring import measure
     from speech_tl.scoring.dev_choice import choice
 
-    plain = {"audio_context": "full", "engine": "torch", "test_time": None}  # the weights themselves are judged
-    decoding = trained.decoding.model_copy(update=plain)
+    plain = {"audio_context": "full", "engine": "torch"}  # the weights themselves are judged
+    decoding = trained.decoding.of_the_sound().model_copy(update=plain)
     scores = {}
     for dev in sets:
         title = f"share {share:g} of the new weights: decoding {len(dev.utterances)} utterances of {dev.name}"

@@ -18,7 +18,7 @@ ELSEWHERE = "text from elsewhere"
 
 PAIR = ("before", "after")
 
-UNSAID = {"test_time": "none"}
+UNSAID = {"test_time": "none", "lm": "none", "hotwords": "none"}
 """What a decoding without such a condition was, where that is known."""
 
 Key = tuple[str, int]

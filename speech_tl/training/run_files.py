@@ -11,12 +11,14 @@ RUN_FILES: dict[str, str] = {
         "Each test utterance: `id`, `audio`, `reference`, `hypothesis`, `words`, `substitutions`, `deletions`, "
         "`insertions`, `duration`, `reference_raw`, `hypothesis_raw`, and the manifest's other columns."
     ),
+    "before_greedy/, after_greedy/": "The same without beam, language model and hotwords, where decoding has any.",
     "after_shortened/": "The same by the adapted Whisper with windows shortened to the clip, where it is used so.",
     "guards/NAME/before/, guards/NAME/after/": "The same for each forgetting check (guard).",
     "ladder/": "The same for each SNR level of a noise test, where the recipe has one.",
     "rounds/N/": "Pseudo-labels of each round (`labels.jsonl`), where the recipe has unlabelled speech.",
     "training/log.jsonl": "A line for each logged step: step, loss, learning rate, dev WER and CER.",
     "training/result.json": "Figures of the training: steps, seconds, audio, parameters, memory.",
+    "training/lm_weights.json": "How much the language model counts, and its errors on dev.",
     "training/phases.json": "Seconds of each phase of the run, over all its sessions.",
     "training/": "Checkpoints while it runs, and what else `--resume` needs; afterwards only what stands above.",
     "adapter/": "What peft loads, where the strategy adds weights; `model/` has them merged in.",

@@ -219,6 +219,16 @@ class RunFolder:
         evaluation.write(folder)
         return evaluation
 
+    def noted(self, name: str, find: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What is noted as JSON in the file `name`: read if it is there, else found and written."""
+        path = self.path / name
+        if path.is_file():
+            return read_noted(path)
+        found = find()
+        self.require_there()
+        write_atomically(path, json.dumps(found, ensure_ascii=False) + "\n")
+        return found
+
     def training(
         self, model: AcousticModel, learn: Callable[[], tuple[AcousticModel, TrainingResult]]
     ) -> tuple[AcousticModel, TrainingResult]:

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from speech_tl.decoding import decode_waveforms
-from speech_tl.errors import BadInput
 from speech_tl.models import front
 from speech_tl.models.base import DecodingOptions
 from speech_tl.models.ctc import CTCModel, vocabulary_for
@@ -198,11 +197,6 @@ def test_greedy_decoding_merges_repeats_keeps_doubles_and_ignores_padding(
     scores = nn.functional.one_hot(ids, len(model.tokenizer)).float()
     monkeypatch.setattr(model, "logits", lambda network, batch: (scores, torch.tensor([10, 3])))
     assert model.transcribe({}, DecodingOptions()) == ["hello u", "no"]
-
-
-def test_a_beam_is_refused(ctc_folder: Path) -> None:
-    with pytest.raises(BadInput, match="beam=4"):
-        load_model(ctc_folder).transcribe({}, DecodingOptions(beam=4))
 
 
 # ---- the head

@@ -8,7 +8,7 @@ import torch
 
 from speech_tl.decoding import decode_waveforms
 from speech_tl.decoding.words import decode_words
-from speech_tl.models.ctc_words import align_words, words_of
+from speech_tl.models.ctc_words import align_words, labels_of, words_of
 from speech_tl.models.load import load_model
 from tests.sounds import voice
 from tests.tiny import tiny_ctc, tiny_whisper
@@ -25,7 +25,7 @@ def scores_of(path: list[int], share: float = 0.9) -> torch.Tensor:
 
 def test_words_lie_on_the_frames_of_their_letters():
     path = [BLANK, A, A, BLANK, A, BLANK, DELIMITER, BLANK, B, BLANK, BLANK, DELIMITER]
-    words = words_of(path, BLANK, DELIMITER)
+    words = words_of(labels_of(path, BLANK), DELIMITER)
     assert words == [[A, A], [B]]
     (first, second) = align_words(scores_of(path), words, BLANK, DELIMITER)
     assert first[:2] == (1, 4) and second[:2] == (8, 8)
