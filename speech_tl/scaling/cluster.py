@@ -101,7 +101,7 @@ def _require_listener(on: str, address: str) -> None:
     """A closed port is found out within seconds; Ray itself would try for minutes."""
     parts = urlsplit(address)
     try:
-        socket.create_connection((parts.hostname, parts.port), REACHED_WITHIN_S).close()
+        socket.create_connection((parts.hostname or "", parts.port or CLIENT_PORT), REACHED_WITHIN_S).close()
     except OSError as error:
         raise BadInput(
             f"--on {on}: nothing answers at {parts.hostname}:{parts.port} ({_short(error)}); is `ray start --head` "

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,8 @@ def _side_by_side(
     folder: StudyFolder, waiting: Sequence[Trial], trials: Sequence[Trial], screen: Screen, launch: Launch, at_once: int
 ) -> Iterator[Trial]:
     """Each run when it has ended; a thread waits for each that is under way."""
-    queue, running, pool = list(waiting), {}, ThreadPoolExecutor(at_once)
+    queue, pool = list(waiting), ThreadPoolExecutor(at_once)
+    running: dict[Future[None], Trial] = {}
     try:
         while queue or running:
             while queue and len(running) < at_once:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from speech_tl.errors import BadInput
 
@@ -26,16 +26,16 @@ class LanguageModel(Protocol):
 
     words: frozenset[str]
 
-    def start(self) -> object:
+    def start(self) -> Any:
         """The state before the first word of a sentence."""
 
-    def score(self, state: object, word: str) -> tuple[float, object]:
+    def score(self, state: Any, word: str) -> tuple[float, Any]:
         """Natural log of a word's probability, and the state after it; unknown words are `<unk>`."""
 
     def unigram(self, word: str) -> float:
         """Natural log of a word's probability, whatever stands before it."""
 
-    def end(self, state: object) -> float:
+    def end(self, state: Any) -> float:
         """Natural log of the probability that the sentence ends here."""
 
 

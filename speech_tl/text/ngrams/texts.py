@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from speech_tl.errors import BadInput
@@ -47,7 +47,7 @@ def digests_path(model: str | Path) -> Path:
     return arpa if not beside.is_file() and arpa.is_file() else beside
 
 
-def write_digests(model: str | Path, texts: Iterable[str], facts: dict[str, object]) -> None:
+def write_digests(model: str | Path, texts: Iterable[str], facts: Mapping[str, object]) -> None:
     """Note the sentences of a model beside it."""
     found = sorted({digest(text) for text in texts} - {""})
     path = Path(model).with_name(f"{Path(model).name}.json")
