@@ -17,9 +17,9 @@ GAPS_BYTES, GAPS_SHARE = 400e6, 0.5
 """Gaps between blocks of ever new shapes may add so much to what one batch takes, in bytes or as a share of it (the
 larger counts), before freed memory goes back."""
 
-SERVED_GAPS_BYTES = 100e6
-"""The same for what runs for weeks, whatever a batch takes: a server whose memory rises and falls by half is one whose
-limit nobody can choose."""
+SERVED_BYTES = 200e6
+"""What runs for weeks keeps no more than this, whatever a batch takes: a server whose memory rises by half with every
+hundred batches, and falls, is one whose limit nobody can choose. Batches of one live sentence stay below it."""
 
 
 @functools.cache
@@ -46,12 +46,15 @@ class FreedMemory:
     anew takes about a quarter of a second.
     """
 
-    def __init__(
-        self, device_type: str = "cpu", gaps_bytes: float = GAPS_BYTES, gaps_share: float = GAPS_SHARE
-    ) -> None:
-        """Begin with what the process has; on other devices than the CPU nothing is looked at."""
+    def __init__(self, device_type: str = "cpu", most_bytes: float | None = None) -> None:
+        """Begin with what the process has; on other devices than the CPU nothing is looked at.
+
+        Args:
+            device_type: what computes.
+            most_bytes: kept at most; None keeps what a batch takes, and `GAPS_BYTES` or `GAPS_SHARE`.
+        """
         self.on = device_type == "cpu" and resident_bytes() is not None
-        self.gaps_bytes, self.gaps_share = gaps_bytes, gaps_share
+        self.most_bytes = most_bytes
         self.rest = self.batch = 0
         self.new = True
         if self.on:
@@ -63,11 +66,14 @@ class FreedMemory:
         if not self.on:
             return
         above = resident_bytes() - self.rest
-        if self.new:  # pages that came since memory was given back are what one batch takes
+        if self.most_bytes is None and self.new:  # pages that came since memory was given back are what a batch takes
             self.batch, self.new = max(self.batch, above), False
-        elif above > self.batch + max(self.gaps_bytes, self.gaps_share * self.batch):
+        elif above > self._most():
             give_memory_back()
             self.rest, self.new = resident_bytes(), True
+
+    def _most(self) -> float:
+        return self.most_bytes or self.batch + max(GAPS_BYTES, GAPS_SHARE * self.batch)
 
 
 def resident_bytes() -> int | None:

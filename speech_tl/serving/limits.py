@@ -27,8 +27,9 @@ COOKIE = "speech_tl_token"
 
 SHORTEST_TOKEN = 16
 
-LINGER_S = 2.0
-"""So long a refused body is read and thrown away: a client that is cut off while it sends sees no answer."""
+LINGER_S, LINGER_IDLE_S = 30.0, 2.0
+"""So long a refused body is read and thrown away, at most, and so long without a part of it: most clients send all they
+have before they read, and one that is cut off meanwhile sees no answer (as nginx's lingering_close)."""
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,8 @@ class Guard:
             if problem is None:
                 await self.app(scope, _Body(receive, self.limits), noted)
             else:
-                await _thrown_away(receive)
+                if _Headers(scope).first(b"expect") is None:  # else the client waits, and sends nothing if refused
+                    await _thrown_away(receive)
                 await problem.response()(scope, receive, noted)
         finally:
             route = getattr(scope.get("route"), "path", "elsewhere")
@@ -190,11 +192,13 @@ async def _refuse_socket(receive: Any, send: Any) -> None:
 
 
 async def _thrown_away(receive: Any) -> None:
-    """The rest of a body, as far as it comes within `LINGER_S`."""
+    """The rest of a body, as far as it comes within `LINGER_S` and without gaps of `LINGER_IDLE_S`."""
 
     async def read() -> None:
-        while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
-            pass
+        more = True
+        while more:
+            message = await asyncio.wait_for(receive(), LINGER_IDLE_S)
+            more = message["type"] == "http.request" and message.get("more_body", False)
 
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(read(), LINGER_S)

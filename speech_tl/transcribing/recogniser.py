@@ -50,9 +50,9 @@ class Recogniser:
     def __init__(self, model: AcousticModel, options: DecodingOptions | None = None, name: str | None = None) -> None:
         """`options` as for `transcribe`; `name` is what messages call the model, by default its source."""
         self.model, self.options, self.name = model, options, name or model.source
-        from speech_tl.decoding.memory import SERVED_GAPS_BYTES, FreedMemory
+        from speech_tl.decoding.memory import SERVED_BYTES, FreedMemory
 
-        self._freed = FreedMemory(model.device.type, SERVED_GAPS_BYTES, gaps_share=0)
+        self._freed = FreedMemory(model.device.type, SERVED_BYTES)
         self.sample_rate = model.sample_rate
         self.hears_frames = not model.has_decoder
 

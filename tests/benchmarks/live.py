@@ -5,7 +5,11 @@ simulated: the sound runs at its own pace, and decoding takes as long as the CPU
 work gives about the same figures, and a minute of sound takes as long as its decoding.
 
 The lag of a word is from its end in the sound to the moment when it is final. Where a word ends is taken from its clip:
-its share of the clip's speech, by its characters. The offline WER is that of `transcribe` on the same recording.
+its share of the clip's speech, by its characters. The offline WER is that of `transcribe` on the same recording; the
+interval of the difference is a paired bootstrap over the utterances of the live session's reference (clips).
+
+`--hours H` does another thing: it gives a session H hours of that recording, again and again, as fast as they are
+decoded, and looks at the memory.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from speech_tl.transcribing.recogniser import Word, load_recogniser, spread
 from speech_tl.transcribing.segments import speech_frames
 from speech_tl.transcribing.transcribe import transcribe
 from speech_tl.transcribing.vad import FRAME_S
+from tests.benchmarks.serving import print_thirds
 
 RATE = 16000
 BLOCK_S = 0.1
@@ -83,6 +88,31 @@ def simulated(recogniser, waveform: np.ndarray, step_s: float) -> tuple[list[tup
     return told, work_s, memory
 
 
+def hours(recogniser, waveform: np.ndarray, hours: float, step_s: float) -> None:
+    """So many hours of a recording through one session, as fast as they are decoded: memory, and what is held."""
+    session, live = new_session(recogniser, step_s), LiveRecogniser(recogniser)
+    process, memory, words, begun = psutil.Process(), [], 0, time.monotonic()
+    block = round(BLOCK_S * RATE)
+    place, given_s, longest_s = 0, 0.0, 0.0
+    while not session.is_done:
+        if given_s < hours * 3600:
+            part = waveform[place : place + block]
+            session.add(part)
+            place, given_s = (place + block) % (len(waveform) // block * block), given_s + len(part) / RATE
+        else:
+            session.end()
+        while (hearing := session.next_hearing()) is not None:
+            longest_s = max(longest_s, len(hearing.waveform) / RATE)
+            told = session.take(hearing, live.words(hearing))
+            words += sum(len(message.words) for message in told if message.kind == "final")
+            memory.append(process.memory_info().rss)
+    took_s = time.monotonic() - begun
+    print(
+        f"{given_s / 3600:g} hours in {took_s:.0f} s: {words} words, {len(memory)} hearings of at most {longest_s:.1f} s"
+    )
+    print_thirds("memory", memory)
+
+
 def main() -> None:
     """Print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -91,16 +121,18 @@ def main() -> None:
     parser.add_argument("--split", default="dev")
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--step", type=float, default=1.0)
+    parser.add_argument("--hours", type=float, default=0.0, help="memory in so many hours, and nothing else")
     parser.add_argument("--show", action="store_true", help="print where live and offline differ from the reference")
     parser.add_argument("--corpora", type=Path, default=Path(os.environ.get("SPEECH_TL_CORPORA", "../shared/corpora")))
     given = parser.parse_args()
     recogniser = load_recogniser(given.model)
     waveform, reference = joined(given.corpora, given.corpus, given.split, given.minutes)
     print(f"{given.corpus} {given.split}: {len(waveform) / RATE:.0f} s, {len(reference)} words")
+    if given.hours:
+        hours(recogniser, waveform, given.hours, given.step)
+        return
     told, work_s, memory = simulated(recogniser, waveform, given.step)
-    third = max(1, len(memory) // 3)
-    first, last = (statistics.median(part) / 1e6 for part in (memory[:third], memory[-third:]))
-    print(f"memory: median of the first third {first:.0f} MB, of the last {last:.0f} MB")
+    print_thirds("memory", memory)
     check(told)
     finals = [(word, now_s) for message, now_s in told if message.kind == "final" for word in message.words]
     normalise = get_normaliser("english")

@@ -16,7 +16,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,7 +105,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--alone", type=int, default=30, help="times that one clip is asked for alone")
-    parser.add_argument("--long-minutes", type=float, default=0, help="also one recording of so many minutes of speech")
     parser.add_argument("--corpora", type=Path, default=Path(os.environ.get("SPEECH_TL_CORPORA", "../shared/corpora")))
     given = parser.parse_args()
     rows = speech(given.corpora, "train", 400)
@@ -158,8 +156,6 @@ def main() -> None:
             f"a clip of 5 s alone: p95 {p95s[0]:.2f} s, decoding {p95s[1]:.2f} s ({p95s[0] / p95s[1]:.2f}); "
             f"medians {medians[0]:.2f} and {medians[1]:.2f} ({medians[0] / medians[1]:.2f})"
         )
-        if given.long_minutes:
-            long(address, process, rows, given.long_minutes)
 
 
 def print_thirds(what: str, memory: list[int]) -> None:
@@ -170,37 +166,6 @@ def print_thirds(what: str, memory: list[int]) -> None:
         f"{what}, median of thirds: first {first:.0f} MB, last {last:.0f} MB ({last / first - 1:+.1%}); "
         f"at most {max(memory) / 1e6:.0f} MB"
     )
-
-
-def long(address: str, process: psutil.Process, rows: Rows, minutes: float) -> None:
-    """One recording of so many minutes: memory while it is transcribed."""
-    import numpy as np
-
-    from speech_tl.audio import load_audio, save_audio
-
-    with tempfile.TemporaryDirectory() as folder:
-        parts, length_s = [], 0.0
-        for number in range(10**6):
-            parts.append(load_audio(rows[number % len(rows)]["audio"]))
-            length_s += len(parts[-1]) / 16000
-            if length_s > minutes * 60:
-                break
-        file = save_audio(Path(folder) / "long.flac", np.concatenate(parts), 16000)
-        parts.clear()
-        peak, before = 0, memory(process)
-
-        async def ask() -> int:
-            nonlocal peak
-            async with httpx.AsyncClient(base_url=address, timeout=None) as http:
-                with file.open("rb") as stream:
-                    asked = asyncio.ensure_future(http.post(PATH, files={"file": ("long.flac", stream)}))
-                    while not asked.done():
-                        peak = max(peak, memory(process))
-                        await asyncio.sleep(0.2)
-                return len((await asked).json()["text"].split())
-
-        words = asyncio.run(ask())
-        print(f"{minutes:g} minutes, {words} words: from {before / 1e6:.0f} MB to at most {peak / 1e6:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -56,3 +56,26 @@ def test_what_adds_up_beyond_a_batch_is_given_back() -> None:
         found = subprocess.run([sys.executable, "-c", SHAPES, way], capture_output=True, text=True, check=True)
         grown[way] = float(found.stdout)
     assert grown["bound"] < 200 < 500 < grown["free"]
+
+
+SERVED = """
+import numpy as np
+from speech_tl.decoding.memory import FreedMemory, resident_bytes, reuse_freed_memory
+
+reuse_freed_memory()
+freed = FreedMemory("cpu", most_bytes=100e6)
+start = resident_bytes()
+kept = []
+for samples in (75_000_000, 60_000_000, 5_000_000):  # 600, 480 and 40 MB
+    np.ones(samples)
+    freed.bound()
+    kept.append((resident_bytes() - start) / 1e6)
+print(*kept)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's way with memory")
+def test_a_server_keeps_little_whatever_a_batch_takes() -> None:
+    found = subprocess.run([sys.executable, "-c", SERVED], capture_output=True, text=True, check=True)
+    large, next_one, small = map(float, found.stdout.split())
+    assert max(large, next_one) < 30 < small < 60, "a small batch's memory stays for the next one"
