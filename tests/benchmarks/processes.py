@@ -17,8 +17,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-STEPS, BATCH_S = 30, 8.0
-ROWS = {"train": 96, "dev": 8, "test": 200}
+STEPS, BATCH_S = 12, 8.0
+ROWS = {"train": 96, "dev": 8, "test": 100}
 
 
 def main() -> None:
