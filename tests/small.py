@@ -109,11 +109,11 @@ def broken_audio(folder: Path) -> dict[str, Path]:
     return files
 
 
-def by_two_processes(module: str, *given: object, succeeds: bool = True) -> str:
+def by_two_processes(module: str, *given: object, succeeds: bool = True, options: Sequence[str] = ()) -> str:
     """Run a module as torchrun does, on this machine over gloo; returns what it said on standard error."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", module]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", *options]
     done = subprocess.run(
-        [*launch, *map(str, given)],
+        [*launch, "-m", module, *map(str, given)],
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,

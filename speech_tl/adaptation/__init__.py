@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from speech_tl.adaptation.before_and_after import BeforeAndAfter
 from speech_tl.adaptation.context import settle_context
-from speech_tl.adaptation.helping import end_with_launcher, help_along, helps, learn, wait_for_report
+from speech_tl.adaptation.helping import end_with_launcher, goes_on, help_along, helps, learn, wait_for_report
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
 from speech_tl.adaptation.preparation import Data, prepare, published, small_test_set, starts_anew
@@ -72,7 +72,7 @@ def adapt(
     """Run a recipe: before, train, after, report.
 
     In a script that torchrun starts, the first process does that; the others help it to train, wait, and return the
-    same.
+    same. Processes that it starts anew (--max-restarts) go on from the last checkpoint.
 
     Args:
         recipe: what to do.
@@ -86,6 +86,7 @@ def adapt(
     """
     phases, folder, screen = Phases(), run_path(recipe, out), screen or Screen()
     end_with_launcher()
+    resume = resume or goes_on(folder)
     if helps():
         help_along(recipe, folder, resume)
         wait_for_report(folder)

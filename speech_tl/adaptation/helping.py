@@ -35,6 +35,11 @@ def helps() -> bool:
     return int(os.environ.get("RANK", "0")) > 0
 
 
+def goes_on(folder: Path) -> bool:
+    """Whether torchrun has started this process anew after one was lost (--max-restarts), and the run has begun."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0 and (folder / "recipe.yaml").is_file()
+
+
 def end_with_launcher() -> None:
     """Where several processes share a run, end this one within a second or two of what started it.
 

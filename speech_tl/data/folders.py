@@ -66,7 +66,35 @@ def _parts_of_one(shards: Sequence[Path], read_file: ReadFile) -> Table:
                 f"{shard}: its columns ({', '.join(table.columns)}) are not those of {shards[0].name} "
                 f"({', '.join(names)}); parts of one manifest have the same columns"
             )
+    _refuse_overlap(shards, tables)
     return _behind_each_other(shards[0].parent, shards, tables)
+
+
+def _refuse_overlap(shards: Sequence[Path], tables: Sequence[Table]) -> None:
+    """Refuse an utterance that is in two parts: it would be learnt from twice, and counted twice."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if len(tables) < 2 or any(table.audio_bytes is not None for table in tables):
+        return
+    names = [name for name in ("audio", "start", "end", "channel") if name in tables[0].columns]
+    if "audio" not in names:
+        return
+    parts = [
+        pa.table({name: table.columns[name].cast(pa.string()) for name in names}).append_column(
+            "part", pa.chunked_array([pa.repeat(pa.scalar(number), len(table))])
+        )
+        for number, table in enumerate(tables)
+    ]
+    found = pa.concat_tables(parts).group_by(names).aggregate([("part", "min"), ("part", "max")])
+    twice = found.filter(compute.less(found["part_min"], found["part_max"]))
+    if len(twice):
+        first = twice.slice(0, 1).to_pylist()[0]
+        others = f" (and {len(twice) - 1} more)" if len(twice) > 1 else ""
+        raise BadInput(
+            f"{shards[first['part_max']]}: {first['audio']} is in {shards[first['part_min']].name} too{others}; parts "
+            "of one manifest share no utterance"
+        )
 
 
 # ---- which files, and of which split

@@ -36,6 +36,9 @@ ALONE = {
     "bootstrap": "time to judge one change",
     "sentences": "how many different sounds the sentences to record hold",
     "segments": "how well utterances are found in long recordings",
+    "unit_costs": "what an hour of speech costs, and a thousand, and a million",
+    "hours": "5 000 hours of rows through table, sampler, loader and resume: 1 000 steps, their memory and waits",
+    "processes": "two and four processes of torchrun against one that accumulates: losses and transcripts",
     "on_ray": "2 000 files on a local Ray cluster whose workers are killed, against one process",
     "manifest_rows": "time and memory to load a million rows",
 }

@@ -127,6 +127,10 @@ def test_a_manifest_in_parts_is_one(tmp_path: Path) -> None:
     assert manifest.column("text") == [f"{part} {n}" for part in range(12) for n in range(3)]
     assert manifest[35].audio == str(tmp_path / "11_2.wav") and manifest.durations_s().tolist() == [1.5] * 36
     assert [row.text for row in manifest.select([35, 0])] == ["11 2", "0 0"]
+    again = {"audio": "7_1.wav", "text": "once more", "duration": "1.5", "split": ""}
+    write_csv(tmp_path / "manifest-012.csv", [again])
+    with pytest.raises(BadInput, match=r"manifest-012.csv: 7_1.wav is in manifest-007.csv too; parts of one manifest"):
+        Manifest.read(tmp_path)
     write_csv(tmp_path / "manifest-004.csv", [{"audio": "a.wav", "words": "x"}])
     with pytest.raises(BadInput, match=r"manifest-004.csv: its columns \(audio, words\)"):
         Manifest.read(tmp_path)

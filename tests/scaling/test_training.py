@@ -16,7 +16,7 @@ from speech_tl.adaptation.on_ray import REFUSED, _worker
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput
 from speech_tl.recipe import recipe_from_yaml
-from tests.small import made_corpus, recipe_yaml
+from tests.small import by_two_processes, made_corpus, recipe_yaml
 from tests.tiny import tiny_ctc
 from tests.training.learning import logged
 
@@ -34,6 +34,23 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def alone(recipe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of one process that takes two batches a step."""
+    twice = recipe_from_yaml(recipe).with_overrides(["training.gradient_accumulation_steps=2"])
+    return adapt(twice, tmp_path_factory.mktemp("alone") / "run").folder
+
+
+def same_as_alone(alone: Path, shared: Path) -> None:
+    """The losses of every step that was logged, the number of steps, and what is written at last."""
+    losses = [dict(logged(run / "training", "loss")) for run in (alone, shared)]
+    assert len(losses[0]) >= 2 and losses[1] == pytest.approx(losses[0], rel=1e-4)
+    reports = [json.loads((run / "report.json").read_text()) for run in (alone, shared)]
+    assert [report["training"]["steps"] for report in reports] == [STEPS, STEPS]
+    texts = [hypotheses(run) for run in (alone, shared)]
+    assert sum(a == b for a, b in zip(*texts, strict=True)) >= 0.99 * len(texts[0])
+
+
 def kill_the_second(run: Path, killed: list[int], ended: threading.Event) -> None:
     """As soon as there is a checkpoint, the worker that did not begin first."""
     while not killed and not ended.wait(0.01):
@@ -49,7 +66,7 @@ def is_worker(process: psutil.Process) -> bool:
 
 
 def test_two_workers_of_which_one_is_killed_learn_what_one_process_learns(
-    ray_cluster: ModuleType, recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+    ray_cluster: ModuleType, recipe: Path, alone: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     killed: list[int] = []
     ended = threading.Event()
@@ -60,14 +77,7 @@ def test_two_workers_of_which_one_is_killed_learn_what_one_process_learns(
     killer.join()
     assert code == 0, capsys.readouterr().err
     assert len(killed) == 1
-    alone = recipe_from_yaml(recipe).with_overrides(["training.gradient_accumulation_steps=2"])
-    one = adapt(alone, tmp_path / "one").report
-    two = json.loads((tmp_path / "two" / "report.json").read_text())
-    losses = [dict(logged(tmp_path / run / "training", "loss")) for run in ("one", "two")]
-    assert len(losses[0]) >= 2 and losses[1] == pytest.approx(losses[0], rel=1e-4)
-    assert two["training"]["steps"] == one["training"]["steps"] == STEPS
-    texts = [hypotheses(tmp_path / run) for run in ("one", "two")]
-    assert sum(a == b for a, b in zip(*texts, strict=True)) >= 0.99 * len(texts[0])
+    same_as_alone(alone, tmp_path / "two")
     assert not list(tmp_path.glob(".*")), "Ray leaves nothing of its own"
     assert _run(["adapt", str(recipe), "--on", "ray", "--out", str(tmp_path / "two")]) == 2
     assert "is in use: continue it with --resume" in capsys.readouterr().err
@@ -86,3 +96,9 @@ def test_what_a_worker_refuses_is_noted_and_not_tried_again(recipe: Path, tmp_pa
     assert "gone.csv" in json.loads((tmp_path / REFUSED).read_text())
     _worker(given)
     assert not (tmp_path / "run").exists()
+
+
+def test_torchrun_starts_lost_processes_anew_and_the_run_goes_on(recipe: Path, alone: Path, tmp_path: Path) -> None:
+    said = by_two_processes("tests.scaling.dying_rank", recipe, tmp_path / "run", options=["--max-restarts", "2"])
+    assert "SIGKILL" in said or "exitcode: -9" in said.replace("exitcode  :", "exitcode:"), said[-2000:]
+    same_as_alone(alone, tmp_path / "run")
