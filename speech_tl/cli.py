@@ -311,6 +311,9 @@ def transcribe(
     engine: Engine = None,
     audio_context: AudioContext = "auto",
     test_time: TestTime = False,
+    prompt: Annotated[
+        str | None, typer.Option(help="Text that a Whisper is shown first: names and terms as they are to be written.")
+    ] = None,
     max_segment_s: Annotated[float | None, typer.Option(help="Longest piece, in seconds; at most 30.")] = None,
     channel: Annotated[
         str,
@@ -369,7 +372,9 @@ def transcribe(
                 paths,
                 out=out,
                 formats=formats,
-                options=_decoding(batch_seconds, engine, audio_context, test_time),
+                options=_decoding(batch_seconds, engine, audio_context, test_time).model_copy(
+                    update={"prompt": prompt}
+                ),
                 max_segment_s=max_segment_s,
                 join=set(formats) == {"txt"} and turns is None,
                 channel=channel,
