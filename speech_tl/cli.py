@@ -347,6 +347,9 @@ def transcribe(
     word_bonus: WordBonus = None,
     hotwords: Hotwords = None,
     hotword_weight: HotwordWeight = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="Text that a Whisper is shown first: names and terms as they are to be written.")
+    ] = None,
     max_segment_s: Annotated[float | None, typer.Option(help="Longest piece, in seconds; at most 30.")] = None,
     channel: Annotated[
         str,
@@ -393,7 +396,7 @@ def transcribe(
     if turns is not None:
         turns.refuse_others(recordings)
     search = _search(beam, lm, lm_weight, word_bonus, hotwords, hotword_weight)
-    options = _decoding(batch_seconds, engine, audio_context, test_time, search)
+    options = _decoding(batch_seconds, engine, audio_context, test_time, search).model_copy(update={"prompt": prompt})
     console = _console()
     screen = Screen(console)
     try:

@@ -148,6 +148,7 @@ def ready(model: AcousticModel, options: DecodingOptions) -> Iterator[None]:
     (weight norm) computed once. Options without shortcuts take them from the model, too.
     """
     model.set_engine(options)
+    model.set_prompt(options.prompt)
     require_frames(model, options)
     require_fused(model, options)
     was_training, shortcuts = model.network.training, model.shortcuts

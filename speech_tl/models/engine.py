@@ -18,9 +18,13 @@ import torch
 
 from speech_tl.errors import BadInput
 from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.whisper_words import SMOOTHED, TokenTimes
 from speech_tl.scoring.alignment import align
 
 if TYPE_CHECKING:
+    from ctranslate2 import StorageView
+    from ctranslate2.models import WhisperAlignmentResult
+
     from speech_tl.models.whisper import WhisperModel
 
 COMPARED = 8
@@ -82,10 +86,42 @@ class CTranslate2:
             beam: width.
             temperature: as in `DecodingOptions`.
         """
-        sound = self.storage.from_array(np.ascontiguousarray(features.float().cpu().numpy()))
+        return self._written(self._given(features), prompt, allowed, beam, temperature)
+
+    def tokens_with_times(
+        self,
+        features: torch.Tensor,
+        prompt: Sequence[int],
+        allowed: torch.Tensor,
+        beam: int,
+        temperature: float,
+        positions: Sequence[int],
+        end: int,
+    ) -> list[tuple[list[int], TokenTimes]]:
+        """New tokens of text of each row, and where they are; the sound is encoded once for both.
+
+        Args:
+            features, prompt, allowed, beam, temperature: as for `tokens`.
+            positions: how many of the encoder's positions hold the row's own sound.
+            end: the end token; those of text come before it.
+        """
+        sound = self.whisper.encode(self._given(features), to_cpu=False)
+        written = self._written(sound, prompt, allowed, beam, temperature)
+        texts = [[token for token in row if token < end] for row in written]
+        # it puts "no timestamps" behind what begins the texts by itself
+        frames = [2 * count for count in positions]
+        found = self.whisper.align(sound, list(prompt[:-1]), texts, frames, median_filter_width=SMOOTHED)
+        return [(text, _times(row, len(text), n)) for text, row, n in zip(texts, found, positions, strict=True)]
+
+    def _given(self, features: torch.Tensor) -> StorageView:
+        return self.storage.from_array(np.ascontiguousarray(features.float().cpu().numpy()))
+
+    def _written(
+        self, sound: StorageView, prompt: Sequence[int], allowed: torch.Tensor, beam: int, temperature: float
+    ) -> list[list[int]]:
         longest = 2 * int(allowed.max())  # CTranslate2 takes half of it for new tokens
         drawn = {"sampling_topk": 0, "sampling_temperature": temperature} if temperature else {}
-        prompts = [list(prompt)] * len(features)
+        prompts = [list(prompt)] * len(allowed)
         found = self.whisper.generate(sound, prompts, beam_size=beam, max_length=longest, **drawn)
         return [row.sequences_ids[0][:limit] for row, limit in zip(found, allowed.tolist(), strict=True)]
 
@@ -107,6 +143,15 @@ class CTranslate2:
                 f"engine ctranslate2 writes other words than the model itself ({wrong} of {words} on "
                 f"{len(ours)} utterances): leave it out"
             )
+
+
+def _times(found: WhisperAlignmentResult, tokens: int, positions: int) -> TokenTimes:
+    """The first position of each token on a path of (token, position), and where the text is over."""
+    first: dict[int, int] = {}
+    for token, position in found.alignments:
+        first.setdefault(token, position)
+    borders = [first.get(token, positions) for token in range(tokens + 1)]
+    return TokenTimes(np.maximum.accumulate(borders), np.array(found.text_token_probs[:tokens]))
 
 
 def _state(model: WhisperModel) -> tuple[tuple[int, int], ...]:

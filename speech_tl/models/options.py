@@ -94,6 +94,8 @@ class DecodingOptions(Options):
         engine: "torch", or "ctranslate2" for Whisper (an extra), which is refused if it writes other words.
         audio_context: "auto" gives Whisper's encoder what the model's folder says (30 s where it says nothing); "full"
             gives it 30 s.
+        prompt: text that a Whisper is shown as if it stood before what it writes: names and terms, as they are to be
+            written.
         test_time: adapt to each utterance before it is transcribed, and back; for CTC, and slow. While a model is
             trained its dev utterances are decoded without.
         shortcuts: compute the same in faster ways than the published code; false takes that code, to compare.
@@ -112,6 +114,7 @@ class DecodingOptions(Options):
     precision: str = Field("float32", pattern="^(float32|bf16|fp16)$")
     engine: Literal["torch", "ctranslate2"] = "torch"
     audio_context: Literal["auto", "full"] = "auto"
+    prompt: str | None = None
     test_time: SUTA | None = None
     shortcuts: bool = True
     workers: int | None = Field(None, ge=0, le=1024)
@@ -136,7 +139,8 @@ class DecodingOptions(Options):
         """
         ours = {"lm", "lm_weight", "word_bonus", "hotwords", "hotword_weight"}
         unsaid = {"workers", "shortcuts", "audio_context", "test_time", *ours}
-        return self.model_dump(exclude=unsaid if self.temperature else unsaid | {"temperature"})
+        unsaid |= {name for name in ("temperature", "prompt") if not getattr(self, name)}
+        return self.model_dump(exclude=unsaid)
 
     @property
     def fuses(self) -> bool:

@@ -28,7 +28,7 @@ from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
 from speech_tl.models.whisper_scores import only_at
 from speech_tl.models.whisper_text import IGNORED, TIMESTAMP_S, WhisperText
-from speech_tl.models.whisper_words import token_times
+from speech_tl.models.whisper_words import TokenTimes, token_times
 from speech_tl.scoring.loops import most_characters
 
 TOKENS_WITHOUT_SPEECH, TOKENS_A_SECOND = 30, 50
@@ -231,12 +231,27 @@ class WhisperModel(WhisperText):
         for frames in windows.unique().tolist():
             rows = (windows == frames).nonzero()[:, 0].to(self.device)
             inputs = fitted(batch["input_features"][rows], batch["silence"][rows], frames)
-            states = self.network.model.encoder(inputs)[0]
-            tokens = [self._of_text(row) for row in self._generate(inputs, limits.of(rows), options, states)]
-            times = token_times(self.network, states, self._prompts(states), tokens, [own[row] for row in rows])
-            for row, written, placed in zip(rows.tolist(), tokens, times, strict=True):
+            told = self._tokens_with_times(inputs, limits.of(rows), options, [own[row] for row in rows])
+            for row, (written, placed) in zip(rows.tolist(), told, strict=True):
                 found[row] = self._texts([written])[0], self._words(written, placed)
         return found
+
+    def _tokens_with_times(
+        self, inputs: torch.Tensor, limits: Limits, options: DecodingOptions, positions: Sequence[int]
+    ) -> list[tuple[list[int], TokenTimes]]:
+        """The tokens of text of rows whose windows are equally long, and where they are."""
+        if self.engine is not None:
+            prompt, how = [*self.context, *self.prompt], (options.beam, options.temperature)
+            told = self.engine.tokens_with_times(inputs, prompt, limits.tokens, *how, positions, self.end)
+            if not options.temperature:
+                texts = self._texts([tokens for tokens, _ in told])
+                self.engine.compare(texts, lambda: self._texts(self._tokens_of(inputs, limits, options)))
+            return told
+        states = self.network.model.encoder(inputs)[0]
+        tokens = [self._of_text(row) for row in self._tokens_of(inputs, limits, options, states)]
+        return list(
+            zip(tokens, token_times(self.network, states, self._prompts(states), tokens, positions), strict=True)
+        )
 
     def _of_text(self, row: Sequence[int] | torch.Tensor) -> list[int]:
         """The tokens of text alone."""
@@ -249,21 +264,18 @@ class WhisperModel(WhisperText):
     def _limits(self, batch: Batch) -> Limits:
         """What each utterance may write: one character too many, beside the leading space, gives a loop away."""
         tokens = TOKENS_WITHOUT_SPEECH + batch["frames"] * TOKENS_A_SECOND // self.frames_a_second
-        tokens = tokens.clamp(max=self.longest_label - len(self.prompt))
+        tokens = tokens.clamp(max=self.longest_label - len(self.context) - len(self.prompt))
         characters = [int(most_characters(seconds)) + 1 for seconds in self.durations_s(batch)]
         return Limits(tokens, torch.tensor(characters), self.token_characters).to(self.device)
 
     def _generate(
-        self,
-        inputs: torch.Tensor,
-        limits: Limits,
-        options: DecodingOptions,
-        states: torch.Tensor | None = None,
+        self, inputs: torch.Tensor, limits: Limits, options: DecodingOptions
     ) -> list[list[int]] | torch.Tensor:
-        """Tokens of rows whose windows are equally long; `states` are the encoder's, where they are known."""
+        """Tokens of rows whose windows are equally long."""
         if self.engine is None:
-            return self._tokens_of(inputs, limits, options, states)
-        tokens = self.engine.tokens(inputs, self.prompt, limits.tokens, options.beam, options.temperature)
+            return self._tokens_of(inputs, limits, options)
+        prompt = [*self.context, *self.prompt]
+        tokens = self.engine.tokens(inputs, prompt, limits.tokens, options.beam, options.temperature)
         if not options.temperature:
             self.engine.compare(self._texts(tokens), lambda: self._texts(self._tokens_of(inputs, limits, options)))
         return tokens
@@ -288,18 +300,22 @@ class WhisperModel(WhisperText):
     def _tokens_of(
         self, inputs: torch.Tensor, limits: Limits, options: DecodingOptions, states: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """What this network itself writes, `(batch, tokens)`."""
+        """What this network itself writes, `(batch, tokens)`; `states` are the encoder's, where they are known."""
         # generate itself would pad features to 30 s
         heard = self.network.model.encoder(inputs) if states is None else BaseModelOutput(last_hidden_state=states)
         if options.beam == 1 and self.shortcuts and is_plain(self.network):
             return greedy_tokens(self.network, heard[0], self._prompts(heard[0]), limits, options.temperature)
+        if self.context:
+            raise BadInput(
+                f"a prompt is for the greedy search alone: leave --prompt out, or the beam of {options.beam}"
+            )
         return self._generated(heard, limits.tokens, options)
 
     def _prompts(self, states: torch.Tensor) -> torch.Tensor:
         """Each row's first tokens `(rows, tokens)`; the language is heard where nobody said it."""
-        prompts = torch.tensor(self.prompt, device=states.device).repeat(len(states), 1)
+        prompts = torch.tensor([*self.context, *self.prompt], device=states.device).repeat(len(states), 1)
         if self.language is None:
-            prompts[:, 1] = heard_languages(self.network, states)
+            prompts[:, len(self.context) + 1] = heard_languages(self.network, states)
         return prompts
 
     def _generated(self, heard: BaseModelOutput, allowed: torch.Tensor, options: DecodingOptions) -> torch.Tensor:

@@ -33,6 +33,7 @@ class WhisperText(AcousticModel):
 
     Attributes:
         prompt: tokens that the decoder is given: start, language and task where it has several, no timestamps.
+        context: tokens before the prompt, of text that it is shown as if it stood before what it writes.
         end: token that ends a text.
         longest_label: positions of the decoder, the prompt's among them.
         first_timestamp: token of 0.00 s; those from here on are timestamps, 20 ms apart, if there are any.
@@ -53,7 +54,7 @@ class WhisperText(AcousticModel):
     ) -> None:
         """Set language and task for labels and for generation; None is what the checkpoint says itself."""
         super().__init__(network, source, None, sample_rate)
-        self.tokenizer = tokenizer
+        self.tokenizer, self.context = tokenizer, []
         self.multilingual = bool(getattr(network.generation_config, "is_multilingual", True))
         self.longest_label = network.config.max_target_positions
         self.end = network.config.eos_token_id
@@ -102,6 +103,16 @@ class WhisperText(AcousticModel):
         finally:
             self.language, self.task, self.prompt = before
             settings.language, settings.task = said
+
+    def set_prompt(self, text: str | None) -> None:
+        """See `AcousticModel`; half of the decoder's positions are for it, as published."""
+        self.context = []
+        if text is None or not text.strip():
+            return
+        written, most = self.encode(text)[:-1], self.longest_label // 2 - 1
+        if len(written) > most:
+            raise BadInput(f"a prompt of {len(written)} tokens: {self.source} takes at most {most}; shorten --prompt")
+        self.context = [*self._tokens("<|startofprev|>"), *written]
 
     def _tokens(self, *names: str) -> list[int]:
         return self.tokenizer.convert_tokens_to_ids(list(names))

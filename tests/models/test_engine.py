@@ -10,6 +10,7 @@ import torch
 
 from speech_tl.data.manifest import Manifest
 from speech_tl.decoding import decode
+from speech_tl.decoding.words import decode_words
 from speech_tl.errors import BadInput
 from speech_tl.models import engine
 from speech_tl.models.audio_context import AudioContext
@@ -98,3 +99,15 @@ def test_other_families_and_unknown_languages_are_refused(
     model.language = None
     with pytest.raises(BadInput, match="give --language"):
         decode(model, utterances, OTHER)
+
+
+@installed
+def test_words_are_where_the_model_itself_places_them(model: WhisperModel, utterances: Manifest) -> None:
+    waveforms = [utterance.load(model.sample_rate) for utterance in utterances.select([0, 1])]
+    own = decode_words(model, waveforms, DecodingOptions(workers=0))
+    for (text, words), (other_text, other) in zip(own, decode_words(model, waveforms, OTHER), strict=True):
+        assert other_text == text and [word.text for word in other] == [word.text for word in words]
+        assert all(abs(one.first - two.first) <= 5 for one, two in zip(words, other, strict=True))
+        assert all(
+            one.probability == pytest.approx(two.probability, abs=0.02) for one, two in zip(words, other, strict=True)
+        )
