@@ -461,6 +461,7 @@ class CTCModel(AcousticModel):
         """Write vocabulary and feature extractor."""
         from transformers import Wav2Vec2FeatureExtractor
 
+        self.tokenizer._set_processor_class("Wav2Vec2Processor")  # AutoProcessor knows not all architectures
         self.tokenizer.save_pretrained(folder)
         Wav2Vec2FeatureExtractor(
             sampling_rate=self.sample_rate,

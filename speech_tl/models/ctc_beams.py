@@ -108,7 +108,8 @@ class BeamSearch:
         where it is surely blank.
         """
         scores = np.asarray(log_probabilities, dtype=np.float64)
-        written = sorted({*self.labels, *(() if self.delimiter is None else (self.delimiter,))})
+        known = {*self.labels, *(() if self.delimiter is None else (self.delimiter,))}
+        written = sorted(label for label in known if label < scores.shape[1])  # a vocabulary may go beyond its head
         spoken = scores[:, written]
         nothing = np.delete(scores, written, axis=1)
         top = nothing.max(axis=1)

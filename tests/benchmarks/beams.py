@@ -1,4 +1,4 @@
-"""What a beam and a language model give a CTC model, and how fast: `python -m tests.benchmarks.beams MODEL MANIFEST LM`.
+"""What beam and language model give a CTC model, and how fast: `python -m tests.benchmarks.beams MODEL MANIFEST LM`.
 
     [--split test] [--weights LM_WEIGHT WORD_BONUS] [--limit UTTERANCES]
 

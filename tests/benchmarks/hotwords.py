@@ -25,17 +25,17 @@ from speech_tl.decoding import decode_waveforms
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 
-NAMES = {
+NAMES: dict[str, str] = {
     "heldout": (
         "Abernathy Balthasar Calloway Delacroix Esmeralda Fitzgerald Galbraith Hawthorne Ignatius Jankowski Kowalski "
         "Lindqvist Montgomery Nakamura Okonkwo Pemberton Quintero Rasmussen Santiago Thornton Underwood Valentino "
         "Wadsworth Yamamoto Zimmerman Castellano Bergstrom Donatello Featherstone Marchetti"
-    ).split(),
+    ),
     "dev": (
         "Albertson Bonaparte Carmichael Davenport Escobar Fontaine Goldberg Henderson Ingleby Jefferson Kaufmann "
         "Livingston Mortensen Novotny Oppenheim Petrovic Rothschild Stefanovic Tarkington Vandenberg Winchester "
         "Yevgeny Zapata Castiglione Blackwood Drummond Fairweather Mendelsohn Hollister Templeton"
-    ).split(),
+    ),
 }
 
 CARRIERS = {
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--voice", default="en-us")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    model, names = load_model(given.model), NAMES[given.split]
+    model, names = load_model(given.model), NAMES[given.split].split()
     said = [(carrier.format(name.lower()), name.lower()) for name in names for carrier in CARRIERS[given.split]]
     said += [(sentence, "") for sentence in islice(everyday_sentences(SEED, given.split), len(said))]
     with tempfile.TemporaryDirectory() as folder:
