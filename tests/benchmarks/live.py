@@ -6,7 +6,8 @@ work gives about the same figures, and a minute of sound takes as long as its de
 
 The lag of a word is from its end in the sound to the moment when it is final. Where a word ends is taken from its clip:
 its share of the clip's speech, by its characters. The offline WER is that of `transcribe` on the same recording; the
-interval of the difference is a paired bootstrap over the utterances of the live session's reference (clips).
+interval of the difference is a paired bootstrap over speakers (or clips, where one speaks), errors being those of the
+clip in whose words they are.
 
 `--hours H` does another thing: it gives a session H hours of that recording, again and again, as fast as they are
 decoded, and looks at the memory.
@@ -29,7 +30,8 @@ import psutil
 from speech_tl.audio import load_audio, save_audio
 from speech_tl.live.recognising import LiveRecogniser, new_session
 from speech_tl.live.session import Message
-from speech_tl.scoring.alignment import align
+from speech_tl.scoring.alignment import chunks_of
+from speech_tl.scoring.significance import blocks_by_speaker, draw_rates, judge
 from speech_tl.text import get_normaliser
 from speech_tl.transcribing.recogniser import Word, load_recogniser, spread
 from speech_tl.transcribing.segments import speech_frames
@@ -41,14 +43,17 @@ RATE = 16000
 BLOCK_S = 0.1
 
 
-def joined(corpora: Path, name: str, split: str, minutes: float, seed: int = 0) -> tuple[np.ndarray, list[Word]]:
-    """A recording, and its reference words with their times."""
+def joined(
+    corpora: Path, name: str, split: str, minutes: float, seed: int = 0
+) -> tuple[np.ndarray, list[Word], list[tuple[str, str]]]:
+    """A recording, its reference words with their times, and the (text, speaker) of each clip."""
     with (corpora / name / "manifest.csv").open(encoding="utf-8") as stream:
         rows = [row for row in csv.DictReader(stream) if not split or row["split"] == split]
     rng = random.Random(seed)
     rng.shuffle(rows)
-    parts, words, length = [], [], 0
+    parts, words, clips, length = [], [], [], 0
     for row in rows:
+        clips.append((row["text"], row.get("speaker", "")))
         clip = load_audio(corpora / name / row["audio"], RATE)
         active = np.flatnonzero(speech_frames(clip, RATE))
         begin_s, end_s = (active[0] * FRAME_S, (active[-1] + 1) * FRAME_S) if len(active) else (0.0, len(clip) / RATE)
@@ -59,7 +64,7 @@ def joined(corpora: Path, name: str, split: str, minutes: float, seed: int = 0) 
         if length > minutes * 60 * RATE:
             break
     noise = 3e-4 * np.random.default_rng(seed).standard_normal(length)
-    return (np.concatenate(parts) + noise).astype(np.float32), words
+    return (np.concatenate(parts) + noise).astype(np.float32), words, clips
 
 
 def simulated(recogniser, waveform: np.ndarray, step_s: float) -> tuple[list[tuple[Message, float]], float, list[int]]:
@@ -93,7 +98,7 @@ def hours(recogniser, waveform: np.ndarray, hours: float, step_s: float) -> None
     session, live = new_session(recogniser, step_s), LiveRecogniser(recogniser)
     process, memory, words, begun = psutil.Process(), [], 0, time.monotonic()
     block = round(BLOCK_S * RATE)
-    place, given_s, longest_s = 0, 0.0, 0.0
+    place, given_s = 0, 0.0
     while not session.is_done:
         if given_s < hours * 3600:
             part = waveform[place : place + block]
@@ -102,14 +107,11 @@ def hours(recogniser, waveform: np.ndarray, hours: float, step_s: float) -> None
         else:
             session.end()
         while (hearing := session.next_hearing()) is not None:
-            longest_s = max(longest_s, len(hearing.waveform) / RATE)
             told = session.take(hearing, live.words(hearing))
             words += sum(len(message.words) for message in told if message.kind == "final")
             memory.append(process.memory_info().rss)
     took_s = time.monotonic() - begun
-    print(
-        f"{given_s / 3600:g} hours in {took_s:.0f} s: {words} words, {len(memory)} hearings of at most {longest_s:.1f} s"
-    )
+    print(f"{given_s / 3600:g} hours in {took_s:.0f} s: {words} words, decoded {len(memory)} times")
     print_thirds("memory", memory)
 
 
@@ -126,7 +128,7 @@ def main() -> None:
     parser.add_argument("--corpora", type=Path, default=Path(os.environ.get("SPEECH_TL_CORPORA", "../shared/corpora")))
     given = parser.parse_args()
     recogniser = load_recogniser(given.model)
-    waveform, reference = joined(given.corpora, given.corpus, given.split, given.minutes)
+    waveform, reference, clips = joined(given.corpora, given.corpus, given.split, given.minutes)
     print(f"{given.corpus} {given.split}: {len(waveform) / RATE:.0f} s, {len(reference)} words")
     if given.hours:
         hours(recogniser, waveform, given.hours, given.step)
@@ -142,12 +144,19 @@ def main() -> None:
         begun = time.process_time()
         offline_text = transcribe(recogniser.model, file, join=True).text
         offline_s = time.process_time() - begun
-    said = " ".join(word.text for word in reference)
-    rates = {}
-    for name, text in (("live", live_text), ("offline", offline_text)):
-        edits = align([normalise(said)], [normalise(text)])[0]
-        rates[name] = (edits.substitutions + edits.deletions + edits.insertions) / edits.units
-    print(f"WER live {rates['live']:.2%}, offline {rates['offline']:.2%}")
+    sentences = [normalise(text) for text, _ in clips]
+    live_errors, offline_errors = (errors(sentences, normalise(text)) for text in (live_text, offline_text))
+    units = [len(sentence.split()) for sentence in sentences]
+    live_wer, offline_wer = (sum(wrong) / sum(units) for wrong in (live_errors, offline_errors))
+    speakers = [speaker for _, speaker in clips]
+    blocks = blocks_by_speaker(speakers if len(set(speakers)) > 1 else [None] * len(clips))
+    change = live_wer - offline_wer
+    worse = [a - b for a, b in zip(live_errors, offline_errors, strict=True)]
+    low, high = judge(draw_rates(worse, units, blocks), change, blocks.count).ci95
+    print(
+        f"WER live {live_wer:.2%}, offline {offline_wer:.2%} of {sum(units)} words: {100 * change:+.2f} points "
+        f"(95 % interval {100 * low:+.2f} to {100 * high:+.2f}, over {blocks.description})"
+    )
     print(f"CPU seconds: live {work_s:.0f}, offline {offline_s:.0f}")
     lags = lags_s(reference, finals)
     print(
@@ -155,7 +164,7 @@ def main() -> None:
         f"p95 {statistics.quantiles(lags, n=20)[-1]:.2f} s"
     )
     if given.show:
-        print(live_text, "\n----\n", offline_text, "\n----\n", said)
+        print(live_text, "\n----\n", offline_text, "\n----\n", " ".join(sentences))
 
 
 def check(told: list[tuple[Message, float]]) -> None:
@@ -165,6 +174,17 @@ def check(told: list[tuple[Message, float]]) -> None:
         finals = [word for message in own if message.kind == "final" for word in message.words]
         whole = [message for message in own if message.kind == "utterance"]
         assert len(whole) == 1 and list(whole[0].words) == finals
+
+
+def errors(sentences: list[str], text: str) -> list[int]:
+    """The errors in the words of each sentence, where all of them were recognised as one text."""
+    owners = [number for number, sentence in enumerate(sentences) for _ in sentence.split()]
+    found, place = [0] * len(sentences), 0
+    for chunk in chunks_of(" ".join(sentences), text):
+        for offset in range(0 if chunk.kind == "equal" else max(len(chunk.said), len(chunk.heard))):
+            found[owners[min(place + min(offset, max(0, len(chunk.said) - 1)), len(owners) - 1)]] += 1
+        place += len(chunk.said)
+    return found
 
 
 def lags_s(reference: list[Word], finals: list[tuple[Word, float]]) -> list[float]:
