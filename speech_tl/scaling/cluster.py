@@ -43,9 +43,10 @@ def cluster(on: str, workers: int, *, shows: bool = False) -> Iterator[ModuleTyp
     """
     address = known_address(on)
     ray = _imported()
-    if address is not None:
-        _require_listener(on, address)
     connected = ray.is_initialized()
+    named = address or (None if connected else os.environ.get("RAY_ADDRESS"))
+    if named is not None:
+        _require_listener(on, named)
     if not connected:
         _connect(ray, on, address, shows)
     try:
@@ -94,17 +95,22 @@ def _connect(ray: ModuleType, on: str, address: str | None, shows: bool) -> None
         ray.init(address, log_to_driver=shows, logging_level="ERROR", **local)
     except (OSError, RuntimeError, ValueError) as error:  # ConnectionError, versions that do not match, a wrong address
         where = os.environ.get("RAY_ADDRESS", "this machine") if address is None else address
-        raise BadInput(f"--on {on}: no Ray cluster could be used at {where} ({_short(error)})") from error
+        raise BadInput(
+            f"--on {on}: no Ray cluster could be used at {where} ({_short(error)}); it may have another version of Ray, "
+            "or ask for a token (RAY_AUTH_TOKEN)"
+        ) from error
 
 
 def _require_listener(on: str, address: str) -> None:
     """A closed port is found out within seconds; Ray itself would try for minutes."""
-    parts = urlsplit(address)
+    parts = urlsplit(address if "://" in address else f"//{address}")
     try:
-        socket.create_connection((parts.hostname or "", parts.port or CLIENT_PORT), REACHED_WITHIN_S).close()
-    except OSError as error:
+        if parts.port is None:  # "auto", "local": Ray's own words
+            return
+        socket.create_connection((parts.hostname or "", parts.port), REACHED_WITHIN_S).close()
+    except (OSError, ValueError) as error:
         raise BadInput(
-            f"--on {on}: nothing answers at {parts.hostname}:{parts.port} ({_short(error)}); is `ray start --head` "
+            f"--on {on}: nothing answers at {address} ({_short(error)}); is `ray start --head` "
             "running there, and the port open?"
         ) from error
 

@@ -151,7 +151,7 @@ def test_other_places_are_refused(folder: Path, capsys: pytest.CaptureFixture, o
 
 
 def test_a_head_that_nobody_runs(folder: Path, capsys: pytest.CaptureFixture) -> None:
-    assert "nothing answers at 127.0.0.1:1" in refused(capsys, folder, "--on", "ray://127.0.0.1:1")
+    assert "nothing answers at ray://127.0.0.1:1 (" in refused(capsys, folder, "--on", "ray://127.0.0.1:1")
 
 
 def test_without_ray(folder: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
