@@ -125,8 +125,7 @@ async def _transcription(service: Service, order: Order, held: AsyncExitStack) -
         except BadInput as error:
             raise Problem(400, str(error), param="file") from error
     held.callback(upload.close)
-    text_only = order.format in STREAMED and not order.stream
-    return Transcription(service.batcher, upload, order.asked, text_only=text_only), upload
+    return Transcription(service.batcher, upload, order.asked), upload
 
 
 async def _in_thread(decode: Any, *given: Any) -> DecodedUpload:

@@ -24,11 +24,11 @@ class Transcription:
         language: that is written; known once the first segment is there, for models that choose one.
     """
 
-    def __init__(self, batcher: Batcher, upload: DecodedUpload, asked: Asked, *, text_only: bool) -> None:
-        """`asked.language` of None is heard; `text_only` allows pieces that are too long for subtitles."""
+    def __init__(self, batcher: Batcher, upload: DecodedUpload, asked: Asked) -> None:
+        """`asked.language` of None is heard."""
         self._batcher, self._asked = batcher, asked
         self._recogniser = batcher.recognisers[asked.model]
-        self._pieces = self._recogniser.pieces(upload.blocks(), text_only=text_only)
+        self._pieces = self._recogniser.pieces(upload.blocks())
         self.language = asked.language or self._recogniser.model.language
 
     async def segments(self) -> AsyncIterator[SpokenSegment]:

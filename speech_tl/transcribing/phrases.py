@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from speech_tl.text import leading_rate
 from speech_tl.transcribing.formats import TranscribedSegment
@@ -47,40 +47,30 @@ Decoded = tuple[Segment, str, "Sequence[FrameWord]"]
 """What was heard at a time, its text and its words."""
 
 
-class HasSegments(Protocol):
-    """A recording whose segments are collected."""
-
-    segments: list[TranscribedSegment]
-
-
-def add_phrases(
-    model: AcousticModel,
-    heard: Sequence[tuple[HasSegments, Segment]],
-    options: DecodingOptions,
-    longest_s: float = LONGEST_S,
-) -> None:
-    """Decode windows of recordings, which may share batches, and give each recording its segments.
+def segments_of_windows(
+    model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions, longest_s: float = LONGEST_S
+) -> list[list[TranscribedSegment]]:
+    """The segments of each window, with their words; one without words where a model writes no word.
 
     Args:
         model: one with a decoder that tells words.
-        heard: windows with their recordings; those of a recording in order.
+        heard: windows, which share batches.
         options: of the decoding.
         longest_s: no segment is longer, in seconds, unless it is one word.
     """
     frame_s = model.frame_samples / model.sample_rate
     space = " " if leading_rate(model.language) == "wer" else ""
-    said = _decoded(model, [window for _, window in heard], options)
-    for (recording, window), parts in zip(heard, said, strict=True):
+    found = []
+    for window, parts in zip(heard, _decoded(model, heard, options), strict=True):
         words = [word for part, _, placed in parts for word in _placed(placed, part, frame_s)]
-        if words:
-            recording.segments += phrases(words, longest_s, space)
-        else:
-            text = " ".join(text for _, text, _ in parts)
-            recording.segments.append(TranscribedSegment(window.start_s, window.end_s, " ".join(text.split())))
+        text = " ".join(" ".join(text for _, text, _ in parts).split())
+        alone = TranscribedSegment(window.start_s, window.end_s, text)
+        found.append(phrases(words, longest_s, space) if words else [alone])
+    return found
 
 
 def text_of_windows(model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions) -> list[str]:
-    """The text of each window as `add_phrases` decodes it."""
+    """The text of each window as `segments_of_windows` decodes it."""
     found = _decoded(model, heard, options)
     return [" ".join(" ".join(text for _, text, _ in parts).split()) for parts in found]
 

@@ -14,6 +14,7 @@ from speech_tl.text import language_code, language_name
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.models.options import DecodingOptions
+    from speech_tl.transcribing.formats import TranscribedSegment
     from speech_tl.transcribing.segments import Segment
 
 LONGEST_PIECE_S = 25.0
@@ -80,13 +81,13 @@ class Recogniser:
             return set()
         return {token.strip("<|>") for token in self.model.network.generation_config.lang_to_id}
 
-    def pieces(self, blocks: Iterable[np.ndarray], *, text_only: bool) -> Iterator[Segment]:
-        """What of a recording is recognised at a time; `text_only` allows pieces that are too long for subtitles."""
+    def pieces(self, blocks: Iterable[np.ndarray]) -> Iterator[Segment]:
+        """What of a recording is recognised at a time."""
         from speech_tl.models.options import DecodingOptions
         from speech_tl.transcribing.pieces import pieces
         from speech_tl.transcribing.windows import full_window_s, windows
 
-        window_s = full_window_s(self.model, self.options or DecodingOptions()) if text_only else None
+        window_s = full_window_s(self.model, self.options or DecodingOptions())
         if window_s is not None:
             return windows(blocks, self.sample_rate, max_window_s=window_s)
         return pieces(blocks, self.sample_rate, max_segment_s=LONGEST_PIECE_S)
@@ -113,12 +114,14 @@ class Recogniser:
     ) -> list[list[SpokenSegment]]:
         """The segments of each piece, times in its recording; none where nothing was recognised.
 
-        Times of words are shares of their segment, by the number of their characters. `temperature` as in
-        `DecodingOptions`; 0 is what this was made with.
+        Words of windows have their own times; those of other pieces are shares of them, by the number of characters.
+        `temperature` as in `DecodingOptions`; 0 is what this was made with.
         """
         from speech_tl.decoding import decode_waveforms
 
         options = self._at(temperature) if temperature else self.options
+        if self.model.has_decoder and all(piece.kept for piece in pieces):
+            return self._of_windows(pieces, language, task, options)
         with self.model.speaking(language, task):
             texts = decode_waveforms(self.model, [piece.waveform for piece in pieces], options)
         self._freed.bound()
@@ -129,6 +132,18 @@ class Recogniser:
         from speech_tl.models.options import DecodingOptions
 
         return (self.options or DecodingOptions()).model_copy(update={"temperature": temperature, "beam": 1})
+
+    def _of_windows(
+        self, windows: Sequence[Segment], language: str | None, task: str | None, options: DecodingOptions | None
+    ) -> list[list[SpokenSegment]]:
+        """The same for windows full of speech."""
+        from speech_tl.models.options import DecodingOptions
+        from speech_tl.transcribing.phrases import segments_of_windows
+
+        with self.model.speaking(language, task):
+            found = segments_of_windows(self.model, windows, options or DecodingOptions())
+        self._freed.bound()
+        return [[_spoken(segment) for segment in segments if segment.text] for segments in found]
 
     def words_by_frames(self, waveform: np.ndarray) -> list[Word]:
         """The words of `waveform` `(samples,)`, times from its beginning by the frames that wrote them; for CTC.
@@ -163,6 +178,12 @@ class Recogniser:
             for text, (first, last) in zip(written, begins, strict=True)
             if text
         ]
+
+
+def _spoken(segment: TranscribedSegment) -> SpokenSegment:
+    words = tuple(Word(word.text, word.start_s, word.end_s) for word in segment.words or ())
+    words = words or spread(segment.text, segment.start_s, segment.end_s)
+    return SpokenSegment(segment.start_s, segment.end_s, segment.text, words)
 
 
 def _segments(piece: Segment, text: str) -> list[SpokenSegment]:

@@ -21,7 +21,7 @@ from speech_tl.transcribing.formats import Layout, TranscribedSegment, Transcrip
 from speech_tl.transcribing.hearing_language import HEARD_S, heard_language
 from speech_tl.transcribing.overlap import Joiner, add_windows, context_s, with_context
 from speech_tl.transcribing.phrases import LONGEST_S as LONGEST_PHRASE_S
-from speech_tl.transcribing.phrases import add_phrases, text_of_windows
+from speech_tl.transcribing.phrases import segments_of_windows, text_of_windows
 from speech_tl.transcribing.pieces import pieces
 from speech_tl.transcribing.processes import Processes, Work
 from speech_tl.transcribing.recordings import Recording, find_recordings
@@ -317,7 +317,10 @@ class _Run:
                 if self.model.scores_frames:
                     add_windows(self.model, part, self.options)
                 elif not self.text_alone:
-                    add_phrases(self.model, part, self.options, self.longest_phrase_s)
+                    heard = [segment for _, segment in part]
+                    found = segments_of_windows(self.model, heard, self.options, self.longest_phrase_s)
+                    for (job, _), segments in zip(part, found, strict=True):
+                        job.segments += segments
                 else:
                     texts = text_of_windows(self.model, [segment for _, segment in part], self.options)
                     for (job, segment), text in zip(part, texts, strict=True):

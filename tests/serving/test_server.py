@@ -17,12 +17,13 @@ from speech_tl.errors import BadInput
 from speech_tl.serving.limits import COOKIE, Access, allowed, read_token
 from speech_tl.serving.opening import listen, named_models, require_same_language
 from speech_tl.transcribing.recogniser import Recogniser, load_recogniser
-from tests.recording.made import as_wav, clip
+from tests.recording.made import as_wav
 from tests.serving.running import LIMITS, Running, running
+from tests.sounds import talking
 from tests.tiny import tiny_ctc
 
 TOKEN = "0123456789abcdef0123"
-CLIP = as_wav(clip(1.0))
+CLIP = as_wav(talking(1.8))
 BOUNDARY = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
 FORM = BOUNDARY + CLIP + b"\r\n--edge--\r\n"
 
@@ -114,7 +115,7 @@ def test_one_bad_piece_does_not_spoil_its_batch(served: Running, monkeypatch: py
 
     monkeypatch.setattr(recogniser, "transcribe_batch", fragile)
     with ThreadPoolExecutor(3) as clients, served.busy():
-        answers = [clients.submit(served.post, sound) for sound in (CLIP, as_wav(clip(0.3)), CLIP)]
+        answers = [clients.submit(served.post, sound) for sound in (CLIP, as_wav(talking(1.1)), CLIP)]
         served.wait_until(lambda: served.service.batcher.waiting == 3)
     assert [answer.result().status_code for answer in answers] == [200, 500, 200]
 
@@ -297,5 +298,5 @@ def test_a_token_that_can_be_guessed_is_refused(tmp_path: Path):
 
 
 def test_sound_of_any_rate_and_channels(served: Running):
-    both = np.stack([clip(1.0, rate=44100)] * 2, axis=1)
+    both = np.stack([talking(1.0).repeat(3)] * 2, axis=1)
     assert served.post(as_wav(both, 44100)).status_code == 200
