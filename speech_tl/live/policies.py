@@ -39,11 +39,7 @@ class Policy(Protocol):
 
 
 class LocalAgreement:
-    """What two hypotheses in a row agree on, from the utterance's beginning, is final.
-
-    To hold the last word back, or to wait for more sound, made words later and not better: what is lost against a whole
-    recording is lost where utterances are cut, not where they become final.
-    """
+    """What two hypotheses in a row agree on, from the utterance's beginning, is final."""
 
     def __init__(self) -> None:
         """Nothing yet."""
