@@ -39,9 +39,7 @@ class Policy(Protocol):
 
 
 class LocalAgreement:
-    """What two hypotheses in a row agree on, from the utterance's beginning, is final: but for the last word, which the
-    sound's end may have cut in two, and which is all that a Whisper makes up of a breath ("you").
-    """
+    """What two hypotheses in a row agree on, from the utterance's beginning, is final."""
 
     def __init__(self) -> None:
         """Nothing yet."""
@@ -57,7 +55,7 @@ class LocalAgreement:
         known = [_bare(word.text) for word in words]
         position = continued(known, [_bare(word.text) for word in self.final])
         rest = list(words[position:])
-        agreed = len(rest) if last else min(_common(known[position:], self._before), max(0, len(rest) - 1))
+        agreed = len(rest) if last else _common(known[position:], self._before)
         fresh = [_after(word, self.final) for word in rest[:agreed]]
         self.final += fresh
         self._before = known[position + agreed :]

@@ -37,21 +37,16 @@ class LiveRecogniser:
         """`language` and `task` as `Recogniser.require` allows."""
         self.recogniser, self.task = recogniser, task
         self.language = language or recogniser.model.language
-        self._heard: str | None = None
 
     def words(self, hearing: Hearing) -> list[Word]:
         """The words of a hearing, times from its beginning."""
         recogniser = self.recogniser
-        if hearing.last and self._heard is not None:
-            self.language = self._heard
-        if hearing.known is not None:
-            return list(hearing.known)
         if recogniser.hears_frames:
             return recogniser.words_by_frames(hearing.waveform)
         piece = as_piece(hearing, recogniser.sample_rate)
         language = self.language
         if language is None and recogniser.chooses_language:
-            language = self._heard = recogniser.hear_language([piece])
+            language = recogniser.hear_language([piece])
             if hearing.last:
                 self.language = language
         return words_of(recogniser.transcribe_batch([piece], language, self.task)[0])

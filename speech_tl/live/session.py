@@ -15,8 +15,7 @@ from speech_tl.transcribing.segments import frame_levels_db
 from speech_tl.transcribing.vad import VoiceActivity
 
 MARGIN_S = 0.3
-"""Kept before the first sound of speech and behind the last. A pause of so much may be the end: the utterance is
-decoded at once, and what was found is final where nobody goes on."""
+"""Kept before the first sound of speech and behind the last."""
 
 SHORTEST_SPEECH_S = 0.12
 """Less is a click."""
@@ -69,11 +68,9 @@ class Utterance:
         start_s: seconds since the stream began.
         policy: says which of its words are final.
         speech_s: seconds of it that were marked as speech.
-        spoken: samples up to the last that was marked as speech.
         is_over: whether nothing follows.
         decoded: samples that were decoded so far.
         settled: samples that final words may come from.
-        hypothesis: the words of what was decoded last, times in the utterance; None before that.
     """
 
     def __init__(self, number: int, start_s: float, policy: Policy, waveform: np.ndarray, speech_s: float) -> None:
@@ -82,9 +79,7 @@ class Utterance:
         self.is_over = False
         self.decoded = self.settled = 0
         self._parts: list[np.ndarray] = []
-        self.hypothesis: tuple[Word, ...] | None = None
         self.waveform = waveform
-        self.spoken = self.samples
 
     @property
     def waveform(self) -> np.ndarray:
@@ -105,17 +100,13 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Hearing:
-    """What is to be decoded: `waveform` from `begin_s` of the utterance on; `last` where the utterance is over.
-
-    `known` are its words where nobody spoke since they were decoded: then there is nothing to decode.
-    """
+    """What is to be decoded: `waveform` from `begin_s` of the utterance on; `last` where the utterance is over."""
 
     utterance: Utterance
     waveform: np.ndarray
     begin_s: float
     end_s: float
     last: bool
-    known: tuple[Word, ...] | None = None
 
 
 @dataclass
@@ -143,7 +134,6 @@ class LiveSession:
         self._margin = np.zeros(0, np.float32)  # what was heard just before
         self._samples = 0  # marked so far
         self.is_over = False
-        self._margin_samples = round(MARGIN_S * self.sample_rate)
 
     @property
     def heard_s(self) -> float:
@@ -153,7 +143,7 @@ class LiveSession:
     @property
     def behind_s(self) -> float:
         """Seconds of speech that wait to be decoded."""
-        return sum(max(0, utterance.samples - utterance.decoded) for utterance in self._utterances) / self.sample_rate
+        return sum(utterance.samples - utterance.decoded for utterance in self._utterances) / self.sample_rate
 
     @property
     def is_done(self) -> bool:
@@ -185,35 +175,19 @@ class LiveSession:
         if not self._utterances:
             return None
         first = self._utterances[0]
-        known = self._is_known(first)
-        if not first.is_over and (known or not self._is_due(first)):
+        fresh_s = (first.samples - first.decoded) / self.sample_rate
+        if not first.is_over and (fresh_s < self.step_s or first.speech_s < SHORTEST_SPEECH_S):
             return None
-        end_s = first.samples / self.sample_rate
-        if known:
-            return Hearing(first, first.waveform[:0], 0.0, end_s, True, first.hypothesis)
         begin_s = first.policy.begin_s()
         begin = round(begin_s * self.sample_rate)
         first.settled, first.decoded = first.decoded, first.samples
-        return Hearing(first, first.waveform[begin:], begin_s, end_s, first.is_over)
-
-    def _is_known(self, utterance: Utterance) -> bool:
-        """Whether nobody spoke since it was decoded, and all of its last word was in that."""
-        wanted = min(utterance.spoken + self._margin_samples, utterance.samples if utterance.is_over else np.inf)
-        return utterance.hypothesis is not None and utterance.decoded >= wanted
-
-    def _is_due(self, utterance: Utterance) -> bool:
-        """Whether an utterance that goes on is to be decoded: enough is new, or it may just have ended."""
-        if utterance.speech_s < SHORTEST_SPEECH_S:
-            return False
-        fresh_s = (utterance.samples - utterance.decoded) / self.sample_rate
-        return fresh_s >= self.step_s or utterance.samples >= utterance.spoken + self._margin_samples
+        return Hearing(first, first.waveform[begin:], begin_s, first.samples / self.sample_rate, first.is_over)
 
     def take(self, hearing: Hearing, words: Sequence[Word]) -> list[Message]:
         """The messages of what was decoded; `words` have times since the hearing's beginning."""
         utterance, policy = hearing.utterance, hearing.utterance.policy
         offset_s, start_s = hearing.begin_s, utterance.start_s
-        own = _shifted(words, offset_s)
-        utterance.hypothesis = own
+        own = [Word(word.text, word.start_s + offset_s, word.end_s + offset_s) for word in words]
         fresh, rest = policy.take(own, hearing.end_s, last=hearing.last)
         end_s = start_s + hearing.end_s
         messages = []
@@ -239,11 +213,10 @@ class LiveSession:
                 self._count += 1
                 self._pause_s = 0.0
             else:
-                self._margin = np.concatenate([self._margin, frame])[-self._margin_samples :]
+                self._margin = np.concatenate([self._margin, frame])[-round(MARGIN_S * self.sample_rate) :]
             return
         utterance.append(frame)
-        if speech:
-            utterance.speech_s, utterance.spoken = utterance.speech_s + self._frame_s, utterance.samples
+        utterance.speech_s += self._frame_s if speech else 0.0
         self._pause_s = 0.0 if speech else self._pause_s + self._frame_s
         length_s = utterance.samples / self.sample_rate
         enough_s = next(pause_s for from_s, pause_s in reversed(PAUSES_S) if length_s >= from_s)
@@ -254,11 +227,11 @@ class LiveSession:
 
     def _close(self, utterance: Utterance) -> None:
         """The utterance is over; of the pause behind it, its margin stays."""
-        spare = max(0, round(self._pause_s * self.sample_rate) - self._margin_samples)
+        spare = max(0, round((self._pause_s - MARGIN_S) * self.sample_rate))
         whole = utterance.waveform
         utterance.waveform = whole[: len(whole) - spare]
         utterance.is_over = True
-        self._margin = whole[len(whole) - min(spare, self._margin_samples) :] if spare else whole[:0]
+        self._margin = whole[len(whole) - min(spare, round(MARGIN_S * self.sample_rate)) :] if spare else whole[:0]
 
     def _cut(self, utterance: Utterance) -> None:
         """The utterance is too long: its end becomes the beginning of the next one, with no word that is final."""
@@ -268,7 +241,7 @@ class LiveSession:
         width = max(1, min(round(0.2 / self._frame_s), len(levels)))
         quietest = int(np.argmin(np.convolve(levels, np.ones(width) / width, mode="valid"))) + width // 2
         place = len(whole) - searched + quietest * frame
-        utterance.waveform, utterance.is_over, utterance.hypothesis = whole[:place], True, None
+        utterance.waveform, utterance.is_over = whole[:place], True
         start_s = utterance.start_s + place / self.sample_rate
         rest = whole[place:].copy()
         rest_s = len(rest) / self.sample_rate

@@ -155,8 +155,6 @@ class _Connection:
     async def _words(self, hearing: Hearing) -> list[Word]:
         """In the worker's thread: with others in a batch, where the language is known and the words need no frames."""
         batcher, live = self.service.batcher, self.live
-        if hearing.known is not None:
-            return live.words(hearing)
         if self.recogniser.hears_frames or live.language is None:
             return await asyncio.wrap_future(batcher.call(lambda: live.words(hearing), live=True))
         asked = Asked(self.name, live.language, live.task)

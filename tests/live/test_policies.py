@@ -50,12 +50,6 @@ def test_a_final_word_stays_when_the_decoder_changes_its_mind():
     assert texts(policy.final) == "the cat sat on a mat"
 
 
-def test_the_last_word_waits_for_what_follows():
-    policy = LocalAgreement()
-    assert told(policy, ["you", "you", "Worry is", "Worry is part"])[:3] == [("", "you"), ("", "you"), ("", "Worry is")]
-    assert texts(policy.final) == "Worry is part"
-
-
 def test_repeated_words_are_not_lost():
     policy = LocalAgreement()
     told(policy, ["no no", "no no no", "no no no no", "no no no no no no"])

@@ -6,7 +6,7 @@ import io
 import itertools
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -19,9 +19,9 @@ from speech_tl.errors import BadInput
 from speech_tl.live.policies import LocalAgreement
 from speech_tl.live.recognising import LiveRecogniser, new_session
 from speech_tl.live.running import run_live
-from speech_tl.live.session import LONGEST_S, Hearing, LiveSession, Message
+from speech_tl.live.session import LONGEST_S, LiveSession, Message
 from speech_tl.live.sources import open_source
-from speech_tl.transcribing.recogniser import Recogniser, Word, load_recogniser, spread
+from speech_tl.transcribing.recogniser import Recogniser, load_recogniser, spread
 from speech_tl.transcribing.transcribe import transcribe
 from tests.sounds import SAMPLE_RATE, talking
 from tests.tiny import tiny_ctc
@@ -34,25 +34,18 @@ def noise(seconds: float, level: float = 5e-4) -> np.ndarray:
     return (level * np.random.default_rng(0).standard_normal(round(seconds * SAMPLE_RATE))).astype(np.float32)
 
 
-def halves(hearing: Hearing) -> Sequence[Word]:
-    """What a decoder finds that writes a word for every half second of its sound."""
-    if hearing.known is not None:
-        return hearing.known
-    seconds = len(hearing.waveform) / SAMPLE_RATE
-    return spread(" ".join(f"w{n}" for n in range(int(seconds * 2))), 0, seconds)
-
-
-def counted(
-    session: LiveSession, waveform: np.ndarray, decode: Callable[[Hearing], Sequence[Word]] = halves
-) -> Iterator[Message]:
-    """Messages of a decoder that takes no time."""
+def counted(session: LiveSession, waveform: np.ndarray) -> Iterator[Message]:
+    """Messages of a decoder that writes a word for every half second of its sound."""
     for start in range(0, len(waveform), BLOCK):
         session.add(waveform[start : start + BLOCK])
         while (hearing := session.next_hearing()) is not None:
-            yield from session.take(hearing, decode(hearing))
+            seconds = len(hearing.waveform) / SAMPLE_RATE
+            count = int(seconds * 2)
+            yield from session.take(hearing, spread(" ".join(f"w{n}" for n in range(count)), 0, seconds))
     session.end()
     while (hearing := session.next_hearing()) is not None:
-        yield from session.take(hearing, decode(hearing))
+        seconds = len(hearing.waveform) / SAMPLE_RATE
+        yield from session.take(hearing, spread(" ".join(f"w{n}" for n in range(int(seconds * 2))), 0, seconds))
     assert session.is_done
 
 
@@ -77,37 +70,6 @@ def test_utterances_are_what_lies_between_pauses():
         own = [m for m in messages if m.utterance == whole.utterance]
         assert [w for m in own if m.kind == "final" for w in m.words] == list(whole.words)
         assert own[-1] is whole and [m.kind for m in own[:2]] == ["partial", "final"]
-
-
-def test_what_was_decoded_in_a_pause_is_not_decoded_again():
-    session, heard = LiveSession(SAMPLE_RATE, LocalAgreement), []
-
-    def noted(hearing: Hearing) -> Sequence[Word]:
-        heard.append(hearing)
-        return halves(hearing)
-
-    wholes = [message for message in counted(session, speech(2.3, 2.3), noted) if message.kind == "utterance"]
-    ends = [hearing for hearing in heard if hearing.last]
-    assert [bool(end.known) for end in ends] == [True, True]
-    for end, whole in zip(ends, wholes, strict=True):
-        own = [hearing for hearing in heard if hearing.utterance is end.utterance]
-        last = own[-2]
-        assert last.end_s - 0.1 <= end.end_s <= last.end_s + 0.1, "all that was said, and the margin behind it"
-        assert [word.text for word in whole.words] == [word.text for word in halves(last)]
-        assert len(own) == 4, "two seconds of speech, what was left at the pause, and its end"
-
-
-def test_who_goes_on_after_a_breath_is_decoded_again():
-    session, heard = LiveSession(SAMPLE_RATE, LocalAgreement), []
-
-    def noted(hearing: Hearing) -> Sequence[Word]:
-        heard.append(hearing)
-        return halves(hearing)
-
-    wholes = [m for m in counted(session, speech(1.5, 0.5, pause_s=0.6), noted) if m.kind == "utterance"]
-    assert len(wholes) == 1
-    assert len(wholes[0].words) == len(halves(next(h for h in reversed(heard) if not h.known)))
-    assert wholes[0].end_s - wholes[0].start_s > 2.5
 
 
 def test_silence_and_clicks_are_never_decoded():
@@ -141,7 +103,7 @@ def counted_without_end(session: LiveSession, waveform: np.ndarray) -> Iterator[
     for start in range(0, len(waveform), BLOCK):
         session.add(waveform[start : start + BLOCK])
         while (hearing := session.next_hearing()) is not None:
-            yield from session.take(hearing, hearing.known or spread("a word", 0, hearing.end_s))
+            yield from session.take(hearing, spread("a word", 0, hearing.end_s))
 
 
 @pytest.fixture(scope="module")

@@ -108,10 +108,10 @@ def test_one_bad_piece_does_not_spoil_its_batch(served: Running, monkeypatch: py
     recogniser = served.service.recognisers["tiny"]
     plain = recogniser.transcribe_batch
 
-    def fragile(pieces, *asked, **how):
+    def fragile(pieces, *asked, **more):
         if any(len(piece.waveform) < 20_000 for piece in pieces):
             raise RuntimeError("a kernel does not like this length")
-        return plain(pieces, *asked, **how)
+        return plain(pieces, *asked, **more)
 
     monkeypatch.setattr(recogniser, "transcribe_batch", fragile)
     with ThreadPoolExecutor(3) as clients, served.busy():
