@@ -8,6 +8,8 @@ run's folder is on a disk that all nodes see; Ray keeps nothing of its own.
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +81,16 @@ def _fit(ray: Any, recipe: Recipe, folder: Path, notes: Path, resume: bool, work
             name="ray", storage_path=str(notes), failure_config=FailureConfig(max_failures=MOST_FAILURES)
         ),
     )
+    usual = signal.getsignal(signal.SIGINT)
     try:
         trainer.fit()
     except ray.train.TrainingFailedError as error:
         raise BadInput(
             f"{folder}: Ray's workers failed again and again; --resume goes on ({str(error).strip().splitlines()[-1]})"
         ) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, usual)  # Ray Train leaves its own behind
 
 
 def _worker(given: dict[str, Any]) -> None:

@@ -96,8 +96,8 @@ def _connect(ray: ModuleType, on: str, address: str | None, shows: bool) -> None
     except (OSError, RuntimeError, ValueError) as error:  # ConnectionError, versions that do not match, a wrong address
         where = os.environ.get("RAY_ADDRESS", "this machine") if address is None else address
         raise BadInput(
-            f"--on {on}: no Ray cluster could be used at {where} ({_short(error)}); another version of Ray, "
-            "or does it ask for a token (RAY_AUTH_TOKEN)"
+            f"--on {on}: no Ray cluster could be used at {where} ({_short(error)}); it may have another version of "
+            "Ray, or ask for a token (RAY_AUTH_TOKEN)"
         ) from error
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -29,17 +29,22 @@ WHOLE_TRIES = 2
 SINGLE_TRIES = 3
 """A recording that is alone with so many workers as they die has failed."""
 
-FRUITLESS_DEATHS = 10
-"""For each worker, before any portion is finished: then something is wrong with all of them."""
+FRUITLESS_DEATHS = 20
+"""For each worker, without a portion that is finished between them: then something is wrong with all of them."""
 
 
 class _Actor:
     """On a node: waits for recordings with a loaded model."""
 
     def __init__(self, prepare: Callable[[], Work], formats: tuple[str, ...]) -> None:
-        """The model is loaded with the first portion, so that what is wrong with it comes back as its answer."""
+        """Nothing is loaded yet."""
         self._prepare, self._formats = prepare, formats
         self._work: Work | None = None
+
+    def load(self) -> None:
+        """The model, before any portion; what is wrong with it comes back with the first one."""
+        with suppress(Exception):
+            self._work = self._prepare()
 
     def transcribe(self, recordings: list[Recording]) -> TranscriptionResult | Exception:
         """What became of them; what stops all work is an answer, too."""
@@ -58,6 +63,7 @@ class _Pipe:
 
     ray: ModuleType
     actor: Any
+    loading: Any
     answer: Any = None
 
     def send(self, recordings: list[Recording]) -> None:
@@ -76,6 +82,14 @@ class _Pipe:
             raise EOFError from error
         finally:
             self.answer = None
+
+    def had_loaded(self) -> bool:
+        """Whether the actor, which is gone, got as far as its portion: else that is not what it died of."""
+        done, _ = self.ray.wait([self.loading], timeout=0)
+        try:
+            return bool(done) and self.ray.get(self.loading) is None
+        except self.ray.exceptions.RayError:
+            return False
 
     def close(self) -> None:
         """Forget the answer."""
@@ -108,7 +122,7 @@ class RayWorkers(Processes):
 
     ray: ModuleType | None = None
     _deaths: Counter[int] = field(default_factory=Counter)
-    _finished: int = 0
+    _fruitless: int = 0
 
     def transcribe(self, recordings: Sequence[Recording], seconds: Sequence[float]) -> None:
         """All of them; `seconds` are their lengths.
@@ -129,7 +143,7 @@ class RayWorkers(Processes):
     def _start(self) -> _Worker:
         resources = {"num_cpus": 1, "num_gpus": gpus_each(self.ray, self.jobs)}
         actor = self.ray.remote(_Actor).options(**resources, max_restarts=0).remote(self.prepare, self.desk.formats)
-        return _Worker(_Life(self.ray, actor), _Pipe(self.ray, actor))
+        return _Worker(_Life(self.ray, actor), _Pipe(self.ray, actor, actor.load.remote()))
 
     def _ready(self) -> list[_Worker]:
         busy = {worker.pipe.answer: worker for worker in self._workers if worker.portion is not None}
@@ -141,7 +155,7 @@ class RayWorkers(Processes):
         portion = worker.portion
         super()._hear(worker, waiting, portions)
         if portion.result is not None:
-            self._finished += 1
+            self._fruitless = 0
             told = [(self._named[one.audio, one.channel], one) for one in portion.result.transcripts]
             Desk(self.desk.out, self.desk.formats, None, self.desk.layout).hand_in(told)
 
@@ -150,11 +164,12 @@ class RayWorkers(Processes):
         worker.process.join()
         self._workers.remove(worker)
         portion, alone = worker.portion, len(worker.portion.recordings) == 1
-        self._deaths[id(portion)] += 1
-        if not self._finished and self._deaths.total() >= FRUITLESS_DEATHS * self.jobs:
+        self._deaths[id(portion)] += worker.pipe.had_loaded()
+        self._fruitless += 1
+        if self._fruitless >= FRUITLESS_DEATHS * self.jobs:
             raise BadInput(
-                f"{self._deaths.total()} workers died before anything was transcribed; what ended them stands in the "
-                "logs of Ray's nodes (too little memory for the model?)"
+                f"{self._fruitless} workers died one after the other and transcribed nothing; see the logs of Ray's "
+                "nodes (too little memory for the model?)"
             )
         if self._deaths[id(portion)] < (SINGLE_TRIES if alone else WHOLE_TRIES):
             waiting.appendleft(portion)
