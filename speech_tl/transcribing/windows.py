@@ -86,7 +86,7 @@ def windows(
     frame_s = voice.frame / sample_rate
     if len(first) <= min(WHOLE_S, max_window_s) * sample_rate:
         speech = _spans(np.flatnonzero(voice.mark(first)), frame_s)
-        if speech:
+        if sum(end_s - start_s for start_s, end_s in speech) > SHORTEST_SPEECH_S - frame_s:
             end_s = len(first) / sample_rate
             speech = (*speech[:-1], (speech[-1][0], min(speech[-1][1], end_s)))
             yield Segment(speech[0][0], speech[-1][1], first, 0.0, kept=((0.0, end_s),), speech=speech)
