@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from speech_tl import __version__
-from speech_tl.cli import _run, _what_next, app
+from speech_tl.cli import _run, app
+from speech_tl.commands.adapting import _what_next
 from speech_tl.recipe import script_titles, shipped_studies
 from tests.small import broken_audio, made_corpus, rows_of, written
 
