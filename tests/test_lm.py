@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from speech_tl.audio import save_audio
 from speech_tl.cli import main
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
@@ -15,6 +16,7 @@ from speech_tl.lm import make_lm
 from speech_tl.models.options import DecodingOptions
 from speech_tl.text.ngrams import open_ngrams
 from tests.small import made_corpus
+from tests.sounds import talking
 from tests.tiny import tiny_ctc, tiny_whisper
 
 
@@ -106,7 +108,7 @@ def test_whisper_takes_no_language_model(corpus: Path, tmp_path: Path) -> None:
 def test_transcribe_hears_for_names(corpus: Path, tmp_path: Path, capsys) -> None:
     model = tiny_ctc(tmp_path / "m")
     (tmp_path / "names.txt").write_text("qqq\n")
-    clip = Manifest.read(corpus)[0].audio
+    clip = save_audio(tmp_path / "talk.wav", talking(3.0), 16000)
     texts = []
     for weight in ("0", "50"):
         command = [

@@ -137,17 +137,20 @@ _parted: list[str] = []
 
 
 def _join() -> None:
-    """Connect the processes once more, where a script trains for a second time.
+    """Connect the processes by addresses of their own, where a script trains for a second time or was started anew.
 
     The Trainer makes the first connections; it would find the addresses of the closed ones the next time, which are
-    still in the store that torchrun shares. Hence a part of the store for each training.
+    still in the store that torchrun shares, also with processes that it has restarted. Hence a part of the store for
+    each training of each start.
     """
-    if not _parted:
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    if processes() == 1 or (start == "0" and not _parted):
         return
+    backend = _parted[-1] if _parted else "nccl" if torch.cuda.is_available() else "gloo"
     store, rank, size = next(torch.distributed.rendezvous("env://"))
-    store = torch.distributed.PrefixStore(f"training {len(_parted)}", store)
+    store = torch.distributed.PrefixStore(f"start {start}, training {len(_parted)}", store)
     wait = timedelta(seconds=LONGEST_WAIT_S)
-    torch.distributed.init_process_group(_parted[-1], store=store, rank=rank, world_size=size, timeout=wait)
+    torch.distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=wait)
 
 
 def _part() -> None:

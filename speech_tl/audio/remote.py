@@ -37,7 +37,7 @@ NO_ACCESS = re.compile(
     r"credential|forbidden|access.?denied|unauthorized|gated|\b40[13]\b|signature|token", re.IGNORECASE
 )
 
-_REMOTE = re.compile(rf"({'|'.join(SCHEMES)}):/+[^/]")
+_REMOTE = re.compile(r"((s3|gs|https):/+[^/]|hf:/+[^/]+/+[^/])")  # "hf:/name" is no address
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+(::|:/)")
 Answer = TypeVar("Answer")
 

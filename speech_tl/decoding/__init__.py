@@ -142,15 +142,24 @@ def decode_waveforms(
     return texts
 
 
+def require_able(model: AcousticModel, options: DecodingOptions) -> None:
+    """Refuse what a model cannot do: test-time adaptation, a language model, a prompt.
+
+    Raises:
+        BadInput: says for which models it is.
+    """
+    model.set_prompt(options.prompt)
+    require_frames(model, options)
+    require_fused(model, options)
+
+
 @contextlib.contextmanager
 def ready(model: AcousticModel, options: DecodingOptions) -> Iterator[None]:
     """Within, the network is as decoding wants it: in evaluation mode, with weights that are computed from others
     (weight norm) computed once. Options without shortcuts take them from the model, too.
     """
     model.set_engine(options)
-    model.set_prompt(options.prompt)
-    require_frames(model, options)
-    require_fused(model, options)
+    require_able(model, options)
     was_training, shortcuts = model.network.training, model.shortcuts
     model.network.eval()
     model.shortcuts = shortcuts and options.shortcuts

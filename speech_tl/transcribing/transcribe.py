@@ -227,10 +227,12 @@ class _Run:
     """Reads recordings in order, decodes their segments a few batches at a time, hands in what is complete."""
 
     def __init__(self, model: AcousticModel, settings: _Settings, desk: Desk, progress: Progress | None) -> None:
+        from speech_tl.decoding import require_able
         from speech_tl.models.options import DecodingOptions
 
         self.model = model
         self.options = settings.options or DecodingOptions()
+        require_able(model, self.options)  # also where nobody speaks
         self.sorted_s = BATCHES_AT_ONCE * self.options.batch_seconds if self.options.batch_seconds else SORTED_S
         max_segment_s = settings.max_segment_s or MAX_SEGMENT_S
         self.context_s = context_s(max_segment_s) if model.scores_frames else 0.0

@@ -11,7 +11,7 @@ from speech_tl.decoding.words import decode_words
 from speech_tl.models.ctc_words import align_words, labels_of, words_of
 from speech_tl.models.load import load_model
 from tests.sounds import voice
-from tests.tiny import tiny_ctc, tiny_whisper
+from tests.tiny import tiny_ctc
 
 BLANK, DELIMITER, A, B = range(4)
 
@@ -61,13 +61,6 @@ def test_words_are_those_of_the_text_in_batches_too(model):
         (alone,) = decode_words(model, [sound])
         assert [(w.text, w.first, w.last) for w in alone[1]] == [(w.text, w.first, w.last) for w in words]
         assert [w.probability for w in alone[1]] == pytest.approx([w.probability for w in words], rel=1e-4)
-
-
-def test_a_model_without_frames_says_so(tmp_path):
-    whisper = load_model(tiny_whisper(tmp_path / "whisper"), device="cpu")
-    assert not whisper.scores_frames
-    with pytest.raises(Exception, match="scores no frames"):
-        decode_words(whisper, [voice(1.0)])
 
 
 def test_characters_are_the_words_of_a_language_without_spaces(tmp_path):
