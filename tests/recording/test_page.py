@@ -160,10 +160,13 @@ def test_a_hasty_press_and_a_page_that_falls_behind_cut_no_word_off(recorder):
     page.evaluate(PRESSED_AT_ONCE)
     page.locator("#record").click()
     expect(page.locator("#record")).to_have_text("Stop")
+    apart_s = page.evaluate("() => clocksApart()")
     said = record(page, 2.0, pressed=True, stop=lambda: page.evaluate(BUSY_THEN_PRESSED))
     keep(page, said)
     (row,) = rows_of(session.out / "manifest.csv")
-    assert 0.45 < float(row["duration"]) - pressed_s(page) < 1.5
+    # what a busy machine's sound card did not deliver cannot be kept; a little of it is not even said
+    lost_s = max(0.0, page.evaluate("() => clocksApart()") - apart_s)
+    assert 0.45 < float(row["duration"]) + lost_s - pressed_s(page) < 1.5
     assert troubles == []
 
 
