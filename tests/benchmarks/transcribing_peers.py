@@ -150,9 +150,9 @@ def exported(model: str, folder: Path) -> dict[str, str]:
 def measured(side: str, python: Path, model: str, threads: int, files: list[str]) -> dict:
     """What a program printed of the files."""
     own = side.startswith("speech_tl")
-    # the peers' side runs as a file: nothing of speech_tl is in their environment
-    script = ["-m", "tests.benchmarks.transcribing_peers"] if own else [str(Path(__file__).resolve())]
-    command = [str(python), *script, model, "-", *files, "--side", side, "--threads", str(threads)]
+    # as a module: beside this file lies a coverage.py, which would be taken for the package of that name
+    script = ["-m", "tests.benchmarks.transcribing_peers", model, "-", *files]
+    command = [str(python), *script, "--side", side, "--threads", str(threads)]
     env = os.environ | {"OMP_NUM_THREADS": str(threads)}
     if not own:
         env.pop("PYTHONPATH", None)
