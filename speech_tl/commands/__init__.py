@@ -1,1 +1,1 @@
-"""The commands, a thin function each, that `speech_tl.cli` lists. Heavy imports stand inside: --help is instant."""
+"""The commands, a thin function each, that `speech_tl.cli` lists; heavy imports stand inside them. Floor 6."""

@@ -1,1 +1,1 @@
-"""Words while they are spoken: what is certain, and what may still change."""
+"""Words while they are spoken: what is certain, and what may still change. Floor 5."""

@@ -1,1 +1,1 @@
-"""The recogniser behind HTTP: OpenAI's endpoints, live sessions, and a page that compares two models."""
+"""The recogniser behind HTTP: OpenAI's endpoints, live sessions, and a page that compares two models. Floor 5."""

@@ -62,16 +62,19 @@ def segments_of_windows(
     found = []
     for window, parts in zip(heard, _decoded(model, heard, options), strict=True):
         words = [word for part, _, placed in parts for word in _placed(placed, part, frame_s)]
-        text = " ".join(" ".join(text for _, text, _ in parts).split())
-        alone = TranscribedSegment(window.start_s, window.end_s, text)
+        alone = TranscribedSegment(window.start_s, window.end_s, _text(parts))
         found.append(phrases(words, longest_s, space) if words else [alone])
     return found
 
 
 def text_of_windows(model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions) -> list[str]:
     """The text of each window as `segments_of_windows` decodes it."""
-    found = _decoded(model, heard, options)
-    return [" ".join(" ".join(text for _, text, _ in parts).split()) for parts in found]
+    return [_text(parts) for parts in _decoded(model, heard, options)]
+
+
+def _text(parts: Sequence[Decoded]) -> str:
+    """The text of a window, or of its parts in order."""
+    return " ".join(" ".join(text for _, text, _ in parts).split())
 
 
 def _decoded(model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions) -> list[list[Decoded]]:

@@ -102,8 +102,8 @@ def transcribe(
 
     Raises:
         BadInput: a path that is not there or holds no recordings, an unknown format, a folder that cannot be written,
-            turns of other recordings, or not one recording that could be
-            transcribed (an `AudioError` if it was the only one).
+            turns of other recordings, or not one recording that could be transcribed (an `AudioError` if it was the
+            only one).
 
     >>> transcribe("starter-wav2vec2", "no-such-file.wav")
     Traceback (most recent call last):
