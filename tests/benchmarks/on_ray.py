@@ -82,16 +82,24 @@ def kills(place: Path, files: int, audio_s: float) -> None:
     print(f"{workers_s:.0f} s: {len(other)} transcripts, {same} of {len(one)} the same to the byte")
 
 
+def is_at_work(process: psutil.Process) -> bool:
+    """Whether it is an actor that transcribes."""
+    try:
+        return "ray::_Actor.transcribe" in " ".join(process.cmdline())
+    except psutil.Error:  # it has gone meanwhile
+        return False
+
+
 def kill_now_and_then(ended: threading.Event, killed: list[int]) -> None:
     """The worker that has worked for longest, every minute."""
     while not ended.wait(KILLED_EVERY_S):
         busy = [
             process
-            for process in psutil.process_iter(["cmdline", "create_time"])
-            if "ray::_Actor.transcribe" in " ".join(process.info["cmdline"] or [])
+            for process in psutil.Process().children(recursive=True)  # of this cluster, not of another one's
+            if is_at_work(process)
         ]
         if busy:
-            oldest = min(busy, key=lambda process: process.info["create_time"])
+            oldest = min(busy, key=lambda process: process.create_time())
             oldest.kill()
             killed.append(oldest.pid)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -50,11 +51,12 @@ def kill_a_worker(killed: list[int]) -> None:
     """As soon as one works."""
     ends_by = time.monotonic() + 60
     while not killed and time.monotonic() < ends_by:
-        for process in psutil.process_iter(["cmdline"]):
-            if "ray::_Actor.transcribe" in " ".join(process.info["cmdline"] or []):
-                process.kill()
-                killed.append(process.pid)
-                return
+        for process in psutil.Process().children(recursive=True):  # of this cluster, not of another one's
+            with contextlib.suppress(psutil.Error):
+                if "ray::_Actor.transcribe" in " ".join(process.cmdline()):
+                    process.kill()
+                    killed.append(process.pid)
+                    return
         time.sleep(0.01)
 
 
