@@ -137,7 +137,7 @@ def _rows(model: AcousticModel, data: Data, recipe: Recipe) -> dict[str, list[in
     every = {name: list(range(len(part))) for name, part in _parts(data).items()}
     options, retention = recipe.training, data.sources.retention()
     measured = options.batch_seconds == "auto" and model.device.type == "cuda"
-    if options.max_steps is None or measured or options.packing or data.unlabelled is not None:
+    if options.max_steps is None or measured or options.several_in_a_window or data.unlabelled is not None:
         return every
     chain = data.augmenter.chain("train", data.train, sample_rate=model.sample_rate, seed=recipe.seed)
     dataset = training_dataset(retention.mixed(data.train), model, options, chain, recipe.seed)

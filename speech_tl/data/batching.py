@@ -141,8 +141,9 @@ class SimilarLengthBatches(BatchRebalanceSampler):
         self.durations_s = np.asarray(durations_s, np.float64)
         self.batch_seconds, self.seed, self.ranks, self.rank = batch_seconds, seed, ranks, rank
         self.epoch, self.stretch = 0, stretch
-        planned = int(len(self._cut(0)[1]) * 1.02) + 1
-        self.batches = min(-(-planned // ranks) * ranks, len(self.durations_s) // ranks * ranks) or ranks
+        order, sizes = self._cut(0)
+        planned = int(len(sizes) * 1.02) + 1
+        self.batches = min(-(-planned // ranks) * ranks, len(order) // ranks * ranks) or ranks
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose shuffle comes next."""
@@ -158,14 +159,20 @@ class SimilarLengthBatches(BatchRebalanceSampler):
         batches = self._fit(order, sizes)
         random.Random(f"order {self.seed} {self.epoch}").shuffle(batches)
         for batch in batches[self.rank :: self.ranks]:
-            yield [(index, self.epoch) for index in batch.tolist()]
+            yield self._keys(batch)
+
+    def _keys(self, batch: np.ndarray) -> list:
+        """What the dataset is asked for."""
+        return [(index, self.epoch) for index in batch.tolist()]
+
+    def _heard_s(self, epoch: int) -> np.ndarray:
+        """Seconds of what goes into batches, each as it is heard in an epoch."""
+        return self.durations_s * self.stretch(epoch)
 
     def _cut(self, epoch: int) -> tuple[np.ndarray, list[int]]:
         """Indices in order of length, from durations shaken by this epoch's noise, and the sizes of their batches."""
-        noise = np.random.default_rng([self.seed, epoch]).uniform(
-            1 - LENGTH_JITTER, 1 + LENGTH_JITTER, len(self.durations_s)
-        )
-        heard_s = self.durations_s * self.stretch(epoch)
+        heard_s = self._heard_s(epoch)
+        noise = np.random.default_rng([self.seed, epoch]).uniform(1 - LENGTH_JITTER, 1 + LENGTH_JITTER, len(heard_s))
         order = self._order(heard_s * noise, epoch)
         sizes = [0]
         longest_s = 0.0

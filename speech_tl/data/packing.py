@@ -1,7 +1,8 @@
-"""Several short utterances in one 30 s window: which share one, and the example that comes of them."""
+"""Several short utterances in one window: which share one, and the example that comes of them."""
 
 from __future__ import annotations
 
+import math
 import random
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from transformers.trainer_pt_utils import BatchRebalanceSampler
 
-from speech_tl.data.batching import Example, SpeechDataset, halved
+from speech_tl.data.batching import Example, SimilarLengthBatches, SpeechDataset, halved
 from speech_tl.errors import BadInput
 
 Key = tuple[int, int]
@@ -83,30 +84,87 @@ class PackedWindows(BatchRebalanceSampler):
         """The windows of an epoch: indices of the utterances that share one, in the order they are heard."""
         chance = np.random.default_rng([self.seed, epoch, 2])
         heard_s = self.durations_s * self.stretch(epoch)
-        order = chance.permutation(self.drawn(epoch)).tolist()
-        alone = chance.random(len(heard_s)) < self.alone_share
-        windows: list[list[int]] = []
-        left: list[tuple[float, int]] = []  # (seconds, number) of windows with room, sorted
-        used = []  # tokens of each window
-        for index in order:
-            seconds, tokens = float(heard_s[index]), int(self.tokens[index])
-            place = None if alone[index] else self._fullest(left, used, seconds, tokens)
-            if place is None:
-                windows.append([])
-                used.append(0)
-                room_s, number = self.window_s, len(windows) - 1
-            else:
-                room_s, number = left.pop(place)
-            windows[number].append(index)
-            used[number] += tokens
-            if not alone[index]:
-                insort(left, (room_s - seconds, number))
-        return windows
+        order = chance.permutation(self.drawn(epoch))
+        rooms_s = np.where(chance.random(len(heard_s)) < self.alone_share, 0.0, self.window_s)
+        return filled(order, heard_s, self.tokens, rooms_s, self.room)
 
-    def _fullest(self, left: list[tuple[float, int]], used: list[int], seconds: float, tokens: int) -> int | None:
-        """Place in `left` of the fullest window that can take an utterance."""
-        places = range(bisect_left(left, (seconds, -1)), len(left))
-        return next((place for place in places if used[left[place][1]] + tokens <= self.room), None)
+
+class JoinedUtterances(SimilarLengthBatches):
+    """Training batches of similar length, of utterances that follow each other: lists of tuples of `(index, epoch)`.
+
+    For each window a length is drawn between nothing and `join_s`, and it takes as many utterances as that has room
+    for: short ones stay alone or are followed by others, by chance. Every utterance occurs once an epoch.
+    """
+
+    def __init__(
+        self,
+        durations_s: Sequence[float],
+        tokens: Sequence[int],
+        join_s: float,
+        room: int,
+        batch_seconds: float,
+        seed: int,
+        ranks: int = 1,
+        rank: int = 0,
+        stretch: Callable[[int], np.ndarray | float] = lambda epoch: 1.0,
+        drawn: Callable[[int], np.ndarray] | None = None,
+    ) -> None:
+        """As `SimilarLengthBatches`; `tokens`, `room` and `drawn` as in `PackedWindows`."""
+        self.tokens, self.join_s, self.room = np.asarray(tokens), join_s, room
+        self.drawn = drawn or (lambda epoch: np.arange(len(durations_s)))
+        self.windows: list[list[int]] = []
+        super().__init__(durations_s, batch_seconds, seed, ranks, rank, stretch)
+
+    def _heard_s(self, epoch: int) -> np.ndarray:
+        """Seconds of the windows of an epoch, which are made here."""
+        chance = np.random.default_rng([self.seed, epoch, 2])
+        heard_s = self.durations_s * self.stretch(epoch)
+        order = chance.permutation(self.drawn(epoch))
+        self.windows = filled(order, heard_s, self.tokens, chance.uniform(0, self.join_s, len(heard_s)), self.room)
+        return np.array([heard_s[window].sum() for window in self.windows])
+
+    def _keys(self, batch: np.ndarray) -> list:
+        """Windows, as `PackedDataset` takes them."""
+        return [tuple((index, self.epoch) for index in self.windows[window]) for window in batch.tolist()]
+
+
+def filled(
+    order: np.ndarray, durations_s: np.ndarray, tokens: np.ndarray, rooms_s: np.ndarray, room: int
+) -> list[list[int]]:
+    """Utterances in windows, best fit: each goes into the fullest window that can take it, else into one of its own.
+
+    Args:
+        order: indices of utterances, in which they come.
+        durations_s, tokens: of every utterance.
+        rooms_s: how much a window holds that is opened for an utterance; one that is longer is alone in it.
+        room: tokens that a window holds.
+
+    Returns:
+        Lists of indices, in the order they are heard.
+    """
+    windows: list[list[int]] = []
+    left: list[tuple[float, int]] = []  # (seconds, number) of windows with room, sorted
+    used: list[int] = []  # tokens of each window
+    for index in order.tolist():
+        seconds, own = float(durations_s[index]), int(tokens[index])
+        place = _fullest(left, used, seconds, own, room) if rooms_s[index] else None
+        if place is None:
+            windows.append([])
+            used.append(0)
+            room_s, number = float(rooms_s[index]), len(windows) - 1
+        else:
+            room_s, number = left.pop(place)
+        windows[number].append(index)
+        used[number] += own
+        if room_s > seconds:
+            insort(left, (room_s - seconds, number))
+    return windows
+
+
+def _fullest(left: list[tuple[float, int]], used: list[int], seconds: float, tokens: int, room: int) -> int | None:
+    """Place in `left` of the fullest window that can take an utterance."""
+    places = range(bisect_left(left, (seconds, -1)), len(left))
+    return next((place for place in places if used[left[place][1]] + tokens <= room), None)
 
 
 class PackedDataset(SpeechDataset):
@@ -115,7 +173,7 @@ class PackedDataset(SpeechDataset):
     def __getitem__(self, key: tuple[Key, ...]) -> Example:
         """The example of the utterances that share a window."""
         heard, waveforms, texts, lost = [], [], [], []
-        room = round(self.model.window_limit_s * self.model.sample_rate)
+        room = (self.model.window_limit_s or math.inf) * self.model.sample_rate
         for index, epoch in key:
             try:
                 waveform, text = self.heard(index, epoch)

@@ -85,6 +85,19 @@ class CTCModel(AcousticModel):
             ids += between + spelt if ids and spelt else spelt
         return ids
 
+    def packed_labels(self, texts: Sequence[str], ends_s: Sequence[float], rng: np.random.Generator) -> list[int]:
+        """The texts one after the other."""
+        return self.encode(" ".join(texts))
+
+    def packing_tokens(self, text: str) -> int:
+        """Nothing: what can be heard can be written."""
+        return 0
+
+    @property
+    def packing_room(self) -> int:
+        """As long as the audio."""
+        return 0
+
     def spelt(self, text: str) -> str:
         """A text as the model writes it; the last one is remembered, as a check asks several things about each text."""
         last, spelt = self._last_spelt

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from speech_tl.data.batching import SimilarLengthBatches, SpeechDataset
-from speech_tl.data.packing import PackedDataset, PackedWindows
+from speech_tl.data.packing import JoinedUtterances, PackedDataset, PackedWindows
 from speech_tl.retention.mixture import MixedBatches, Mixture
 from speech_tl.training.options import TrainingOptions
 
@@ -30,7 +30,7 @@ def training_dataset(
     utterances: Manifest | Mixture, model: AcousticModel, options: TrainingOptions, augment: Augmentation, seed: int
 ) -> SpeechDataset:
     """Utterances one by one, or as windows that several share."""
-    kind = PackedDataset if options.packing else SpeechDataset
+    kind = PackedDataset if options.several_in_a_window else SpeechDataset
     return kind(utterances, model, with_labels=True, augment=augment, seed=seed)
 
 
@@ -41,7 +41,7 @@ def training_batches(
     utterances, seconds = dataset.utterances, options.expected_batch_seconds
     mixture = utterances if isinstance(utterances, Mixture) else None
     durations_s = utterances.durations_s().tolist()
-    if not options.packing:
+    if not options.several_in_a_window:
         if mixture:
             return MixedBatches(mixture, seconds, seed, ranks, rank, stretch=dataset.stretch)
         return SimilarLengthBatches(durations_s, seconds, seed, ranks, rank, stretch=dataset.stretch)
@@ -49,9 +49,16 @@ def training_batches(
     def drawn(epoch: int) -> np.ndarray:
         return np.concatenate([np.arange(mixture.targets), mixture.drawn(epoch, seed)])
 
+    chosen = drawn if mixture else None
+    tokens = [model.packing_tokens(text or "") for text in utterances.column("text")]
+    if options.join_seconds is not None:
+        room, join_s = model.packing_room, options.join_seconds
+        return JoinedUtterances(
+            durations_s, tokens, join_s, room, seconds, seed, ranks, rank, stretch=dataset.stretch, drawn=chosen
+        )
     return PackedWindows(
         durations_s,
-        [model.packing_tokens(text or "") for text in utterances.column("text")],
+        tokens,
         model.window_limit_s,
         model.packing_room,
         max(1, int(seconds / model.window_limit_s)),
@@ -60,7 +67,7 @@ def training_batches(
         ranks,
         rank,
         stretch=dataset.stretch,
-        drawn=drawn if mixture else None,
+        drawn=chosen,
     )
 
 

@@ -91,7 +91,7 @@ def open_cache(
         utterances: to train on; every duration is known.
         frozen: modules that stay as they are for the whole run.
         limit_gb: most gigabytes on disk; 0 caches nothing.
-        augmented: whether waveforms change at random, so that only they themselves can be cached.
+        augmented: whether waveforms, or their neighbours, change at random, so that only they themselves can be cached.
         whole: whether the encoder's output may be cached, or only that of the front end.
         tell: hears what will be kept, how much it takes, and what was not kept and why.
     """

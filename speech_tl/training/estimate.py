@@ -233,20 +233,20 @@ class _BatchCost:
     """Seconds that the network computes on for a batch of training, before its audio is read."""
 
     def __init__(self, model: AcousticModel, dataset: SpeechDataset, options: TrainingOptions) -> None:
-        self.model, self.dataset, self.packing = model, dataset, options.packing
+        self.model, self.dataset, self.joined = model, dataset, options.several_in_a_window
+        self.full_share = 0.0 if options.packing else model.full_share
         self.durations_s = dataset.utterances.durations_s()
 
     def expected(self, batch: list) -> float:
         """On average over which utterances keep their whole window."""
-        share = 0.0 if self.packing else self.model.full_share
-        return self._seconds(batch, [share] * len(batch))
+        return self._seconds(batch, [self.full_share] * len(batch))
 
     def drawn(self, batch: list) -> float:
         """With those that are drawn to keep it."""
-        if self.packing or not self.model.full_share:
-            return self._seconds(batch, [0.0] * len(batch))
+        if self.joined or not self.full_share:
+            return self.expected(batch)
         rngs = [self.dataset.random(*key) for key in batch]
-        return self._seconds(batch, [float(rng.random() < self.model.full_share) for rng in rngs])
+        return self._seconds(batch, [float(rng.random() < self.full_share) for rng in rngs])
 
     def _seconds(self, batch: list, shares: list[float]) -> float:
         """Rows as long as the longest, of which these shares have the whole window; packed ones hold several."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from speech_tl.options import Options
 
@@ -50,6 +50,9 @@ class TrainingOptions(Options):
         packing: for Whisper: fill 30 s windows with several short utterances each instead of trimming them, for a model
             that shall keep its timestamps and its hold on long recordings. `model.full_context_share` of the utterances
             keep a window of their own.
+        join_seconds: let utterances follow each other as if they were one, as many as a length has room for that is
+            drawn anew between 0 and so many seconds, for a model that shall go on after the first sentence. Costs
+            nothing; None is each utterance alone.
         timestamp_share: share of the packed windows that are written with timestamps.
         gradient_accumulation_steps: batches for one step; the loss is a mean over all of them.
         precision: "auto" takes bf16 where GPU or CPU multiply in it, else float32.
@@ -78,6 +81,7 @@ class TrainingOptions(Options):
     max_grad_norm: float = Field(1.0, gt=0)
     batch_seconds: Literal["auto"] | float = "auto"
     packing: bool = False
+    join_seconds: float | None = Field(None, gt=0, le=30)
     timestamp_share: float = Field(0.5, ge=0, le=1)
     gradient_accumulation_steps: int = Field(1, ge=1, le=10**6)
     precision: Literal["auto", "float32", "bf16", "fp16"] = "auto"
@@ -107,6 +111,18 @@ class TrainingOptions(Options):
         if value not in (None, "auto") and not (isinstance(value, int) and not isinstance(value, bool) and value > 0):
             raise ValueError("expected auto, null (all), or a number of utterances")
         return value
+
+    @model_validator(mode="after")
+    def _one_way_to_fill(self) -> TrainingOptions:
+        """A window is filled or trimmed."""
+        if self.packing and self.join_seconds is not None:
+            raise ValueError("packing fills windows of 30 s, join_seconds trims them: give one of the two")
+        return self
+
+    @property
+    def several_in_a_window(self) -> bool:
+        """Whether utterances share windows."""
+        return self.packing or self.join_seconds is not None
 
     @property
     def dev_at_most(self) -> int | None:

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from speech_tl.data.batching import Collator, SpeechDataset
+from speech_tl.data.packing import PackedDataset
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch
 from speech_tl.retention.base import RetentionHooks
@@ -110,7 +111,8 @@ class AdaptationTrainer(Trainer):
                 dataset.utterances,
                 frozen,
                 limit_gb,
-                augmented=dataset.augment is not None,
+                augmented=dataset.augment is not None
+                or isinstance(dataset, PackedDataset),  # windows change each epoch
                 whole=not getattr(strategy, "reads_all_layers", False),
                 tell=tell if self.is_world_process_zero() else lambda line: None,
             )

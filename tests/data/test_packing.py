@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from speech_tl.audio import save_audio
 from speech_tl.data.batching import Collator
 from speech_tl.data.manifest import Manifest, Utterance
-from speech_tl.data.packing import PackedDataset, PackedWindows
+from speech_tl.data.packing import JoinedUtterances, PackedDataset, PackedWindows
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL
 from speech_tl.models.load import load_model
@@ -97,6 +97,48 @@ def test_texts_that_fill_a_window_leave_time_empty() -> None:
 def test_nothing_to_train_on_is_one_line() -> None:
     with pytest.raises(BadInput, match="no training utterances"):
         packed([])
+
+
+# ---- utterances that follow each other in trimmed windows
+
+
+@given(
+    durations_s=st.lists(st.floats(0.1, 30), min_size=3, max_size=60),
+    join_s=st.floats(1, 30),
+    ranks=st.integers(1, 3),
+)
+def test_joined_utterances_are_heard_once_an_epoch_and_fit(durations_s: list[float], join_s: float, ranks: int) -> None:
+    tokens = [100] * len(durations_s)
+    samplers = [JoinedUtterances(durations_s, tokens, join_s, 400, 40.0, 0, ranks, rank) for rank in range(ranks)]
+    for epoch in (0, 1):
+        windows = []
+        for sampler in samplers:
+            sampler.set_epoch(epoch)
+            batches = list(sampler)
+            assert len(batches) == len(sampler)
+            windows += [window for batch in batches for window in batch]
+        indices = [index for window in windows for index, _ in window]
+        assert set(indices) == set(range(len(durations_s)))
+        if len(samplers[0].windows) >= ranks * len(samplers[0]):  # else some windows are heard twice: nobody waits
+            assert len(indices) == len(durations_s)
+        for window in windows:
+            seconds = sum(durations_s[index] for index, _ in window)
+            assert len(window) == 1 or (seconds <= join_s + 1e-6 and len(window) <= 4)
+
+
+def test_joined_windows_are_of_all_lengths_and_batches_of_similar_ones() -> None:
+    durations_s = np.random.default_rng(0).uniform(2, 4, 400).tolist()
+    sampler = JoinedUtterances(durations_s, [10] * 400, 12.0, 400, 40.0, seed=0)
+    batches = [[sum(durations_s[index] for index, _ in window) for window in batch] for batch in sampler]
+    lengths = np.array([seconds for batch in batches for seconds in batch])
+    assert all(((lengths > low) & (lengths < low + 4)).mean() > 0.1 for low in (2, 5, 8))
+    padded = sum(len(batch) * max(batch) for batch in batches)
+    assert padded / lengths.sum() < 1.1
+    assert [*sampler] == [*sampler], "an epoch is repeatable"
+    first = {tuple(index for index, _ in window) for batch in sampler for window in batch if len(window) > 1}
+    sampler.set_epoch(1)
+    second = {tuple(index for index, _ in window) for batch in sampler for window in batch if len(window) > 1}
+    assert len(first & second) < 0.05 * len(first), "the same utterances follow each other each time"
 
 
 # ---- what a model learns from it
