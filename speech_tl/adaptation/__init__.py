@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speech_tl.adaptation.before_and_after import BeforeAndAfter
 from speech_tl.adaptation.context import settle_context
@@ -27,6 +26,7 @@ from speech_tl.reporting.ladder import climbed
 from speech_tl.reporting.model_card import write_model_card
 from speech_tl.reporting.page import build_report, write_report
 from speech_tl.reporting.plan import plan_text, with_recipe
+from speech_tl.reporting.report import Report
 from speech_tl.reporting.screen import Screen, Update
 from speech_tl.retention.base import Trained
 from speech_tl.scoring.dev_choice import too_small
@@ -51,14 +51,14 @@ class AdaptationResult:
     """What a run gave.
 
     Attributes:
-        report: what report.json holds.
+        report: every figure; `as_dict()` of it is what report.json holds.
         before, after: the test split by the untouched and by the adapted model.
         guards: the same of every guard, (before, after) by name.
         folder: the run's folder.
         model: the adapted model.
     """
 
-    report: dict[str, Any]
+    report: Report
     before: Evaluation
     after: Evaluation
     guards: dict[str, tuple[Evaluation, Evaluation]]
@@ -217,14 +217,14 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
 
 def read_result(recipe: Recipe, folder: Path) -> AdaptationResult:
     """What a run gave, read from its folder."""
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    report = Report.read(folder / "report.json")
     before, after = (Evaluation.read(folder / side) for side in ("before", "after"))
     guards = {
         name: (
             Evaluation.read(folder / "guards" / name / "before"),
             Evaluation.read(folder / "guards" / name / "after"),
         )
-        for name in report["guards"]
+        for name in report.guards
     }
     language = before.data.get("language")
     model = load_model(folder / "model", language=language, task=recipe.model.task)

@@ -12,7 +12,7 @@ from speech_tl.adaptation.text_style import TextStyle, style_gap
 from speech_tl.data.augment import Augmenter, Chain, Ladder
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest, tag_list
 from speech_tl.data.guards import Guard, checked_guard, read_guard, read_guard_dev
-from speech_tl.data.leaks import TRAIN_AND_TEST, Leak, find_leaks
+from speech_tl.data.leaks import TRAIN_AND_TEST, Leaks, find_leaks
 from speech_tl.data.manifest import Excluded, Manifest, open_data, the_language
 from speech_tl.data.test_set import TestSet
 from speech_tl.data.unlabelled import checked_unlabelled, joined, read_unlabelled, shared_speakers
@@ -23,10 +23,10 @@ from speech_tl.evaluation import require_columns
 from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model, only_language
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.interpolation import TARGET
 from speech_tl.reporting.screen import Screen
 from speech_tl.retention.collection import require_fit
 from speech_tl.retention.source_speech import Sources, checked_sources, read_sources
+from speech_tl.scoring.interpolation import TARGET
 from speech_tl.scoring.significance import too_few
 from speech_tl.text import (
     Normaliser,
@@ -106,7 +106,7 @@ class Data:
         guards = [replace(row, split=f"guard {guard.name}") for guard in self.guards for row in guard.excluded]
         return [*self.check.excluded, *self.unheard, *guards]
 
-    def leaks(self, screen: Screen) -> dict[str, Leak | None]:
+    def leaks(self, screen: Screen) -> Leaks:
         """What train and test share, as the report has it. Recordings are decoded for it: not before training starts,
         which would wait for minutes where there are many.
         """

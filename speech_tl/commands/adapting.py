@@ -83,9 +83,9 @@ def adapt(
         begun = (folder / "recipe.yaml").is_file()
         raise Interrupted("go on with the same command and --resume" if begun else "nothing was written") from error
     console.print(terminal_table(result.report))
-    for line in _what_next(result.folder, recipe, result.report["model"].get("source")):
+    for line in _what_next(result.folder, recipe, result.report.model.get("source")):
         screen.line(line)
-    worse = guard_warnings(result.report["guards"])
+    worse = guard_warnings(result.report.guards)
     if worse and chosen.report.strict_guards:
         raise PartlyDone(f"{len(worse)} of {len(result.guards)} guards became worse than they may", worse)
     for line in worse:

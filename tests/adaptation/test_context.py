@@ -259,7 +259,7 @@ def test_a_run_that_is_resumed_after_training_decodes_as_it_had_decided(
     recipe = Recipe.model_validate(_values(folder / "recipe.yaml"))
     again = adapt(recipe, folder, resume=True)
     assert str(again.model.decoding_context) == report["training"]["audio_context"]["decoding"]
-    again = again.report
+    again = again.report.as_dict()
     assert again["decoding"] == report["decoding"] == conditions(folder)["before"]
     assert again["shortened"]["audio_context"] == report["training"]["audio_context"]["decoding"]
     clock = {"run_seconds", "phases"}

@@ -99,7 +99,7 @@ def run(bare: Recipe, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SpeechDataset, "heard", noted)
         result = adapt(bare, tmp_path_factory.mktemp("run") / "run")
-    return result.folder, result.report, learnt
+    return result.folder, result.report.as_dict(), learnt
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:
