@@ -21,7 +21,7 @@ from speech_tl.errors import BadInput
 from speech_tl.evaluation import evaluate
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe, recipe_from_yaml
-from speech_tl.reporting.screen import Screen
+from speech_tl.screen import Screen
 from speech_tl.training import train
 from tests.small import made_corpus, rows_of, timeless, written
 from tests.tiny import tiny_ctc, tiny_whisper

@@ -13,6 +13,7 @@ from speech_tl.adaptation.context import settle_context
 from speech_tl.adaptation.helping import end_with_launcher, goes_on, help_along, helps, learn, wait_for_report
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
+from speech_tl.adaptation.plan_text import plan_text, with_recipe
 from speech_tl.adaptation.preparation import Data, prepare, published, small_test_set, starts_anew
 from speech_tl.adaptation.restored_texts import seconds_to_restore, with_restored_texts
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
@@ -25,12 +26,11 @@ from speech_tl.recipe import Recipe
 from speech_tl.reporting.ladder import climbed
 from speech_tl.reporting.model_card import write_model_card
 from speech_tl.reporting.page import build_report, write_report
-from speech_tl.reporting.plan import plan_text, with_recipe
 from speech_tl.reporting.report import Report
-from speech_tl.reporting.screen import Screen, Update
 from speech_tl.retention.base import Trained
 from speech_tl.scoring.dev_choice import too_small
 from speech_tl.scoring.wer import Evaluation
+from speech_tl.screen import Screen, Update
 from speech_tl.training.estimate import Estimate, estimate
 from speech_tl.training.run_folder import Disk, RunFolder
 from speech_tl.training.train import TrainingResult

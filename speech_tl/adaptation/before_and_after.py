@@ -20,10 +20,10 @@ from speech_tl.models.ctc_fused import weights_of
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
 from speech_tl.reporting.words import loops_line
 from speech_tl.scoring.dev_choice import too_small
 from speech_tl.scoring.wer import Evaluation
+from speech_tl.screen import Screen
 from speech_tl.training.run_folder import RunFolder
 
 if TYPE_CHECKING:

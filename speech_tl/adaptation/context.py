@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from speech_tl.decoding.measuring import measure
 from speech_tl.models.audio_context import FULL, WINDOW_S, AudioContext
 from speech_tl.models.options import DecodingOptions
-from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.dev_choice import too_small
 from speech_tl.scoring.significance import Difference, change_interval
+from speech_tl.screen import Screen
 from speech_tl.text import Rate
 from speech_tl.text.numbers import ends, percent, points
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from speech_tl.data.augment import Augmenter, Ladder, LadderNoise
 from speech_tl.data.manifest import Manifest
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
+from speech_tl.screen import Screen
 
 
 @dataclass(frozen=True)

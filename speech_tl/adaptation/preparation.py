@@ -23,11 +23,11 @@ from speech_tl.evaluation import require_columns
 from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model, only_language
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
 from speech_tl.retention.collection import require_fit
 from speech_tl.retention.source_speech import Sources, checked_sources, read_sources
 from speech_tl.scoring.interpolation import TARGET
 from speech_tl.scoring.significance import too_few
+from speech_tl.screen import Screen
 from speech_tl.text import (
     Normaliser,
     default_normaliser,

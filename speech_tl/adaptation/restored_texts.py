@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.models.options import DecodingOptions
     from speech_tl.recipe import Recipe
-    from speech_tl.reporting.screen import Screen
+    from speech_tl.screen import Screen
 
 TEXTS = "texts.jsonl"
 """In a training's folder: every text that was decoded for, what the checkpoint wrote, and what is learnt."""

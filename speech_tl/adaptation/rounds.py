@@ -19,9 +19,9 @@ from speech_tl.decoding import decode
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.dev_choice import chosen_by, too_small
 from speech_tl.scoring.wer import score
+from speech_tl.screen import Screen
 from speech_tl.strategies.pseudo_label import Label, compared, counted, first_judgement, most_confident
 from speech_tl.text import damaged, discard, replacing_folder, write_atomically
 from speech_tl.training.run_folder import RunFolder

@@ -51,7 +51,7 @@ def adapt(
     workers: Annotated[int, typer.Option(min=1, help="With --on: processes that share the training.")] = 2,
 ) -> None:
     """Measure a model, adapt it, measure it again, and report."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     announce_loading()
     from speech_tl.recipe import read_recipe
@@ -106,7 +106,7 @@ def study(
     workers: Annotated[int, typer.Option(min=1, help="With --on: runs side by side.")] = 2,
 ) -> None:
     """Run a recipe in several ways, on several amounts of speech, into one table; the same command goes on."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     if study == "list":
         from speech_tl.recipe import script_titles, shipped_studies

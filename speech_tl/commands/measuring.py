@@ -61,7 +61,7 @@ def evaluate(
     out: Out = None,
 ) -> None:
     """Score a model on a test set, or text that another recogniser wrote."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     search = search_options(beam, lm, lm_weight, word_bonus, hotwords, hotword_weight)
     _require_one_source(model, hypotheses, data, batch_seconds, engine, test_time, search)
@@ -112,7 +112,7 @@ def compare(
     out: Out = None,
 ) -> None:
     """Compare two evaluations of the same test set, or rank several of them."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     announce_loading()
     from speech_tl.comparison import compare as run

@@ -92,7 +92,7 @@ def live(
     audio_context: AudioContext = "auto",
 ) -> None:
     """Write what is spoken into the microphone while it is spoken: grey until it is certain."""
-    from speech_tl.reporting.screen import announce_loading
+    from speech_tl.screen import announce_loading
 
     announce_loading()
     from speech_tl.live.running import open_source, run_live
@@ -118,7 +118,7 @@ def _serve(
     compare: bool = False,
 ) -> None:
     """Check all, take the port, load the models, answer until somebody ends it."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
     from speech_tl.serving.opening import (
         listen,
         named_models,

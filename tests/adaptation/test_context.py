@@ -22,8 +22,8 @@ from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
+from speech_tl.screen import Screen
 from speech_tl.text import get_normaliser
 from speech_tl.training.progress import read_log
 from tests.small import made_corpus, recipe_yaml, written
