@@ -119,7 +119,7 @@ def shared_audio(
     begin = _digests(lambda row: _digest(_beginning(rows[row]), BEGINNING_SAMPLES), len(rows), workers, progress)
     alike = _in_both(rows, begin, train)
     whole = _digests(lambda row: _digest(_utterance(alike[row])), len(alike), workers)
-    first: dict[bytes, str] = Field({})
+    first: dict[bytes, str] = {}
     for row, digest in zip(alike, whole, strict=True):
         if row[0] is train:
             first.setdefault(digest, _utterance(row).id)
@@ -188,7 +188,7 @@ def _digest(utterance: Utterance, samples: int | None = None) -> bytes:
 
 def _digests(digest: Callable[[int], bytes], rows: int, workers: int, progress: Progress | None = None) -> list[bytes]:
     """The digest of every row, in order."""
-    digests: list[bytes] = Field([])
+    digests: list[bytes] = []
     for _, found in in_threads(lambda some: [digest(row) for row in some.tolist()], np.arange(rows), workers):
         digests.extend(found)
         if progress:
