@@ -148,15 +148,16 @@ def recipes(
 
     if action == "list":
         _echo_titles(script_titles(shipped_recipes()))
-    elif action in ("show", "copy") and name is None:
+        return
+    if action not in ("show", "copy"):
+        raise BadInput(f"unknown action {action}: expected list, show or copy")
+    if name is None:
         raise BadInput(f"speech-tl recipes {action} needs a name (`speech-tl recipes` lists them)")
-    elif action == "show":
+    if action == "show":
         typer.echo(shipped_recipe(name).read_text(encoding="utf-8"))
-    elif action == "copy":
+    else:
         command = shlex.join(["speech-tl", "adapt", f"{Path(name).name}.py"])
         echo(f"Copied to {copy_recipe(name)}: edit it and run `{command}`")
-    else:
-        raise BadInput(f"unknown action {action}: expected list, show or copy")
 
 
 def _what_next(run: Path, recipe: str, base: str | None = None) -> list[str]:

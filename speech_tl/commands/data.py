@@ -102,8 +102,9 @@ def record(
     from speech_tl.recording.server import RecordingServer
     from speech_tl.screen import Screen
 
-    options = {"sentences": sentences, "words": words, "times": times, "minutes": minutes}
-    session, remarks = open_session(out, **options, speaker=speaker, language=language)
+    session, remarks = open_session(
+        out, sentences=sentences, words=words, times=times, minutes=minutes, speaker=speaker, language=language
+    )
     server = RecordingServer(session, host, port)
     screen = Screen(new_console())
     for line in [*remarks, *server.remarks]:

@@ -149,7 +149,8 @@ def _serve(
             for name, source in sources.items()
         }
         if compare:
-            require_same_language(*(one.model.language for one in loaded.values()), list(sources.values()))
+            before, after = (one.model.language for one in loaded.values())
+            require_same_language(before, after, list(sources.values()))
         server = Server(Service(loaded, Limits(**limits), ("before", "after") if compare else None), access, taken)
         if access.warning:
             screen.line(access.warning)

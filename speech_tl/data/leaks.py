@@ -189,7 +189,11 @@ def _digest(utterance: Utterance, samples: int | None = None) -> bytes:
 def _digests(digest: Callable[[int], bytes], rows: int, workers: int, progress: Progress | None = None) -> list[bytes]:
     """The digest of every row, in order."""
     digests: list[bytes] = []
-    for _, found in in_threads(lambda some: [digest(row) for row in some.tolist()], np.arange(rows), workers):
+
+    def digests_of(some: np.ndarray) -> list[bytes]:
+        return [digest(row) for row in some.tolist()]
+
+    for _, found in in_threads(digests_of, np.arange(rows), workers):
         digests.extend(found)
         if progress:
             progress(len(digests), rows)

@@ -87,7 +87,7 @@ class PackedWindows(BatchRebalanceSampler):
         alone = chance.random(len(heard_s)) < self.alone_share
         windows: list[list[int]] = []
         left: list[tuple[float, int]] = []  # (seconds, number) of windows with room, sorted
-        used = []  # tokens of each window
+        used: list[int] = []  # tokens of each window
         for index in order:
             seconds, tokens = float(heard_s[index]), int(self.tokens[index])
             place = None if alone[index] else self._fullest(left, used, seconds, tokens)
