@@ -142,8 +142,8 @@ def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> 
         shortened=after.shortened,
         greedy=(before.greedy, after.greedy) if before.greedy and after.greedy else None,
         guards=guards,
-        guard_limits={guard.name: guard.test.limit for guard in data.guards},
-        ladder=data.ladder and climbed(data.ladder, before.ladder, after.ladder),
+        guard_limits={guard.name: guard.test.limit for guard in data.guards if guard.test.limit is not None},
+        ladder=climbed(data.ladder, before.ladder, after.ladder) if data.ladder else None,
         leaks=leaks,
         by=recipe.scoring.by,
         training=trained.figures | phases.figures(trained.figures),
@@ -195,12 +195,12 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
         "device": model.device.type,
         "normaliser": f"{data.normaliser.name} ({data.normaliser.reason})",
     }
-    disk, guards = _disk(recipe, model), {guard.name: guard.test.facts | _size(guard) for guard in data.guards}
-    ladder = data.ladder and (data.ladder.told, data.ladder.hours)
+    disk, guards = _disk(recipe, model), {guard.name: (guard.test.facts or {}) | _size(guard) for guard in data.guards}
+    ladder = (data.ladder.told, data.ladder.hours) if data.ladder else None
     retention_hours = data.sources.retention().hours_to_decode(data.dev_sets(model), recipe.seed)
     facts = data.facts | {"retention_hours": retention_hours, "restoring_s": restoring_s}
     facts |= {"too_few": small_test_set(data.test_set)}
-    told = plan_text(
+    text = plan_text(
         facts,
         data.excluded,
         notes,
@@ -212,7 +212,7 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
         reading_s=reading_s,
         report_s=report_s,
     )
-    return with_recipe(recipe.to_yaml(), told) if verbose else told
+    return with_recipe(recipe.to_yaml(), text) if verbose else text
 
 
 def read_result(recipe: Recipe, folder: Path) -> AdaptationResult:
@@ -342,8 +342,10 @@ def _lost_while_training(data: Data, trained: TrainingResult) -> list[Excluded]:
     rows, targets = [], len(data.train)
     mixed_in = data.sources.retention().mixed_in
     for index, problem in sorted(trained.problems.items()):
-        split, part = ("train", data.train) if index < targets else mixed_in
-        place = index if index < targets else index - targets
+        split, part, place = "train", data.train, index
+        if index >= targets:
+            assert mixed_in is not None, "there are no other rows"
+            (split, part), place = mixed_in, index - targets
         utterance, row = part[place], int(part.rows[place]) + 1
         rows.append(Excluded(utterance.id, utterance.audio, row, split, "unreadable", problem))
     return rows
