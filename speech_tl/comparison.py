@@ -13,6 +13,7 @@ from speech_tl.text import require_writable, stated_normaliser
 from speech_tl.text.parsed import yaml_value
 
 if TYPE_CHECKING:
+    from speech_tl.reporting.report import Ranking, Report
     from speech_tl.scoring.wer import Evaluation
 
 RUN_DEPTH = 3
@@ -29,7 +30,7 @@ def compare(
     out: str | Path | None = None,
     audio: AudioMode | None = None,
     **scoring: Any,
-) -> dict[str, Any]:
+) -> Report:
     """Compare two evaluations of the same utterances.
 
     Args:
@@ -70,7 +71,7 @@ def rank(
     out: str | Path | None = None,
     audio: AudioMode | None = None,
     **scoring: Any,
-) -> dict[str, Any]:
+) -> Ranking:
     """Rank evaluations of the same utterances, each pair of them tested.
 
     Args:
@@ -80,8 +81,7 @@ def rank(
         audio, scoring: as for `compare`.
 
     Returns:
-        What report.json holds: `ranking` (best first), `pairs` (each with its tests, Holm-corrected), `groups`,
-        `rate` ("wer" or "cer", by which they are ranked), the normaliser, and `conditions` that differ from the first.
+        The order, best first, every pair with its tests (Holm-corrected), and the conditions that differ.
 
     Raises:
         BadInput: as `compare`; or one is given twice.
@@ -119,22 +119,22 @@ def _evaluations(
             "--data, --normaliser and --language are for files of hypotheses; folders hold what was scored already: "
             "evaluate again for other ones"
         )
-    found = {
-        number: side if isinstance(side, Evaluation) else Evaluation.read(side)
-        for number, side in enumerate(given)
-        if side not in files
-    }
-    for number, side in list(found.items())[: 1 if files else 0]:
-        name = _name(given[number], "the evaluation")
-        normaliser = normaliser or stated_normaliser(side.normaliser, name, "--normaliser ")
-        language = language or side.data.get("language")
-    for number, side in enumerate(given):
-        if number not in found:
-            found[number] = evaluate_hypotheses(side, data, split=split, normaliser=normaliser, language=language)
-    return [found[number] for number in range(len(given))]
+    read = [side if isinstance(side, Evaluation) or side in files else Evaluation.read(side) for side in given]
+    known = next(((name, side) for name, side in zip(given, read, strict=True) if isinstance(side, Evaluation)), None)
+    if files and known is not None:
+        name, first = known
+        where = _name(name, "the evaluation")
+        normaliser = normaliser or stated_normaliser(first.normaliser, where, "--normaliser ")
+        language = language or first.data.get("language")
+    return [
+        side
+        if isinstance(side, Evaluation)
+        else evaluate_hypotheses(side, data, split=split, normaliser=normaliser, language=language)
+        for side in read
+    ]
 
 
-def _audio(given: Sequence[str | Path | Evaluation], asked: str | None) -> AudioMode:
+def _audio(given: Sequence[str | Path | Evaluation], asked: AudioMode | None) -> AudioMode:
     """How a page of these may play utterances.
 
     Raises:
@@ -142,10 +142,12 @@ def _audio(given: Sequence[str | Path | Evaluation], asked: str | None) -> Audio
     """
     if asked is not None and asked not in MODES:
         raise BadInput(f"audio {asked}: expected {', '.join(MODES)}")
+    if asked is not None:
+        return asked
     runs = [Path(side).absolute() for side in given if isinstance(side, (str, Path))]
     recipes = (folder / "recipe.yaml" for run in runs for folder in [*run.parents][:RUN_DEPTH])
     said = [_said_audio(recipe) for recipe in recipes if recipe.is_file()]
-    return asked or min([mode for mode in said if mode in MODES], key=MODES.index, default=ReportOptions().audio)
+    return next((mode for mode in MODES if mode in said), ReportOptions().audio)
 
 
 def _said_audio(recipe: Path) -> Any:

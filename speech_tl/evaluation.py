@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from speech_tl.data.manifest import Manifest, the_language
 from speech_tl.data.test_set import TestSet
@@ -71,7 +71,7 @@ def evaluate(
     if isinstance(model, str | Path):
         model = load_model(model, language=language)
     rules = normaliser_for(normaliser, language, checkpoints_language(model, manifest))
-    facts = {"source": manifest.source, "split": split, "language": rules.language}
+    facts: dict[str, Any] = {"source": manifest.source, "split": split, "language": rules.language}
     facts["fingerprint"] = manifest.fingerprint()
     if decoding is not None and decoding.lm is not None:
         unknown = require_unseen(decoding.lm, manifest.texts("text"), manifest.source)

@@ -21,7 +21,7 @@ from speech_tl.errors import BadInput
 from speech_tl.evaluation import evaluate
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe, recipe_from_yaml
-from speech_tl.reporting.screen import Screen
+from speech_tl.screen import Screen
 from speech_tl.training import train
 from tests.small import made_corpus, rows_of, timeless, written
 from tests.tiny import tiny_ctc, tiny_whisper
@@ -185,7 +185,7 @@ def test_the_report_has_the_contract_s_keys(run: Run) -> None:
     assert report["model"]["source"] == run.recipe.model.source
     assert report["leaks"].keys() == {"speakers", "sentences", "audio"}
     assert report["leaks"]["speakers"]["count"] == report["leaks"]["audio"]["count"] == 0
-    assert json.loads(json.dumps(run.result.report)) == report, "adapt returns what the file holds"
+    assert run.result.report.as_dict() == report, "adapt returns what the file holds"
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
@@ -252,7 +252,7 @@ def test_resuming_a_finished_run_repeats_the_report_without_work(run: Run, monke
     told = run.report
     again = adapt(run.recipe, run.result.folder, resume=True)
     assert run.report["training"]["run_seconds"] >= told["training"]["run_seconds"], "looking again takes time, too"
-    assert timeless(json.loads(json.dumps(again.report))) == timeless(told) == timeless(run.report)
+    assert timeless(again.report.as_dict()) == timeless(told) == timeless(run.report)
 
 
 def test_the_model_s_card_has_the_report_s_figures(run: Run) -> None:
@@ -347,7 +347,7 @@ def test_sentences_and_audio_of_train_in_test_are_told_whatever_the_flag(made: R
     rows[0]["text"] = "two bears"
     rows[-1] |= {"audio": rows[0]["audio"], "text": "Two bears!"}
     recipe = made.with_overrides([f"data.root={written(tmp_path / 'leak.csv', rows)}"])
-    leaks = adapt(recipe, tmp_path / "run").report["leaks"]
+    leaks = adapt(recipe, tmp_path / "run").report.as_dict()["leaks"]
     assert leaks["speakers"]["count"] == 0
     assert leaks["sentences"]["first"] == ["two bears"]
     assert leaks["audio"]["count"] == 1 and rows[0]["audio"] in leaks["audio"]["first"][0]
@@ -360,7 +360,7 @@ def test_one_voice_is_split_by_sentence_and_said_to_be_one(made: Recipe, tmp_pat
         row["text"] = f"{row['text']} {'abcdefghijklmnop'[number]}"
     recipe = made.with_overrides([f"data.root={written(tmp_path / 'mine.csv', rows)}"])
     result = adapt(recipe, tmp_path / "run")
-    assert any("this voice only" in note.lower() for note in result.report["notes"])
+    assert any("this voice only" in note.lower() for note in result.report.notes)
     assert "this voice only" in (tmp_path / "run" / "report.md").read_text().lower()
 
 
@@ -375,9 +375,9 @@ def test_a_checkpoint_without_a_head_is_adapted_and_said_to_have_had_none(made: 
     Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True).save_pretrained(base)
     recipe = made.with_overrides([f"model={base}"])
     result = adapt(recipe, tmp_path / "run")
-    assert any("had no CTC head" in note for note in result.report["notes"])
+    assert any("had no CTC head" in note for note in result.report.notes)
     again = adapt(recipe, tmp_path / "run", resume=True)
-    assert again.report["notes"] == result.report["notes"]
+    assert again.report.notes == result.report.notes
 
 
 def test_before_is_the_checkpoint_as_published_and_characters_come_from_train_alone(

@@ -27,7 +27,7 @@ def test_compare_reads_folders_and_writes_a_report(tmp_path: Path) -> None:
     report = compare(tmp_path / "one", tmp_path / "two", out=tmp_path / "out")
     assert report["target"]["before"]["wer"] == 0.25 and report["target"]["after"]["wer"] == 0.0
     assert report["conditions"] == []
-    assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == report.as_dict()
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.json", "report.md", "report.html"}
 
 
@@ -153,7 +153,7 @@ def test_three_are_ranked_and_written(tmp_path: Path) -> None:
     report = rank(paths, data=tmp_path / "said.csv", out=tmp_path / "out")
     assert [Path(place["name"]).stem for place in report["ranking"]] == ["two", "one", "three"]
     assert len(report["pairs"]) == 3
-    assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == report.as_dict()
     assert (tmp_path / "out" / "report.md").is_file()
 
 

@@ -105,7 +105,7 @@ def test_check_ends_well_with_notes_and_not_with_rows_that_cannot_be_used(tmp_pa
 
 
 def test_the_doctor_speaks_on_standard_output(capsys, monkeypatch):
-    from speech_tl.reporting import doctor
+    from speech_tl import doctor
 
     monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding("Versions", "python", "ok", "3.11")])
     assert _run(["doctor"]) == 0

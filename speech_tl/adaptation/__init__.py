@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speech_tl.adaptation.before_and_after import BeforeAndAfter
 from speech_tl.adaptation.context import settle_context
 from speech_tl.adaptation.helping import end_with_launcher, goes_on, help_along, helps, learn, wait_for_report
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
+from speech_tl.adaptation.plan_text import plan_text, with_recipe
 from speech_tl.adaptation.preparation import Data, prepare, published, small_test_set, starts_anew
 from speech_tl.adaptation.restored_texts import seconds_to_restore, with_restored_texts
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
@@ -26,11 +26,11 @@ from speech_tl.recipe import Recipe
 from speech_tl.reporting.ladder import climbed
 from speech_tl.reporting.model_card import write_model_card
 from speech_tl.reporting.page import build_report, write_report
-from speech_tl.reporting.plan import plan_text, with_recipe
-from speech_tl.reporting.screen import Screen, Update
+from speech_tl.reporting.report import Report
 from speech_tl.retention.base import Trained
 from speech_tl.scoring.dev_choice import too_small
 from speech_tl.scoring.wer import Evaluation
+from speech_tl.screen import Screen, Update
 from speech_tl.training.estimate import Estimate, estimate
 from speech_tl.training.run_folder import Disk, RunFolder
 from speech_tl.training.train import TrainingResult
@@ -51,14 +51,14 @@ class AdaptationResult:
     """What a run gave.
 
     Attributes:
-        report: what report.json holds.
+        report: every figure; `as_dict()` of it is what report.json holds.
         before, after: the test split by the untouched and by the adapted model.
         guards: the same of every guard, (before, after) by name.
         folder: the run's folder.
         model: the adapted model.
     """
 
-    report: dict[str, Any]
+    report: Report
     before: Evaluation
     after: Evaluation
     guards: dict[str, tuple[Evaluation, Evaluation]]
@@ -142,8 +142,8 @@ def _adapted(recipe: Recipe, run: RunFolder, screen: Screen, phases: Phases) -> 
         shortened=after.shortened,
         greedy=(before.greedy, after.greedy) if before.greedy and after.greedy else None,
         guards=guards,
-        guard_limits={guard.name: guard.test.limit for guard in data.guards},
-        ladder=data.ladder and climbed(data.ladder, before.ladder, after.ladder),
+        guard_limits={guard.name: guard.test.limit for guard in data.guards if guard.test.limit is not None},
+        ladder=climbed(data.ladder, before.ladder, after.ladder) if data.ladder else None,
         leaks=leaks,
         by=recipe.scoring.by,
         training=trained.figures | phases.figures(trained.figures),
@@ -195,12 +195,12 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
         "device": model.device.type,
         "normaliser": f"{data.normaliser.name} ({data.normaliser.reason})",
     }
-    disk, guards = _disk(recipe, model), {guard.name: guard.test.facts | _size(guard) for guard in data.guards}
-    ladder = data.ladder and (data.ladder.told, data.ladder.hours)
+    disk, guards = _disk(recipe, model), {guard.name: (guard.test.facts or {}) | _size(guard) for guard in data.guards}
+    ladder = (data.ladder.told, data.ladder.hours) if data.ladder else None
     retention_hours = data.sources.retention().hours_to_decode(data.dev_sets(model), recipe.seed)
     facts = data.facts | {"retention_hours": retention_hours, "restoring_s": restoring_s}
     facts |= {"too_few": small_test_set(data.test_set)}
-    told = plan_text(
+    text = plan_text(
         facts,
         data.excluded,
         notes,
@@ -212,19 +212,19 @@ def plan(recipe: Recipe, screen: Screen | None = None, *, verbose: bool = False)
         reading_s=reading_s,
         report_s=report_s,
     )
-    return with_recipe(recipe.to_yaml(), told) if verbose else told
+    return with_recipe(recipe.to_yaml(), text) if verbose else text
 
 
 def read_result(recipe: Recipe, folder: Path) -> AdaptationResult:
     """What a run gave, read from its folder."""
-    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    report = Report.read(folder / "report.json")
     before, after = (Evaluation.read(folder / side) for side in ("before", "after"))
     guards = {
         name: (
             Evaluation.read(folder / "guards" / name / "before"),
             Evaluation.read(folder / "guards" / name / "after"),
         )
-        for name in report["guards"]
+        for name in report.guards
     }
     language = before.data.get("language")
     model = load_model(folder / "model", language=language, task=recipe.model.task)
@@ -342,8 +342,10 @@ def _lost_while_training(data: Data, trained: TrainingResult) -> list[Excluded]:
     rows, targets = [], len(data.train)
     mixed_in = data.sources.retention().mixed_in
     for index, problem in sorted(trained.problems.items()):
-        split, part = ("train", data.train) if index < targets else mixed_in
-        place = index if index < targets else index - targets
+        split, part, place = "train", data.train, index
+        if index >= targets:
+            assert mixed_in is not None, "there are no other rows"
+            (split, part), place = mixed_in, index - targets
         utterance, row = part[place], int(part.rows[place]) + 1
         rows.append(Excluded(utterance.id, utterance.audio, row, split, "unreadable", problem))
     return rows

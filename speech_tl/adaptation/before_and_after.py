@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from speech_tl.adaptation.preparation import Data, published, starts_anew
-from speech_tl.data.augment import Rung
+from speech_tl.data.augment import Ladder, Rung
 from speech_tl.data.test_set import TestSet
 from speech_tl.decoding.measuring import measure
 from speech_tl.decoding.tuning import UTTERANCES, tune
@@ -20,14 +20,15 @@ from speech_tl.models.ctc_fused import weights_of
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
 from speech_tl.reporting.words import loops_line
 from speech_tl.scoring.dev_choice import too_small
 from speech_tl.scoring.wer import Evaluation
+from speech_tl.screen import Screen
 from speech_tl.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
+    from speech_tl.models.ctc import CTCModel
 
 SHORTENED = "after_shortened"
 """The folder, beside before/ and after/, of what the adapted model writes with windows shortened to the clip."""
@@ -82,7 +83,7 @@ class BeforeAndAfter:
             weights = weights_of(options)
             told = f"{small}: the language model counts as it usually does"
             return {"lm_weight": weights.lm, "word_bonus": weights.word, "finding": told}
-        models = [published(self.recipe, self.data.language), model]
+        models = cast("list[CTCModel]", [published(self.recipe, self.data.language), model])  # only these have weights
         with self.screen.progress("the language model's weights, on dev") as update:
             return tune(models, dev, options, self.recipe.seed, update)
 
@@ -139,15 +140,21 @@ class BeforeAndAfter:
                 measured.ladder[rung.name] = self._evaluation(place, title, self._in_noise(rung), load, described)
         return measured
 
+    @property
+    def _ladder(self) -> Ladder:
+        """The noise test, where there is one."""
+        assert self.data.ladder is not None, "its levels are measured"
+        return self.data.ladder
+
     def _as_recorded(self, test: Evaluation) -> Evaluation:
         """What the whole test set's evaluation has of the utterances that are also decoded in noise."""
-        ids = set(self.data.ladder.utterances.column("id"))
+        ids = set(self._ladder.utterances.column("id"))
         return replace(test, utterances=[row for row in test.utterances if row.id in ids])
 
     def _in_noise(self, rung: Rung) -> TestSet:
         """The test set as one level of the noise test has it."""
-        ladder, test = self.data.ladder, self.data.test_set
-        facts = test.facts | {"heard": rung.name, **ladder.facts}
+        ladder, test = self._ladder, self.data.test_set
+        facts = (test.facts or {}) | {"heard": rung.name, **ladder.facts}
         return replace(test, name=rung.name, utterances=ladder.utterances, augment=rung.chain, facts=facts)
 
     def _evaluation(

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.decoding.measuring import measure
 from speech_tl.models.audio_context import FULL, WINDOW_S, AudioContext
 from speech_tl.models.options import DecodingOptions
-from speech_tl.reporting import words
-from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.dev_choice import too_small
-from speech_tl.scoring.significance import change_interval
+from speech_tl.scoring.significance import Difference, change_interval
+from speech_tl.screen import Screen
+from speech_tl.text import Rate
+from speech_tl.text.numbers import ends, percent, points
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest
@@ -75,8 +77,9 @@ def settle_context(
         "harmless": harmless,
         "saved_share": _saved_share(model, utterances, trimmed),
     }
-    screen.line(finding(found))
-    return found | {"finding": finding(found)}
+    told = finding(found, rate, change)
+    screen.line(told)
+    return found | {"finding": told}
 
 
 def _unsettled(
@@ -103,16 +106,15 @@ def candidate(model: AcousticModel, utterances: Manifest) -> AudioContext:
     return AudioContext(model.window_s(longest_s, trained), trained.at_least_s)
 
 
-def finding(found: dict[str, Any]) -> str:
+def finding(found: Mapping[str, Any], rate: Rate, change: Difference) -> str:
     """What the check found and what follows, in a sentence or two for a reader."""
-    rate, change = words.rate_of(found), words.leading(found)
     rates = " and ".join(
-        f"{words.percent(found[name][rate])} with {what}"
+        f"{percent(found[name][rate])} with {what}"
         for name, what in (("full", f"{WINDOW_S:g} s windows"), ("trimmed", "windows trimmed to the utterance"))
     )
-    ends = f", 95 % interval {words.ends(change['ci95'])}" if change["ci95"] else ""
+    within = f", 95 % interval {ends(change.ci95)}" if change.ci95 else ""
     told = f"audio context: {rate.upper()} on {found['dev_utterances']} dev utterances is {rates}"
-    told += f" ({words.points(change['absolute'])}{ends}); "
+    told += f" ({points(change.absolute)}{within}); "
     allowed = f"{100 * LOSS_ALLOWED:g} point"
     if found["harmless"]:
         return told + (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from speech_tl.data.augment import Augmenter, Ladder, LadderNoise
 from speech_tl.data.manifest import Manifest
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
+from speech_tl.screen import Screen
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Hearing:
         Raises:
             BadInput: a part of the data has no noise or room of its own.
         """
-        given = {"sample_rate": sample_rate, "seed": recipe.seed}
+        given: dict[str, Any] = {"sample_rate": sample_rate, "seed": recipe.seed}
         for part in ("train", "dev") if recipe.augment.on_dev else ("train",):
             self.augmenter.chain(part, parts[part], **given)
         if self.ladder_noise is None:

@@ -15,8 +15,8 @@ from speech_tl.adaptation.restored_texts import once_noted
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
 from speech_tl.retention.collection import Retention
+from speech_tl.screen import Screen
 from speech_tl.training.progress import StepProgress
 from speech_tl.training.run_lock import LOCK, Tell
 from speech_tl.training.train import LONGEST_WAIT_S, TrainingResult, train

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from speech_tl.adaptation.preparation import Data
 from speech_tl.decoding.measuring import measure
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
+from speech_tl.screen import Screen
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel

@@ -16,8 +16,8 @@ from typing import Any
 from speech_tl.adaptation import AdaptationResult, adapt, read_result
 from speech_tl.errors import BadInput
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
 from speech_tl.scaling.cluster import cluster, gpus_each
+from speech_tl.screen import Screen
 from speech_tl.text import discard, make_folder, require_writable, write_atomically
 from speech_tl.training.run_folder import RunFolder
 from speech_tl.training.run_lock import wait_until_free

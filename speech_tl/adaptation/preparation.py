@@ -12,7 +12,7 @@ from speech_tl.adaptation.text_style import TextStyle, style_gap
 from speech_tl.data.augment import Augmenter, Chain, Ladder
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest, tag_list
 from speech_tl.data.guards import Guard, checked_guard, read_guard, read_guard_dev
-from speech_tl.data.leaks import TRAIN_AND_TEST, Leak, find_leaks
+from speech_tl.data.leaks import TRAIN_AND_TEST, Leaks, find_leaks
 from speech_tl.data.manifest import Excluded, Manifest, open_data, the_language
 from speech_tl.data.test_set import TestSet
 from speech_tl.data.unlabelled import checked_unlabelled, joined, read_unlabelled, shared_speakers
@@ -23,11 +23,11 @@ from speech_tl.evaluation import require_columns
 from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model, only_language
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.interpolation import TARGET
-from speech_tl.reporting.screen import Screen
 from speech_tl.retention.collection import require_fit
 from speech_tl.retention.source_speech import Sources, checked_sources, read_sources
+from speech_tl.scoring.interpolation import TARGET
 from speech_tl.scoring.significance import too_few
+from speech_tl.screen import Screen
 from speech_tl.text import (
     Normaliser,
     default_normaliser,
@@ -106,7 +106,7 @@ class Data:
         guards = [replace(row, split=f"guard {guard.name}") for guard in self.guards for row in guard.excluded]
         return [*self.check.excluded, *self.unheard, *guards]
 
-    def leaks(self, screen: Screen) -> dict[str, Leak | None]:
+    def leaks(self, screen: Screen) -> Leaks:
         """What train and test share, as the report has it. Recordings are decoded for it: not before training starts,
         which would wait for minutes where there are many.
         """
@@ -128,7 +128,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     split = open_data(options, needs_train=recipe.unlabelled is None)
     require_columns(split.manifest, recipe.scoring.by, "scoring.by")
     rows = _unlabelled_rows(recipe)
-    if rows is not None:
+    if recipe.unlabelled is not None:
         split = replace(split, manifest=_transcribed(split.manifest, recipe.unlabelled.ignore_text))
     normaliser = normaliser_of(recipe, split.manifest)
     language = normaliser.language
@@ -159,7 +159,9 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
         )
     _refuse_shared_speakers(recipe, check, split.basis)
     parts = _parts(split.manifest, check, needs_train=rows is None)
-    unlabelled, unheard, learnt = None, [], parts["train"]
+    unlabelled: Manifest | None = None
+    unheard: list[Excluded] = []
+    learnt = parts["train"]
     if rows is not None:
         unlabelled, unheard = _unlabelled(recipe, rows, parts, guards, model, check.one_voice, screen)
         learnt = joined(parts["train"], unlabelled)
@@ -293,7 +295,7 @@ def _unlabelled(
     with screen.progress("checking the speech without transcripts") as update:
         unlabelled, unheard = checked_unlabelled(rows, recipe.data, parts["train"], tests, update)
     if not (one_voice or recipe.data.allow_speaker_overlap):
-        _refuse_speakers(recipe.unlabelled.root or recipe.data.root, shared_speakers(unlabelled, parts["test"]))
+        _refuse_speakers(_bare_source(recipe), shared_speakers(unlabelled, parts["test"]))
     return unlabelled, unheard
 
 
@@ -304,7 +306,7 @@ def _in_noise(recipe: Recipe, unlabelled: Manifest, sample_rate: int) -> Chain |
         BadInput: noise that cannot be used.
     """
     options = recipe.unlabelled
-    if not options.min_agreement:
+    if options is None or not options.min_agreement:
         return None
     try:
         return Augmenter(options.heard_through).chain("train", unlabelled, sample_rate=sample_rate, seed=recipe.seed)
@@ -381,14 +383,16 @@ def _reading_notes(manifest: Manifest, unlabelled: Manifest | None, sources: Sou
     }
     told: dict[str, str] = {}
     for name, table in read.items():
-        for note in () if table is None else table.notes:
+        if table is None:
+            continue
+        for note in table.notes:
             told.setdefault(f"{table.source} {note}", f"{name}: {note}" if name else f"data: {note}")
     return list(told.values())
 
 
 def _set_aside(guard: Guard) -> str:
     """For the report: how many of a guard's rows are in no figure."""
-    kinds = ", ".join(f"{count} {kind}" for kind, count in guard.test.facts["excluded"].items())
+    kinds = ", ".join(f"{count} {kind}" for kind, count in (guard.test.facts or {})["excluded"].items())
     return f"guard {guard.name}: {len(guard.excluded)} rows set aside ({kinds})"
 
 
@@ -427,7 +431,7 @@ def _facts(
     unlabelled: Manifest | None,
 ) -> dict[str, Any]:
     """What a report says about the data."""
-    facts = {
+    facts: dict[str, Any] = {
         "source": recipe.data.root,
         "split": "test",
         "fingerprint": manifest.fingerprint(),
@@ -439,7 +443,7 @@ def _facts(
     }
     if unlabelled is not None:
         facts["unlabelled"] = {
-            "source": recipe.unlabelled.root or recipe.data.root,
+            "source": _bare_source(recipe),
             "fingerprint": unlabelled.fingerprint(),
             "utterances": len(unlabelled),
             "hours": round(float(unlabelled.durations_s().sum()) / 3600, 3),
@@ -455,7 +459,12 @@ def _refuse_shared_speakers(recipe: Recipe, check: CheckResult, basis: str) -> N
         _refuse_speakers(recipe.data.root, speakers)
 
 
-def _refuse_speakers(source: str, speakers: Sequence[str]) -> None:
+def _bare_source(recipe: Recipe) -> str | None:
+    """Where speech without transcripts is from."""
+    return (recipe.unlabelled and recipe.unlabelled.root) or recipe.data.root
+
+
+def _refuse_speakers(source: str | None, speakers: Sequence[str]) -> None:
     """Refuse voices that are learnt from and tested with."""
     if speakers:
         named = ", ".join(speakers[:3]) + (" ..." if len(speakers) > 3 else "")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.models.options import DecodingOptions
     from speech_tl.recipe import Recipe
-    from speech_tl.reporting.screen import Screen
+    from speech_tl.screen import Screen
 
 TEXTS = "texts.jsonl"
 """In a training's folder: every text that was decoded for, what the checkpoint wrote, and what is learnt."""
@@ -159,7 +159,7 @@ def _asked(parts: Mapping[str, Manifest], rows: Rows, language: str | None) -> A
     found = []
     for name, part in parts.items():
         texts = part.texts("text")
-        found += [(name, row) for row in rows[name] if texts[row] and not is_complete(texts[row], language)]
+        found += [(name, row) for row in rows[name] if (text := texts[row]) and not is_complete(text, language)]
     return [(name, row, parts[name][row]) for name, row in found]
 
 
@@ -199,10 +199,10 @@ def _written(
     for place, transcript in zip(chosen, decoded, strict=True):
         transcripts[place] = transcript
     habits, lines = Habits.of(transcripts, model.language), []
-    texts = [utterance.text for utterance in utterances]
+    texts = [utterance.text or "" for utterance in utterances]
     words = 1 if sum(map(is_shouted, texts)) > USUAL * len(texts) else SHOUTED_WORDS  # YES beside WE CALL IT BEAR
     for key, utterance, transcript in zip(_keys(asked), utterances, transcripts, strict=True):
-        text = restored(utterance.text, transcript, habits, model.language, shouted_words=words)
+        text = restored(utterance.text or "", transcript, habits, model.language, shouted_words=words)
         fits = utterance.duration_s is None or model.label_problem(text, utterance.duration_s) is None
         lines.append(key | {"transcript": transcript, "learnt": text if fits else utterance.text})
     return lines
@@ -215,7 +215,7 @@ def _replaced(data: Data, recipe: Recipe, asked: Asked, lines: Sequence[Mapping[
     for (name, row, _), line in zip(asked, lines, strict=True):
         texts[name][row] = line["learnt"]
     made = {name: part.with_column("text", texts[name]) if len(part) else part for name, part in parts.items()}
+    train = made.pop("train")
     sources = replace(data.sources, utterances={**data.sources.utterances, **made})
-    sources.utterances.pop("train")
     facts = data.facts | {"text_style": data.facts["text_style"] | {"restored": len(lines)}}
-    return replace(data, train=made["train"], sources=sources, facts=facts)
+    return replace(data, train=train, sources=sources, facts=facts)

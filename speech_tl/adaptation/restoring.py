@@ -256,8 +256,7 @@ class _Restoration:
             written = self._usual(place) if self.has_own_case else self._like(place, at)
             large = (place == 0 and self.habits.capital) or first != lowered(first, self.language)
             return capitalised(written, self.language) if large else written
-        within = at is not None and not self.heard.begins(at)
-        cased = self._like(place, at) if within else self._usual(place)
+        cased = self._usual(place) if at is None or self.heard.begins(at) else self._like(place, at)
         return capitalised(cased, self.language) if begins and self.habits.capital else cased
 
     def _usual(self, place: int) -> str:

@@ -19,10 +19,10 @@ from speech_tl.decoding import decode
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.dev_choice import chosen_by, too_small
 from speech_tl.scoring.wer import score
-from speech_tl.strategies.pseudo_label import Label, compared, counted, first_judgement, most_confident
+from speech_tl.screen import Screen
+from speech_tl.strategies.pseudo_label import Label, PseudoLabel, compared, counted, first_judgement, most_confident
 from speech_tl.text import damaged, discard, replacing_folder, write_atomically
 from speech_tl.training.run_folder import RunFolder
 from speech_tl.training.train import TrainingResult
@@ -51,7 +51,7 @@ class Rounds:
         """Keep what the rounds share; `phases` is the run's clock."""
         self.phases = phases or Phases()
         self.recipe, self.data, self.run, self.screen, self.train = recipe, data, run, screen, train
-        self.options, self.unlabelled = recipe.unlabelled, data.unlabelled
+        self.options, self.unlabelled = _bare(recipe, data)
         self.normaliser = data.normaliser
         self.supervised = len(data.train) > 0
 
@@ -162,7 +162,7 @@ class Rounds:
         labels = []
         for utterance, found in zip(heard, self._decoded(number, model, heard), strict=True):
             confidence = round(found.confidence or 0.0, 4)
-            label = Label(utterance.id, found.text, confidence, None, utterance.duration_s, kept=True, reason="")
+            label = Label(utterance.id, found.text, confidence, None, utterance.duration_s or 0.0, kept=True, reason="")
             judged = first_judgement(label, normalise, model.label_problem, options)
             labels.append(label.refused("loop") if found.looped else judged)
         asked = [place for place, label in enumerate(labels) if label.kept]
@@ -198,7 +198,8 @@ class Rounds:
         texts = self.unlabelled.texts("text")
         known = [place for place, label in enumerate(labels) if label.kept and (texts[place] or "").strip()]
         written = [labels[place].hypothesis for place in known]
-        found = score(self.unlabelled.select(known), written, self.normaliser).score if known else None
+        read: Any = list(self.unlabelled.select(known))  # none of it is written, which the protocol would allow
+        found = score(read, written, self.normaliser).score if known else None
         return counted(labels) | {"labels_wer": found and found.wer, "labels_cer": found and found.cer}
 
     def _taken(self, number: int, trained: TrainingResult, learnt: int) -> TrainingResult:
@@ -220,24 +221,31 @@ class Rounds:
         return replace(trained, problems=problems)
 
 
+def _bare(recipe: Recipe, data: Data) -> tuple[PseudoLabel, Manifest]:
+    """How speech without transcripts is learnt from, and that speech."""
+    assert recipe.unlabelled is not None and data.unlabelled is not None, "else there are no rounds"
+    return recipe.unlabelled, data.unlabelled
+
+
 def trained_in_plan(recipe: Recipe, data: Data) -> Manifest:
     """As many utterances as a round may learn from; what is not transcribed stands there with texts of dev."""
-    count = math.ceil(recipe.unlabelled.keep_share * len(data.unlabelled))
-    kept = data.unlabelled.sample(count, recipe.seed)
+    options, unlabelled = _bare(recipe, data)
+    count = math.ceil(options.keep_share * len(unlabelled))
+    kept = unlabelled.sample(count, recipe.seed)
     texts = list(islice(cycle(data.dev.column("text")), len(kept)))
     return joined(data.train, kept.with_column("text", texts))
 
 
 def of_rounds(guess: Estimate, recipe: Recipe, data: Data) -> tuple[Estimate, str]:
     """The estimate of one training as that of all rounds, with the writing of labels; and a sentence that says so."""
-    options = recipe.unlabelled
+    options, unlabelled = _bare(recipe, data)
     trainings = options.rounds + (len(data.train) > 0)
     hearings = options.rounds * (2 if options.min_agreement else 1)
-    share = float(data.unlabelled.durations_s().sum()) / max(float(data.test.durations_s().sum()), 1e-3)
+    share = float(unlabelled.durations_s().sum()) / max(float(data.test.durations_s().sum()), 1e-3)
     writing_s = hearings * share * guess.test_s
     whole = replace(guess, training_s=trainings * guess.training_s + writing_s, looks_s=trainings * guess.looks_s)
     told = (
-        f"{len(data.unlabelled)} utterances without transcripts, {options.rounds} rounds: the time is that of "
+        f"{len(unlabelled)} utterances without transcripts, {options.rounds} rounds: the time is that of "
         f"{trainings} trainings and of writing labels"
     )
     return whole, told

@@ -43,8 +43,10 @@ class StyleGap:
         """What the checkpoint usually writes and the texts lack."""
         if self.written is None:
             return []
-        sides = ((CAPITALS, self.texts.capitals, self.written.capitals),)
-        sides += ((MARKS, self.texts.final_marks, self.written.final_marks),)
+        sides: Sequence[tuple[str, float | None, float | None]] = (
+            (CAPITALS, self.texts.capitals, self.written.capitals),
+            (MARKS, self.texts.final_marks, self.written.final_marks),
+        )
         return [
             name
             for name, has, writes in sides
@@ -53,7 +55,7 @@ class StyleGap:
 
     def told(self) -> str:
         """Both in a sentence's beginning; "" where nothing is lost."""
-        if not self.lost:
+        if not self.lost or self.written is None:
             return ""
         what = " or ".join(self.lost)
         none = not any({CAPITALS: self.texts.capitals, MARKS: self.texts.final_marks}[name] for name in self.lost)

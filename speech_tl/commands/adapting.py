@@ -51,7 +51,7 @@ def adapt(
     workers: Annotated[int, typer.Option(min=1, help="With --on: processes that share the training.")] = 2,
 ) -> None:
     """Measure a model, adapt it, measure it again, and report."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     announce_loading()
     from speech_tl.recipe import read_recipe
@@ -83,9 +83,9 @@ def adapt(
         begun = (folder / "recipe.yaml").is_file()
         raise Interrupted("go on with the same command and --resume" if begun else "nothing was written") from error
     console.print(terminal_table(result.report))
-    for line in _what_next(result.folder, recipe, result.report["model"].get("source")):
+    for line in _what_next(result.folder, recipe, result.report.model.get("source")):
         screen.line(line)
-    worse = guard_warnings(result.report["guards"])
+    worse = guard_warnings(result.report.guards)
     if worse and chosen.report.strict_guards:
         raise PartlyDone(f"{len(worse)} of {len(result.guards)} guards became worse than they may", worse)
     for line in worse:
@@ -106,7 +106,7 @@ def study(
     workers: Annotated[int, typer.Option(min=1, help="With --on: runs side by side.")] = 2,
 ) -> None:
     """Run a recipe in several ways, on several amounts of speech, into one table; the same command goes on."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     if study == "list":
         from speech_tl.recipe import script_titles, shipped_studies
@@ -148,15 +148,16 @@ def recipes(
 
     if action == "list":
         _echo_titles(script_titles(shipped_recipes()))
-    elif action in ("show", "copy") and name is None:
+        return
+    if action not in ("show", "copy"):
+        raise BadInput(f"unknown action {action}: expected list, show or copy")
+    if name is None:
         raise BadInput(f"speech-tl recipes {action} needs a name (`speech-tl recipes` lists them)")
-    elif action == "show":
+    if action == "show":
         typer.echo(shipped_recipe(name).read_text(encoding="utf-8"))
-    elif action == "copy":
+    else:
         command = shlex.join(["speech-tl", "adapt", f"{Path(name).name}.py"])
         echo(f"Copied to {copy_recipe(name)}: edit it and run `{command}`")
-    else:
-        raise BadInput(f"unknown action {action}: expected list, show or copy")
 
 
 def _what_next(run: Path, recipe: str, base: str | None = None) -> list[str]:

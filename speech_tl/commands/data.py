@@ -20,7 +20,7 @@ def check(
     write_clean: Annotated[Path | None, typer.Option(help="Write the usable rows to this file.")] = None,
 ) -> None:
     """Look for problems in a data set before training on it; exit code 1 when rows cannot be used, 0 for notes."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     announce_loading()
     from speech_tl.data.check import check_manifest, print_check
@@ -100,10 +100,11 @@ def record(
     """Record your own voice in the browser: sentences to read, checked clips, a manifest."""
     from speech_tl.recording.opening import open_session
     from speech_tl.recording.server import RecordingServer
-    from speech_tl.reporting.screen import Screen
+    from speech_tl.screen import Screen
 
-    options = {"sentences": sentences, "words": words, "times": times, "minutes": minutes}
-    session, remarks = open_session(out, **options, speaker=speaker, language=language)
+    session, remarks = open_session(
+        out, sentences=sentences, words=words, times=times, minutes=minutes, speaker=speaker, language=language
+    )
     server = RecordingServer(session, host, port)
     screen = Screen(new_console())
     for line in [*remarks, *server.remarks]:

@@ -43,7 +43,7 @@ def export(
     ] = False,
 ) -> None:
     """Write a model for another program, and compare what that program writes with what the model writes."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     if no_compare and (clips or allow_loss):
         raise BadInput("--no-compare goes with neither --clips nor --allow-loss: nothing is compared")
@@ -81,7 +81,7 @@ def push(
     if dry_run:
         echo(upload.listing(public))
         return
-    from speech_tl.reporting.screen import Screen
+    from speech_tl.screen import Screen
 
     screen = Screen(new_console())
     for note in upload.notes():

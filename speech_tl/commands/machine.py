@@ -16,8 +16,8 @@ def doctor() -> None:
     """Show what this machine can do, and what to do about what is missing (exit code 1 when something must be)."""
     from rich.console import Console
 
-    from speech_tl.reporting.doctor import examine, print_findings
-    from speech_tl.reporting.screen import announce_loading
+    from speech_tl.doctor import examine, print_findings
+    from speech_tl.screen import announce_loading
 
     announce_loading()
     findings = examine()

@@ -61,7 +61,7 @@ def evaluate(
     out: Out = None,
 ) -> None:
     """Score a model on a test set, or text that another recogniser wrote."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     search = search_options(beam, lm, lm_weight, word_bonus, hotwords, hotword_weight)
     _require_one_source(model, hypotheses, data, batch_seconds, engine, test_time, search)
@@ -72,17 +72,19 @@ def evaluate(
 
     console = new_console()
     screen = Screen(console)
-    chosen = {"split": split, "by": by or [], "normaliser": normaliser, "language": language, "silence": silence}
+    chosen: dict[str, Any] = {"split": split, "by": by or [], "normaliser": normaliser, "language": language}
+    chosen |= {"silence": silence, "out": out}
     if hypotheses is not None:
         from speech_tl.scoring.elsewhere import evaluate_hypotheses
 
-        evaluation = evaluate_hypotheses(hypotheses, data, out=out, **chosen)
+        evaluation = evaluate_hypotheses(hypotheses, data, **chosen)
     else:
         from speech_tl.evaluation import evaluate as run
 
         with screen.progress(f"decoding {data}") as update:
             decoding = decoding_options(batch_seconds, engine, audio_context, test_time, search)
-            evaluation = run(model, data, decoding=decoding, out=out, progress=update, **chosen)
+            assert model is not None and data is not None, "they were asked for"
+            evaluation = run(model, data, decoding=decoding, progress=update, **chosen)
     console.print(evaluation_table(evaluation, by or []))
     for note in [*base_of(evaluation.model), *evaluation.data.get("notes", [])]:
         screen.line(f"note: {note}")
@@ -112,7 +114,7 @@ def compare(
     out: Out = None,
 ) -> None:
     """Compare two evaluations of the same test set, or rank several of them."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     announce_loading()
     from speech_tl.comparison import compare as run
@@ -122,16 +124,19 @@ def compare(
 
     if len(evaluations) < 2:
         raise BadInput(f"compare needs two or more evaluations of one test set, got {evaluations[0]} alone")
-    scoring = {"data": data, "split": split, "normaliser": normaliser, "language": language}
+    given: dict[str, Any] = {"data": data, "split": split, "normaliser": normaliser, "language": language}
+    given |= {"by": by or [], "out": out, "audio": audio}
     console = new_console()
     screen = Screen(console)
     if len(evaluations) == 2:
-        report = run(*evaluations, by=by or [], out=out, audio=audio, **scoring)
+        report = run(evaluations[0], evaluations[1], **given)
+        conditions = report.conditions
         console.print(terminal_table(report))
     else:
-        report = rank(evaluations, by=by or [], out=out, audio=audio, **scoring)
-        console.print(ranking_table(report))
-    for line in report["conditions"]:
+        ranking = rank(evaluations, **given)
+        conditions = ranking.conditions
+        console.print(ranking_table(ranking))
+    for line in conditions:
         screen.line(f"differs: {line}")
     if out is not None:
         screen.line(f"Report: {out / 'report.html'} (also report.md, report.json)")

@@ -92,7 +92,7 @@ def live(
     audio_context: AudioContext = "auto",
 ) -> None:
     """Write what is spoken into the microphone while it is spoken: grey until it is certain."""
-    from speech_tl.reporting.screen import announce_loading
+    from speech_tl.screen import announce_loading
 
     announce_loading()
     from speech_tl.live.running import open_source, run_live
@@ -118,7 +118,7 @@ def _serve(
     compare: bool = False,
 ) -> None:
     """Check all, take the port, load the models, answer until somebody ends it."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
     from speech_tl.serving.opening import (
         listen,
         named_models,
@@ -149,7 +149,8 @@ def _serve(
             for name, source in sources.items()
         }
         if compare:
-            require_same_language(*(one.model.language for one in loaded.values()), list(sources.values()))
+            before, after = (one.model.language for one in loaded.values())
+            require_same_language(before, after, list(sources.values()))
         server = Server(Service(loaded, Limits(**limits), ("before", "after") if compare else None), access, taken)
         if access.warning:
             screen.line(access.warning)

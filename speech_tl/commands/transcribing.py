@@ -29,7 +29,7 @@ from speech_tl.commands.terminal import base_of, echo, new_console
 from speech_tl.errors import BadInput, Interrupted, PartlyDone
 
 if TYPE_CHECKING:
-    from speech_tl.reporting.screen import Screen
+    from speech_tl.screen import Screen
     from speech_tl.transcribing.formats import Transcript
 
 
@@ -81,7 +81,7 @@ def transcribe(
     on: On = None,
 ) -> None:
     """Turn audio files into text."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     announce_loading()
     from speech_tl.text import printable
@@ -165,7 +165,7 @@ def lm(
 ) -> None:
     """Make a language model for the beam search of CTC models from texts."""
     from speech_tl.lm import make_lm
-    from speech_tl.reporting.screen import Screen
+    from speech_tl.screen import Screen
 
     if drop and not not_in:
         raise BadInput("--drop goes with --not-in MANIFEST")
@@ -189,7 +189,7 @@ def segment(
     min_confidence: Annotated[float | None, typer.Option(help="Leave out what is below, 0 to 1.")] = None,
 ) -> None:
     """Cut a long recording with its text into utterances: a manifest with start, end and confidence."""
-    from speech_tl.reporting.screen import Screen, announce_loading
+    from speech_tl.screen import Screen, announce_loading
 
     announce_loading()
     from speech_tl.models.load import load_model

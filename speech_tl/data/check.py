@@ -197,8 +197,8 @@ def print_check(result: CheckResult, console: Console, offenders: int = 3) -> No
     for note in result.notes:
         line(f"note: {note}")
     table = Table()
-    for name, justify in (("split", "left"), ("utterances", "right"), ("hours", "right"), ("speakers", "right")):
-        table.add_column(name, justify=justify)
+    for name in ("split", "utterances", "hours", "speakers"):
+        table.add_column(name, justify="left" if name == "split" else "right")
     for split, count in result.utterances_by_split.items():
         speakers = result.speakers_by_split[split]
         hours = f"{result.hours_by_split[split]:.2f}"

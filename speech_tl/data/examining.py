@@ -190,9 +190,18 @@ class Examiner:
         heard.duration_s = min(utterance.end_s or info.duration_s, info.duration_s) - utterance.start_s
         if heard.duration_s > self.max_s:
             return
-        notes, levels, digest = [], Levels(), hashlib.blake2b(digest_size=DIGEST_BYTES)
-        part = {"start_s": utterance.start_s, "end_s": utterance.end_s, "channel": utterance.channel}
-        for block in stream_audio(source, None, BLOCK_S, **part, name=utterance.audio, on_note=notes.append):
+        notes: list[str] = []
+        levels, digest = Levels(), hashlib.blake2b(digest_size=DIGEST_BYTES)
+        for block in stream_audio(
+            source,
+            None,
+            BLOCK_S,
+            start_s=utterance.start_s,
+            end_s=utterance.end_s,
+            channel=utterance.channel,
+            name=utterance.audio,
+            on_note=notes.append,
+        ):
             levels.add(block)
             digest.update(block.tobytes())
             if levels.samples > self.max_s * info.sample_rate:
@@ -210,22 +219,23 @@ class Examiner:
         """Yield what is wrong with the text."""
         if not self.has_text:
             return
-        if not (utterance.text or "").strip():
+        text = utterance.text or ""
+        if not text.strip():
             yield "empty_text", f"{utterance.audio}: no text"
             return
-        said = self.normaliser.without_tags(utterance.text)
-        if tags := tags_of(utterance.text):
-            fate = "neither learnt nor scored" if said != utterance.text else "learnt and scored as words"
-            yield "tags", f"{utterance.audio}: {' '.join(tags)} in {utterance.text!r}: {fate} ({self.normaliser.name})"
+        said = self.normaliser.without_tags(text)
+        if tags := tags_of(text):
+            fate = "neither learnt nor scored" if said != text else "learnt and scored as words"
+            yield "tags", f"{utterance.audio}: {' '.join(tags)} in {text!r}: {fate} ({self.normaliser.name})"
         if not any(map(str.isalnum, said)):
-            yield "no_words", f"{utterance.audio}: no word in {utterance.text!r}"
+            yield "no_words", f"{utterance.audio}: no word in {text!r}"
             return
         if self.model is None:
             return
-        if foreign := self.model.unwritable(utterance.text):
+        if foreign := self.model.unwritable(text):
             listed = " ".join(sorted(foreign))
-            yield "unwritable_characters", f"{utterance.audio}: the model cannot write {listed} in {utterance.text!r}"
-        if not np.isnan(duration_s) and (trouble := self.model.label_problem(utterance.text, duration_s)):
+            yield "unwritable_characters", f"{utterance.audio}: the model cannot write {listed} in {text!r}"
+        if not np.isnan(duration_s) and (trouble := self.model.label_problem(text, duration_s)):
             yield "label_too_long", f"{utterance.audio}: {trouble}"
 
 

@@ -89,7 +89,8 @@ def _further(progress: Progress, before: int, total: int, done: int) -> None:
 
 def _fingerprint(rows: Manifest, known: Fingerprint | None, progress: Callable[[int], None]) -> Fingerprint:
     """Of one part; `progress` is called with the number of files done."""
-    embedded, files = [], {}
+    embedded: list[str] = []
+    files: dict[str, None] = {}
     for utterance in rows:
         if utterance.audio_bytes is not None:
             embedded.append(_ends(len(utterance.audio_bytes), utterance.audio_bytes))

@@ -49,9 +49,9 @@ def read_folder(folder: Path, read_file: ReadFile) -> Table:
         return read_saved_dataset(folder)
     if (folder / "dataset_info.json").is_file() and (files := sorted(folder.glob("*.arrow"))):
         return read_arrow_files(folder, files)
-    for files in (_metadata(folder), _parquet(folder), _tables_by_split(folder)):
-        if files:
-            return _joined(folder, files, read_file)
+    for found in (_metadata(folder), _parquet(folder), _tables_by_split(folder)):
+        if found:
+            return _joined(folder, found, read_file)
     return _read_recordings(folder)
 
 

@@ -44,7 +44,7 @@ def read_arrow_files(folder: Path, files: Sequence[Path]) -> Table:
     """
     from datasets import Dataset, concatenate_datasets
 
-    by_split: dict[str, list[Any]] = {}
+    by_split: dict[str | None, list[Any]] = {}
     try:
         for file in files:
             stem = file.stem.partition("-of-")[0].removesuffix("-00000").rstrip("0123456789-") or file.stem
@@ -145,7 +145,7 @@ def _unpack_audio(table: Table, name: str, source: str) -> None:
     is_struct = pa.types.is_struct(column.type)
     fields = field_names(column.type) if is_struct else set()
     paths = written_paths(column) if "path" in fields else [None] * len(column)
-    embedded = ArrowAudio(column, rates)
+    embedded: ArrowAudio | None = ArrowAudio(column, rates)
     if is_struct and "array" not in fields:
         empty = sum(chunk.field("bytes").null_count for chunk in column.chunks) if "bytes" in fields else len(column)
         embedded = None if empty == len(column) else embedded

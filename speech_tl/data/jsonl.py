@@ -175,8 +175,8 @@ def _column(values: list[str | None], height: int, faults: dict[int, Fault]) -> 
         return pa.array(values, pa.string())
     except UnicodeEncodeError:
         for row, value in enumerate(values):
-            if value and _SURROGATE.search(value):
-                said = f"row {height + row + 1}: half a character ({_SURROGATE.search(value).group()!a}) in the text"
+            if half := _SURROGATE.search(value or ""):
+                said = f"row {height + row + 1}: half a character ({half.group()!a}) in the text"
                 faults.setdefault(height + row, Fault("malformed", said))
         return pa.array([value and _whole(value) for value in values], pa.string())
 

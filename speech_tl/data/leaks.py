@@ -6,9 +6,9 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
+from pydantic import Field
 
 from speech_tl.audio import glance_s
 from speech_tl.data.check import Progress
@@ -17,9 +17,32 @@ from speech_tl.data.manifest import Manifest, Utterance
 from speech_tl.data.overlaps import Pair, spoken_in
 from speech_tl.data.parallel import in_threads
 from speech_tl.errors import AudioError
+from speech_tl.figures import Figures
 from speech_tl.text import get_normaliser
 
-Leak = dict[str, Any]
+
+class Leak(Figures):
+    """What train and test share of one kind.
+
+    Attributes:
+        count: how many things.
+        first: the first few by name; of audio "id in train = id in test".
+        test_utterances: how many of test they touch.
+    """
+
+    count: int
+    first: list[str] = Field([])
+    test_utterances: int | None = None
+
+
+class Leaks(Figures):
+    """What train and test share; None is not known."""
+
+    speakers: Leak | None = None
+    sentences: Leak | None = None
+    audio: Leak | None = None
+
+
 Row = tuple[Manifest, int]
 
 TRAIN_AND_TEST: Pair = ("train", "test")
@@ -39,8 +62,8 @@ def find_leaks(
     shared_sentences: Mapping[Pair, Sequence[str]],
     progress: Progress | None = None,
     language: str | None = None,
-) -> dict[str, Leak | None]:
-    """What train and test share, as report.json has it under `leaks`.
+) -> Leaks:
+    """What train and test share.
 
     Args:
         train, test: the usable utterances.
@@ -50,9 +73,7 @@ def find_leaks(
         language: of rows that do not say their own.
 
     Returns:
-        `speakers`, `sentences` and `audio`, each with `count`, `first` (the first few names; of audio
-        "id in train = id in test") and `test_utterances` (how many of test they touch); `speakers` is None where no
-        speaker of train or of test is known.
+        Each kind; `speakers` is None where no speaker of train or of test is known.
     """
     speakers = shared_speakers.get(TRAIN_AND_TEST, ())
     sentences = shared_sentences.get(TRAIN_AND_TEST, ())
@@ -60,33 +81,27 @@ def find_leaks(
     spoken = zip(test.texts("text"), spoken_in(test, language), strict=True)
     said = [get_normaliser("basic", own)(text or "") for text, own in spoken] if sentences else []
     twins = shared_audio(train, test, progress)
-    return {
-        "speakers": _leak(speakers, test.texts("speaker")) if known else None,
-        "sentences": _leak(sentences, said),
-        "audio": {
-            "count": len(twins),
-            "first": [f"{ours} = {theirs}" for ours, theirs in twins[:FIRST]],
-            "test_utterances": len(twins),
-        },
-    }
+    alike = [f"{ours} = {theirs}" for ours, theirs in twins[:FIRST]]
+    return Leaks(
+        speakers=_leak(speakers, test.texts("speaker")) if known else None,
+        sentences=_leak(sentences, said),
+        audio=Leak(count=len(twins), first=alike, test_utterances=len(twins)),
+    )
 
 
-def leak_notes(leaks: Mapping[str, Leak | None]) -> list[str]:
+def leak_notes(leaks: Leaks) -> list[str]:
     """One sentence for a report about each thing that train and test share."""
     told = {
         "speakers": "speakers are in both train and test ({}): new voices may fare worse",
         "sentences": "sentences of test are also spoken in train ({}): new sentences may fare worse",
         "audio": "recordings of test are in train too ({}): what was learnt by heart counts as recognised",
     }
-    found = {name: leaks.get(name) for name in told}
-    return [
-        f"{leak['count']} {told[name].format(named(leak))}" for name, leak in found.items() if leak and leak["count"]
-    ]
+    return [f"{leak.count} {told[name].format(named(leak))}" for name in told if (leak := leaks[name]) and leak.count]
 
 
 def named(leak: Leak) -> str:
     """The first names of a leak, and whether there are more."""
-    return ", ".join(leak["first"]) + (" ..." if leak["count"] > len(leak["first"]) else "")
+    return ", ".join(leak.first) + (" ..." if leak.count > len(leak.first) else "")
 
 
 def shared_audio(
@@ -116,7 +131,7 @@ def _leak(names: Sequence[str], values: Sequence[str | None]) -> Leak:
     """A leak's figures; `values` are those of each test utterance."""
     shared = set(names)
     touched = sum(value in shared for value in values)
-    return {"count": len(names), "first": list(names[:FIRST]), "test_utterances": touched}
+    return Leak(count=len(names), first=list(names[:FIRST]), test_utterances=touched)
 
 
 def _as_long(train: Manifest, test: Manifest) -> np.ndarray:
@@ -174,7 +189,11 @@ def _digest(utterance: Utterance, samples: int | None = None) -> bytes:
 def _digests(digest: Callable[[int], bytes], rows: int, workers: int, progress: Progress | None = None) -> list[bytes]:
     """The digest of every row, in order."""
     digests: list[bytes] = []
-    for _, found in in_threads(lambda some: [digest(row) for row in some.tolist()], np.arange(rows), workers):
+
+    def digests_of(some: np.ndarray) -> list[bytes]:
+        return [digest(row) for row in some.tolist()]
+
+    for _, found in in_threads(digests_of, np.arange(rows), workers):
         digests.extend(found)
         if progress:
             progress(len(digests), rows)

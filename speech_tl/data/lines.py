@@ -107,8 +107,8 @@ def _rows(splitter: _Splitter, layout: Layout) -> tuple[Rows, list[int]]:
             more = f"a text that holds {splitter.separator!r} needs quotes around it"
             advice = more if len(cells) > width else "is the line complete?"
             found.faults[len(found.rows)] = Fault("malformed", f"{what}; {advice}")
-            cells = [*cells[:width], *[None] * (width - len(cells))]
-        found.rows.append(cells)
+            cells = cells[:width]
+        found.rows.append([*cells, *[None] * (width - len(cells))])
         found.lines.append(line.number)
     return found, stray
 
@@ -191,7 +191,7 @@ def swallows_in(layout: Layout, example: str) -> Callable[[str, str], bool]:
 
     def named_alike(rows: Sequence[Sequence[str]]) -> bool:
         found = [_suffix(cells, place) for cells in rows]
-        bare = all(len(cells) > place and " " not in cells[place].strip() for cells in rows)
+        bare = place is not None and all(len(cells) > place and " " not in cells[place].strip() for cells in rows)
         return AUDIO_SUFFIXES.issuperset(found) or (bare and all(suffix == usual for suffix in found))
 
     def swallows(opening: str, line: str) -> bool:

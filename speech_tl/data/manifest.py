@@ -91,9 +91,16 @@ class Utterance:
 
         self.require_channel()
         source = self.audio if self.audio_bytes is None else self.audio_bytes
-        given = {"channel": self.channel, "name": self.audio, "longest_s": self._longest_s()}
         try:
-            return load_audio(source, sample_rate, self.start_s, self.end_s, **given)
+            return load_audio(
+                source,
+                sample_rate,
+                self.start_s,
+                self.end_s,
+                channel=self.channel,
+                name=self.audio,
+                longest_s=self._longest_s(),
+            )
         except AudioError as error:
             raise explained(error, self.audio) from error
 
@@ -210,7 +217,8 @@ class Manifest(Sequence[Utterance]):
             BadInput: there is no such column (lists those there are).
         """
         if name == "id" and name not in self._table.columns:
-            rows = zip(self.column("audio"), self.texts("start"), self.texts("channel"), strict=True)
+            starts = self.column("start") if "start" in self._table.columns else [None] * len(self)
+            rows = zip(self.column("audio"), starts, self.texts("channel"), strict=True)
             return [_identity(audio, start_s, _channel(said)) for audio, start_s, said in rows]
         return self._taken(self._column(name)).to_pylist()
 

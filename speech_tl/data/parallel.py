@@ -24,14 +24,14 @@ MOST_PROCESSES = 8
 _ROWS_A_THREAD = 32
 
 
-def in_threads(work: Work, rows: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, Found]]:
+def in_threads(work: Work[Found], rows: np.ndarray, threads: int) -> Iterator[tuple[np.ndarray, Found]]:
     """Some of `rows` at a time, in order, and what is found; an interrupt drops what has not begun."""
     parts = _parts(rows, _ROWS_A_THREAD)
     with ThreadPoolExecutor(max(1, threads)) as pool:
         yield from zip(parts, pool.map(work, parts), strict=True)
 
 
-def in_processes(work: Work, rows: np.ndarray) -> Iterator[tuple[np.ndarray, Found]]:
+def in_processes(work: Work[Found], rows: np.ndarray) -> Iterator[tuple[np.ndarray, Found]]:
     """The same for work that two threads would only take from each other; in this process where rows are few."""
     parts = _parts(rows, BLOCK_ROWS)
     processes = min(_processors(), MOST_PROCESSES, len(rows) // ROWS_WORTH_A_PROCESS)
@@ -50,7 +50,7 @@ def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _take_over(work: Work) -> None:
+def _take_over(work: Work[Any]) -> None:
     """In a new process: what it works on came with the fork."""
     global _inherited
     _inherited = work
@@ -60,4 +60,4 @@ def _work_on(rows: np.ndarray) -> Any:
     return _inherited(rows)
 
 
-_inherited: Work
+_inherited: Work[Any]

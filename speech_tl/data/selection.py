@@ -73,8 +73,8 @@ def usable_rows(
     Raises:
         BadInput: no row can be used.
     """
-    limits_s = {"min_duration_s": limits.min_duration_s, "max_duration_s": limits.max_duration_s}
-    check = check_manifest(examined, progress=progress, **limits_s, **how)
+    shortest_s, longest_s = limits.min_duration_s, limits.max_duration_s
+    check = check_manifest(examined, progress=progress, min_duration_s=shortest_s, max_duration_s=longest_s, **how)
     try:
         return check.usable_with_durations(manifest), check.excluded
     except BadInput as error:

@@ -41,8 +41,9 @@ def read_separated(path: Path) -> Table:
     if table is None and data is None:  # another encoding, lone marks, or a row of another width
         data, note = as_utf8(path.read_bytes(), str(path))
         table = _read_plain(path, layout, data) if note and layout.plain else None
-    if table is None:
+    if table is None and data is not None:
         table = _read_line_by_line(path, layout, data.decode())
+    assert table is not None, "what was not read yet is in UTF-8 by now"
     table.notes[:0] = [*([note] if note else []), *layout.notes]
     _drop_empty_columns(table, layout)
     return table

@@ -6,6 +6,7 @@ import io
 import math
 import os
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -136,4 +137,9 @@ def _as_parquet(columns: dict[str, list[Any]], suffix: str) -> bytes:
     return sink.getvalue()
 
 
-WRITERS = {".csv": _as_csv, ".tsv": _as_csv, ".jsonl": _as_jsonl, ".parquet": _as_parquet}
+WRITERS: dict[str, Callable[[dict[str, list[Any]], str], str | bytes]] = {
+    ".csv": _as_csv,
+    ".tsv": _as_csv,
+    ".jsonl": _as_jsonl,
+    ".parquet": _as_parquet,
+}

@@ -16,7 +16,7 @@ from speech_tl.exporting.target import Package, Target
 from speech_tl.exporting.targets import target_named
 from speech_tl.models.load import load_model, read_config
 from speech_tl.reporting.model_card import exported_card, place_name
-from speech_tl.reporting.screen import Screen
+from speech_tl.screen import Screen
 from speech_tl.text import replacing_folder, require_writable
 
 if TYPE_CHECKING:

@@ -145,7 +145,7 @@ def edits_of(chunks: Sequence[Chunk]) -> list[Edit]:
         if chunk.kind == "insert":
             edits.append([place, chunk.heard])
         elif chunk.kind != "equal":
-            heard = chunk.heard or [None] * len(chunk.said)
+            heard: list[str | None] = [*chunk.heard] or [None] * len(chunk.said)
             edits += [[place + number, word] for number, word in enumerate(heard)]
         place += len(chunk.said)
     return edits
@@ -158,8 +158,8 @@ def error_count(edits: Sequence[Edit]) -> int:
 
 def _all_edits(side: Evaluation, rate: Rate) -> list[list[Edit]]:
     """The edits of every utterance of one side."""
-    texts = [[utterance.reference for utterance in side.utterances], [u.hypothesis for u in side.utterances]]
-    return [edits_of(chunks) for chunks in chunks_of_all(*texts, rate)]
+    said, heard = ([getattr(u, text) for u in side.utterances] for text in ("reference", "hypothesis"))
+    return [edits_of(chunks) for chunks in chunks_of_all(said, heard, rate)]
 
 
 def _row(utterance: ScoredUtterance, said: str, columns: Sequence[str], edits: Sequence[list[Edit]]) -> list[Any]:

@@ -60,6 +60,7 @@ def hear(manifest: Manifest, options: Conditions, out: str | Path, *, count: int
         raise BadInput("nothing to hear: no effect is on; e.g. --augment telephone, or --augment noise.folders=DIR")
     require_writable(out)
     chain = Augmenter(options).chain("train", manifest, sample_rate=SAMPLE_RATE, seed=seed)
+    assert chain is not None, "there are effects"
     examples = []
     for number, utterance in enumerate(manifest.sample(count, seed), 1):
         recorded = utterance.load(SAMPLE_RATE)

@@ -13,12 +13,14 @@ from speech_tl.reporting import sections, words
 from speech_tl.reporting.browser import Browser, browser_of
 from speech_tl.reporting.clips import AudioMode
 from speech_tl.reporting.interpolation import interpolation_section
-from speech_tl.reporting.ladder import ladder_section
-from speech_tl.reporting.plots import interval_plot
+from speech_tl.reporting.ladder import heard_lines, ladder_plot_of
+from speech_tl.reporting.plots import Dot, interval_plot
+from speech_tl.reporting.report import Report
 from speech_tl.reporting.style import as_written, style_line
 from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.groups import SMALL_GROUP
 from speech_tl.scoring.pairing import pair
+from speech_tl.scoring.significance import Change
 from speech_tl.scoring.wer import Evaluation
 from speech_tl.text import Rate
 
@@ -29,7 +31,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def html_page(
-    report: Mapping[str, Any],
+    report: Report,
     before: Evaluation | None = None,
     after: Evaluation | None = None,
     log: Sequence[Mapping[str, Any]] = (),
@@ -39,7 +41,7 @@ def html_page(
     """The report as a page; nothing in it is loaded from elsewhere, all text from data is escaped.
 
     Args:
-        report: from `build_report`; keys that older reports lack leave their parts out.
+        report: from `build_report`; what older reports lack leaves its part out.
         before, after: for the speakers and the browser of utterances; without both, the page leaves them out.
         log: entries of training/log.jsonl with `step` and `loss`, `dev_wer` or `dev_cer`.
         audio: "embed" puts at most 40 clips into the page, "link" points at the files, "none" leaves sound out.
@@ -47,9 +49,12 @@ def html_page(
     """
     if before is not None and after is not None:
         after = pair(before, after)
-    target = report["target"]
-    change, rate = words.leading(target), words.rate_of(target)
-    browser = _browser(report, before, after, audio, folder)
+    target, rate = report.target, report.rate
+    change = target.change
+    browser = None
+    if before is not None and after is not None:
+        sides = {"before": before, "after": after}
+        browser = browser_of(sides, list(report.groups), audio, folder, rate)
     return rendered(
         "report.html",
         audio,
@@ -61,20 +66,28 @@ def html_page(
         written=as_written(target),
         style_line=style_line(target),
         change=change,
-        change_plot=interval_plot(change, rate) if change["ci95"] else None,
-        test_line=sections.test_line(report, after),
+        change_plot=_interval_plot(change, rate),
+        test_line=sections.test_line(target.after, rate, after.utterances if after else ()),
         effort=sections.effort_lines(report),
-        ladder=ladder_section(report, rate),
+        ladder_plot=ladder_plot_of(report.ladder, rate) if report.ladder else None,
+        ladder_heard=heard_lines(report.ladder) if report.ladder else [],
         guard_plots=sections.guard_plots(report),
-        interpolation=interpolation_section(report),
+        interpolation=interpolation_section(report.training),
         groups=sections.group_sections(report),
         speakers=sections.speaker_section(before, after, rate),
         errors=sections.error_section(report),
         curves=sections.curves(log, rate),
-        facts=words.training_facts(report["training"]),
-        rounds=words.pseudo_label_rows(report["training"]),
-        leaks=words.leak_lines(report.get("leaks")),
+        facts=words.training_facts(report.training),
+        rounds=words.pseudo_label_rows(report.training),
+        leaks=words.leak_lines(report.leaks),
     )
+
+
+def _interval_plot(change: Change, rate: Rate) -> Markup | None:
+    """The change with its interval; None where it has none."""
+    if change.absolute is None or not change.ci95:
+        return None
+    return interval_plot(Dot(change.absolute, change.ci95), rate)
 
 
 def rendered(template: str, audio: AudioMode, browser: Browser | None, rate: Rate, **values: Any) -> str:
@@ -110,20 +123,6 @@ def rendered(template: str, audio: AudioMode, browser: Browser | None, rate: Rat
         allowed=_policy(style, script, audio),
         **values,
     )
-
-
-def _browser(
-    report: Mapping[str, Any],
-    before: Evaluation | None,
-    after: Evaluation | None,
-    audio: AudioMode,
-    folder: Path | None,
-) -> Browser | None:
-    """The utterances with the columns that the report groups by; None without both evaluations."""
-    if before is None or after is None:
-        return None
-    sides = {"before": before, "after": after}
-    return browser_of(sides, list(report["groups"]), audio, folder, words.rate_of(report["target"]))
 
 
 def _own(name: str) -> Markup:

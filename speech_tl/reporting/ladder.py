@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from speech_tl.reporting.plots import LadderPoint, ladder_plot
+from speech_tl.reporting.plots import ladder_plot, paired_row
+from speech_tl.reporting.report import BeforeAfter, Ladder, Rung
 from speech_tl.text import Rate
 
 if TYPE_CHECKING:
-    from speech_tl.data.augment import Ladder
-    from speech_tl.scoring.wer import Evaluation
+    from markupsafe import Markup
 
-Figures = Callable[["Evaluation", "Evaluation"], dict[str, Any]]
+    from speech_tl.data import augment
+    from speech_tl.scoring.wer import Evaluation
 
 
 @dataclass(frozen=True)
@@ -29,51 +30,40 @@ class Climbed:
     rungs: Sequence[tuple[str, float | None, Evaluation, Evaluation]]
 
 
-def climbed(ladder: Ladder, before: Mapping[str, Evaluation], after: Mapping[str, Evaluation]) -> Climbed:
+def climbed(ladder: augment.Ladder, before: Mapping[str, Evaluation], after: Mapping[str, Evaluation]) -> Climbed:
     """The ladder's rungs with what was measured on them, by their names."""
     return Climbed(
         ladder.facts, [(rung.name, rung.snr_db, before[rung.name], after[rung.name]) for rung in ladder.rungs]
     )
 
 
-def ladder_figures(ladder: Climbed | None, figures: Figures) -> dict[str, Any] | None:
-    """The ladder as report.json holds it; None where there is none.
+def ladder_figures(climb: Climbed, measured: Callable[[Evaluation, Evaluation], BeforeAfter]) -> Ladder:
+    """The ladder as a report has it.
 
     Args:
-        ladder: what was measured.
-        figures: both scores and the change of a pair of evaluations.
+        climb: what was decoded.
+        measured: both scores and the change of a pair of evaluations.
     """
-    if ladder is None:
-        return None
-    rungs = [{"name": name, "snr_db": snr_db, **figures(*sides)} for name, snr_db, *sides in ladder.rungs]
-    return {**ladder.facts, "rungs": rungs}
+    rungs = [Rung(name=name, snr_db=snr_db, **dict(measured(*sides))) for name, snr_db, *sides in climb.rungs]
+    return Ladder(**climb.facts, rungs=rungs)
 
 
-def ladder_section(report: Mapping[str, Any], rate: Rate = "wer") -> dict[str, Any] | None:
-    """What the page shows: the plot, the rungs and what was heard; None without a ladder."""
-    ladder = report.get("ladder")
-    if not ladder:
-        return None
-    rungs = [rung for rung in ladder["rungs"] if all(rung[side][rate] is not None for side in ("before", "after"))]
-    points = [LadderPoint(rung["name"], rung["before"], rung["after"]) for rung in rungs]
-    return {
-        "plot": ladder_plot(points, rate) if points else None,
-        "rungs": ladder["rungs"],
-        "heard": heard_lines(ladder),
-    }
+def ladder_plot_of(ladder: Ladder, rate: Rate = "wer") -> Markup | None:
+    """Both models' error rates on every rung; None where no rung has words."""
+    rows = [row for rung in ladder.rungs if (row := paired_row(rung.name, rung, rate))]
+    return ladder_plot(rows, rate) if rows else None
 
 
-def heard_lines(ladder: Mapping[str, Any]) -> list[str]:
+def heard_lines(ladder: Ladder) -> list[str]:
     """What the test set was heard through, and what training heard, in sentences."""
-    effects, recordings = ladder["effects"], ladder["recordings"]
-    noise = effects["noise"]
+    noise = ladder.effects["noise"]
     sources = []
     if noise["folders"]:
-        sources.append(f"{recordings['test']} recordings that training never heard")
+        sources.append(f"{ladder.recordings['test']} recordings that training never heard")
     sources += [f"{kind} noise" if kind != "babble" else "babble of other test voices" for kind in noise["generated"]]
-    lines = [f"{ladder['utterances']} utterances of the test set, each with the same noise on every rung: "
+    lines = [f"{ladder.utterances} utterances of the test set, each with the same noise on every rung: "
              f"{', '.join(sources)}."]  # fmt: skip
-    others = [name for name in effects if name != "noise"]
+    others = [name for name in ladder.effects if name != "noise"]
     if others:
         lines.append(f"Beside the noise, on every rung but “clean”: {', '.join(others)}.")
     lines.append("The ratio is that of the powers of speech and noise while somebody speaks.")

@@ -8,62 +8,60 @@ from typing import Any
 from speech_tl.reporting import words
 from speech_tl.reporting.interpolation import interpolation_section
 from speech_tl.reporting.ladder import heard_lines
+from speech_tl.reporting.plots import KINDS
+from speech_tl.reporting.report import Guard, Ladder, Report, Target, Training
 from speech_tl.reporting.style import as_written, style_line
 from speech_tl.scoring.alignment import UNITS
+from speech_tl.scoring.groups import Gap, Group
+from speech_tl.scoring.kinds import ErrorKinds
+from speech_tl.scoring.significance import Difference
 from speech_tl.text import Rate, printable
 
 GROUPS_SHOWN = 12
 WORDS_SHOWN = 6
 LONGEST_WORD = 24  # a looping model writes words of hundreds of letters
-SIDES = ("before", "after")
 
 
-def markdown_page(report: Mapping[str, Any]) -> str:
+def markdown_page(report: Report) -> str:
     """The report as Markdown: what changed, whether that is real, for whom, at what price, under which conditions.
 
-    Keys that older reports lack leave their parts out.
+    What older reports lack leaves its part out.
     """
-    target = report["target"]
-    change, rate = words.leading(target), words.rate_of(target)
-    tests = words.tests_lines({**change, "p_value": None})  # the bootstrap's p stands in the line of the change
+    change, rate = report.target.change, report.rate
+    tests = words.tests_lines(change, bootstrap=False)  # the bootstrap's p stands in the line of the change
     parts = [
-        f"# {escaped(words.recipe_name(report))}",
+        f"# {escaped(report.name)}",
         judged_headline(report),
-        " ".join([f"Change {words.change_line(change)} ({change['method']}).", *tests]),
-        escaped(words.guards_verdict(report["guards"])) if report["training"] or report["guards"] else "",
-        "\n".join(f"> {escaped(note)}" for note in report.get("notes", [])),
-        scores_table(target),
+        " ".join([f"Change {words.change_line(change)} ({change.method}).", *tests]),
+        escaped(words.guards_verdict(report.guards)) if report.training or report.guards else "",
+        "\n".join(f"> {escaped(note)}" for note in report.notes),
+        scores_table(report.target),
         words.search_line(report),
         words.shortened_line(report),
-        _ladder(report.get("ladder"), rate),
-        _guards(report["guards"]),
-        _interpolation(report),
-        *(
-            _group(column, values, (report.get("gaps") or {}).get(column), rate)
-            for column, values in report["groups"].items()
-        ),
-        _errors(report.get("errors") or {}, rate),
-        _training(report["training"]),
-        _rounds(report["training"]),
+        _ladder(report.ladder, rate) if report.ladder else "",
+        "## Guards\n\n" + guards_table(report.guards) if report.guards else "",
+        _interpolation(report.training),
+        *(_group(column, groups, report.gaps.get(column), rate) for column, groups in report.groups.items()),
+        _errors(report.errors, rate),
+        _training(report.training),
+        _rounds(report.training),
         folded("Conditions", _conditions(report)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def headline(report: Mapping[str, Any]) -> str:
+def headline(target: Target) -> str:
     """The leading rate before and after: "WER 25.0 % → 20.0 %"; of a language without spaces the CER comes first."""
-    target = report["target"]
-    rates = list(dict.fromkeys([words.rate_of(target), "wer"]))
-    told = [f"{name.upper()} {' → '.join(words.percent(target[side][name]) for side in SIDES)}" for name in rates]
-    return ", ".join(told)
+    rates: list[Rate] = ["wer"] if target.rate == "wer" else ["cer", "wer"]
+    return ", ".join(f"{rate.upper()} {' → '.join(map(words.percent, target.rates_in(rate)))}" for rate in rates)
 
 
-def judged_headline(report: Mapping[str, Any]) -> str:
+def judged_headline(report: Report) -> str:
     """The headline with its verdict; a test set too small for one is said first."""
-    change = words.leading(report["target"])
+    change, told = report.target.change, headline(report.target)
     if few := words.too_few(change):
-        return f"**{few[0].upper()}{few[1:]}.** {headline(report)}."
-    return f"**{headline(report)}**: {words.verdict(change)}."
+        return f"**{few[0].upper()}{few[1:]}.** {told}."
+    return f"**{told}**: {words.verdict(change)}."
 
 
 def escaped(text: Any) -> str:
@@ -91,123 +89,115 @@ def folded(title: str, content: str) -> str:
     return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"
 
 
-def scores_table(target: Mapping[str, Any]) -> str:
+def scores_table(target: Target) -> str:
     """The main table: both scores and by how much they differ."""
-    sides, rate = [target[side] for side in SIDES], words.rate_of(target)
+    sides, rate = target.sides, target.rate
     other = words.OTHER[rate]
-    intervals = [f"{words.percent(side[rate])} ({words.interval(words.ci95(side, rate))})" for side in sides]
-    rows = [[f"{rate.upper()} (95 % interval)", *intervals, words.change_of(*sides, rate)]]
-    rows.append([other.upper(), *(words.percent(side[other]) for side in sides), words.change_of(*sides, other)])
+    intervals = [f"{words.percent(side.rate(rate))} ({words.interval(side.interval(rate))})" for side in sides]
+    rows = [[f"{rate.upper()} (95 % interval)", *intervals, words.change_of(*target.rates)]]
+    rows.append([other.upper(), *_both(target.rates_in(other))])
     if written := as_written(target):
-        rates = [words.percent(raw[rate]) for raw in written]
-        rows.append([f"{rate.upper()} of the text as written", *rates, words.change_of(*written, rate)])
-    counts = [words.edits(side, rate) for side in sides]
-    for name in ("substitutions", "deletions", "insertions"):
-        rows.append([name, *(words.count(side[name]) for side in counts), words.count_change(*counts, name)])
-    rows.append([UNITS[rate], *(words.count(words.units(side, rate)) for side in sides), ""])
-    rows.append(["utterances", *(words.count(side["utterances"]) for side in sides), ""])
+        rows.append([f"{rate.upper()} of the text as written", *_both((written[0].rate(rate), written[1].rate(rate)))])
+    before, after = (side.edits(rate) for side in sides)
+    for name, first, last in zip(KINDS, before[1:], after[1:], strict=True):
+        rows.append([name, words.count(first), words.count(last), words.count_change(first, last)])
+    rows.append([UNITS[rate], words.count(before.units), words.count(after.units), ""])
+    rows.append(["utterances", *(words.count(side.utterances) for side in sides), ""])
     shown = table(["", "before", "after", "change"], rows)
     return f"{shown}\n\n{escaped(left_out)}" if (left_out := style_line(target)) else shown
 
 
-def guards_table(guards: Mapping[str, Any]) -> str:
+def _both(rates: tuple[float | None, float | None]) -> list[str]:
+    """A rate before and after, and by how much it changed."""
+    return [*map(words.percent, rates), words.change_of(*rates)]
+
+
+def guards_table(guards: Mapping[str, Guard]) -> str:
     """What the adaptation cost elsewhere, test set by test set."""
-    rates = {words.rate_of(guard) for guard in guards.values()}
+    rates = {guard.rate for guard in guards.values()}
     shared = f"{min(rates).upper()} before" if len(rates) == 1 else "before"
     rows = [_guard(name, guard, named=len(rates) > 1) for name, guard in guards.items()]
     return table(["test set", shared, "after", "points (95 % interval)", "limit", "normaliser", ""], rows)
 
 
-def _guard(name: str, guard: Mapping[str, Any], named: bool) -> list[str]:
+def _guard(name: str, guard: Guard, named: bool) -> list[str]:
     """One guard's row; its rate is `named` where not all guards have the same one."""
-    rate, change = words.rate_of(guard), words.leading(guard)
-    prefix = f"{rate.upper()} " if named else ""
-    verdict = words.verdict(change)
+    prefix = f"{guard.rate.upper()} " if named else ""
+    verdict = words.verdict(guard.change)
     return [
         escaped(name),
-        *(prefix + words.percent(guard[side][rate]) for side in SIDES),
-        _with_interval(change),
-        words.points(guard.get("limit")),
-        code(guard["normaliser"]) if guard.get("normaliser") else words.NOTHING,
-        f"**beyond its limit**, {verdict}" if guard.get("exceeded") else verdict,
+        *(prefix + words.percent(rate) for rate in guard.rates),
+        _with_interval(guard.change),
+        words.points(guard.limit),
+        code(guard.normaliser) if guard.normaliser else words.NOTHING,
+        f"**beyond its limit**, {verdict}" if guard.exceeded else verdict,
     ]
 
 
-def _ladder(ladder: Mapping[str, Any] | None, rate: Rate) -> str:
+def _ladder(ladder: Ladder, rate: Rate) -> str:
     """Error rates from clean speech to the loudest noise."""
-    if not ladder:
-        return ""
     other = words.OTHER[rate]
     rows = [
         [
-            escaped(rung["name"]),
-            *(words.percent(rung[side][rate]) for side in SIDES),
-            _with_interval(words.leading(rung)),
-            *(words.percent(rung[side][other]) for side in SIDES),
+            escaped(rung.name),
+            *map(words.percent, rung.rates_in(rate)),
+            _with_interval(rung.change),
+            *map(words.percent, rung.rates_in(other)),
         ]
-        for rung in ladder["rungs"]
+        for rung in ladder.rungs
     ]
     headings = ["speech over noise", f"{rate.upper()} before", "after", "points (95 % interval)"]
     headings += [f"{other.upper()} before", "after"]
     return "\n\n".join(["## In noise", escaped(" ".join(heard_lines(ladder))), table(headings, rows)])
 
 
-def _guards(guards: Mapping[str, Any]) -> str:
-    """The guards under their heading."""
-    return "## Guards\n\n" + guards_table(guards) if guards else ""
-
-
-def _interpolation(report: Mapping[str, Any]) -> str:
+def _interpolation(training: Training) -> str:
     """The shares of the new weights that were tried, what each costs, and which was taken."""
-    found = interpolation_section(report)
+    found = interpolation_section(training)
     if found is None:
         return ""
-    rows = [[row["share"], row["verdict"], *row["rates"]] for row in found["rows"]]
-    headings = ["share of the new weights", "", *map(escaped, found["names"])]
-    return "\n\n".join(["## Between the old and the new weights", escaped(found["rule"]), table(headings, rows)])
+    rows = [[row.share, row.verdict, *row.rates] for row in found.rows]
+    headings = ["share of the new weights", "", *map(escaped, found.names)]
+    return "\n\n".join(["## Between the old and the new weights", escaped(found.rule), table(headings, rows)])
 
 
-def _group(column: str, values: Mapping[str, Any], gap: Mapping[str, Any] | None, rate: Rate) -> str:
+def _group(column: str, groups: Mapping[str, Group], gap: Gap | None, rate: Rate) -> str:
     """One column's groups, the largest ones where there are many, and how far the best and the worst are apart."""
-    largest = sorted(values, key=lambda value: -words.units(values[value]["before"], rate))[:GROUPS_SHOWN]
-    rows = [
-        [
-            escaped(value) + (" (too small to judge)" if found.get("small") else ""),
-            *(words.percent(found[side][rate]) for side in SIDES),
-            _with_interval(found["change"]) if "change" in found else words.change_of(*(found[s] for s in SIDES), rate),
-            words.count(words.units(found["before"], rate)),
-        ]
-        for value, found in values.items()
-        if value in largest
-    ]
+    units = {value: group.before.edits(rate).units for value, group in groups.items()}
+    largest = sorted(groups, key=lambda value: -units[value])[:GROUPS_SHOWN]
+    rows = []
+    for value, group in groups.items():
+        if value in largest:
+            rates = group.before.rate(rate), group.after.rate(rate)
+            change = _with_interval(group.change) if group.change else words.change_of(*rates)
+            name = escaped(value) + (" (too small to judge)" if group.small else "")
+            rows.append([name, *map(words.percent, rates), change, words.count(units[value])])
     parts = [
         f"## By {escaped(column)}",
         escaped(words.gap_line(gap)),
         table([escaped(column), f"{rate.upper()} before", "after", "points (95 % interval)", UNITS[rate]], rows),
     ]
-    if left := len(values) - len(largest):
+    if left := len(groups) - len(largest):
         parts.append(f"{left} smaller groups are in report.json and report.html.")
     return "\n\n".join(part for part in parts if part)
 
 
-def _errors(errors: Mapping[str, Any], rate: Rate) -> str:
+def _errors(errors: ErrorKinds, rate: Rate) -> str:
     """The kinds of error in a few lines: words that were won and lost, confusions, what no speech explains."""
-    lines = []
-    for name in ("fixed", "broken"):
-        if counted := errors.get(name):
-            lines.append(
-                f"- {UNITS[rate]} {name}: " + ", ".join(f"{_cut(word)} {n}" for word, n in counted[:WORDS_SHOWN])
-            )
-    for side in SIDES:
-        if confused := (errors.get("confusions") or {}).get(side):
-            pairs = [f"{_cut(said)} → {_cut(heard)} {n}" for said, heard, n in confused[:WORDS_SHOWN]]
-            lines.append(f"- confusions {side}: " + ", ".join(pairs))
-    strange = {"loops": "loops", "overlong": "longer than speech allows", "on_silence": "text where nothing is said"}
-    counts = [(told, errors[name]) for name, told in strange.items() if errors.get(name)]
-    counted = [f"{told} {sides['before']} → {sides['after']}" for told, sides in counts]
-    if counted:
-        lines.append(f"- utterances: {', '.join(counted)}")
-    return "## Errors\n\n" + "\n".join(lines) if lines else ""
+    lines = {
+        f"{UNITS[rate]} fixed": [f"{_cut(word)} {n}" for word, n in errors.fixed],
+        f"{UNITS[rate]} broken": [f"{_cut(word)} {n}" for word, n in errors.broken],
+        "confusions before": [f"{_cut(said)} → {_cut(heard)} {n}" for said, heard, n in errors.confusions.before],
+        "confusions after": [f"{_cut(said)} → {_cut(heard)} {n}" for said, heard, n in errors.confusions.after],
+    }
+    strange = {
+        "loops": errors.loops,
+        "longer than speech allows": errors.overlong,
+        "text where nothing is said": errors.on_silence,
+    }
+    lines["utterances"] = [f"{told} {sides.before} → {sides.after}" for told, sides in strange.items() if sides]
+    told = [f"- {name}: {', '.join(found[:WORDS_SHOWN])}" for name, found in lines.items() if found]
+    return "## Errors\n\n" + "\n".join(told) if told else ""
 
 
 def _cut(word: str) -> str:
@@ -215,13 +205,13 @@ def _cut(word: str) -> str:
     return escaped(word if len(word) <= LONGEST_WORD else f"{word[: LONGEST_WORD - 3]}...")
 
 
-def _training(training: Mapping[str, Any]) -> str:
+def _training(training: Training) -> str:
     """The training in one line."""
     facts = words.training_facts(training)
     return "Training: " + ", ".join(f"{name} {value}" for name, value in facts) + "." if facts else ""
 
 
-def _rounds(training: Mapping[str, Any]) -> str:
+def _rounds(training: Training) -> str:
     """What each round of pseudo-labels kept and made."""
     headings, rows = words.pseudo_label_rows(training)
     if not rows:
@@ -230,26 +220,23 @@ def _rounds(training: Mapping[str, Any]) -> str:
     return f"## Pseudo-labels\n\n{table(headings, shown)}\n\nEvery label, kept or not and why: `rounds/N/labels.jsonl`."
 
 
-def _conditions(report: Mapping[str, Any]) -> str:
+def _conditions(report: Report) -> str:
     """What a reader needs to repeat the measurement, and what test shares with train."""
-    reason = report.get("normaliser_reason")
+    reason = report.normaliser_reason
     lines = [
-        f"- normaliser: {code(report['normaliser'])} (rules {code(report.get('normaliser_hash', 'unknown'))}), "
+        f"- normaliser: {code(report.normaliser)} (rules {code(report.normaliser_hash)}), "
         "the same for references and both models" + (f"; {escaped(reason)}" if reason else ""),
-        f"- model: {escaped(words.short(report['model']))}",
-        f"- decoding: {escaped(words.short(report['decoding']))}",
-        f"- versions: {escaped(words.short(report.get('versions') or 'unknown'))}",
+        f"- model: {escaped(words.short(report.model))}",
+        f"- decoding: {escaped(words.short(report.decoding))}",
+        f"- versions: {escaped(words.short(report.versions or 'unknown'))}",
     ]
-    aside = words.set_aside(report)
-    if aside:
+    if aside := words.set_aside(report):
         lines.append(f"- data: {escaped(aside)}")
-    lines.extend(f"- train and test: {escaped(line)}" for line in words.leak_lines(report.get("leaks")))
-    lines.extend(f"- differs: {escaped(line)}" for line in report.get("conditions", []))
+    lines.extend(f"- train and test: {escaped(line)}" for line in words.leak_lines(report.leaks))
+    lines.extend(f"- differs: {escaped(line)}" for line in report.conditions)
     return "\n".join(lines)
 
 
-def _with_interval(change: Mapping[str, Any]) -> str:
+def _with_interval(change: Difference) -> str:
     """A change in points with its 95 % interval."""
-    if not change.get("ci95"):
-        return words.points(change["absolute"])
-    return f"{words.points(change['absolute'])} ({words.ends(change['ci95'])})"
+    return words.points(change.absolute) + (f" ({words.ends(change.ci95)})" if change.ci95 else "")

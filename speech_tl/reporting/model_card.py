@@ -13,18 +13,19 @@ from typing import Any
 
 from speech_tl.reporting import words
 from speech_tl.reporting.markdown import code, escaped, guards_table, headline, scores_table
+from speech_tl.reporting.report import BeforeAfter, Report
 from speech_tl.text import write_atomically
 
 NOT_STATED = "not stated: find out before you share this model (`{}` in the recipe states it)"
 TASK = {"type": "automatic-speech-recognition", "name": "Automatic Speech Recognition"}
 
 
-def write_model_card(report: Mapping[str, Any], folder: str | Path) -> Path:
+def write_model_card(report: Report, folder: str | Path) -> Path:
     """Write the card of a run's model into the model's `folder`, whole or not at all; returns its path."""
     return write_atomically(Path(folder) / "README.md", model_card(report))
 
 
-def model_card(report: Mapping[str, Any]) -> str:
+def model_card(report: Report) -> str:
     """The card of the model that a run's report is about.
 
     Args:
@@ -35,7 +36,7 @@ def model_card(report: Mapping[str, Any]) -> str:
     """
     import yaml
 
-    recipe = report["recipe"] if isinstance(report["recipe"], Mapping) else {}
+    recipe = report.recipe if isinstance(report.recipe, dict) else {}
     front = yaml.safe_dump(_front_matter(report, recipe), sort_keys=False, allow_unicode=True, width=1000)
     return f"---\n{front}---\n\n" + "\n\n".join(part for part in _body(report, recipe) if part) + "\n"
 
@@ -61,7 +62,7 @@ def exported_card(card: str, library: str, title: str, facts: Mapping[str, Any])
         front = yaml.safe_load(found[1]) if found else None
     except yaml.YAMLError:
         front = None
-    if not isinstance(front, dict):
+    if found is None or not isinstance(front, dict):
         return f"{about}\n\n{card}"
     front["library_name"] = library
     for metric in _metrics(front):
@@ -115,9 +116,9 @@ def is_hub_id(source: str) -> bool:
     return bool(re.fullmatch(r"\w[\w.-]*/[\w.-]*\w(:[\w.-]+)?", source)) and not Path(source).exists()
 
 
-def _front_matter(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[str, Any]:
+def _front_matter(report: Report, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """What hubs read: language, licence, what it comes from, and the results after adaptation."""
-    language, source = _language(report), str(report["model"].get("source"))
+    language, source = _language(report), str(report.model.get("source"))
     licence = (recipe.get("report") or {}).get("licence")
     front = {
         "language": [language] if language else None,
@@ -126,87 +127,82 @@ def _front_matter(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> dict[
         "pipeline_tag": TASK["type"],
         "base_model": source if is_hub_id(source) else None,
         "tags": ["speech_tl", TASK["type"]],
-        "model-index": [{"name": words.recipe_name(report), "results": _results(report)}],
+        "model-index": [{"name": report.name, "results": _results(report)}],
     }
     return {name: value for name, value in front.items() if value is not None}
 
 
-def _results(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _results(report: Report) -> list[dict[str, Any]]:
     """One entry for the test set and one for each guard, measured after adaptation."""
-    data = report.get("data") or {}
-    arguments = {"normaliser": report["normaliser"], "rules": report.get("normaliser_hash")}
-    name = place_name(data.get("source"))
-    results = [_result(name, str(data.get("split") or "test"), report["target"], arguments)]
-    for guard, sides in report["guards"].items():
-        arguments = {"normaliser": sides.get("normaliser"), "rules": sides.get("normaliser_hash")}
-        results.append(_result(guard, None, sides, arguments))
-    return results
+    name, split = place_name(report.data.get("source")), str(report.data.get("split") or "test")
+    rules = {"normaliser": report.normaliser, "rules": report.normaliser_hash}
+    guards = [
+        _result(name, None, guard, {"normaliser": guard.normaliser, "rules": guard.normaliser_hash})
+        for name, guard in report.guards.items()
+    ]
+    return [_result(name, split, report.target, rules), *guards]
 
 
-def _result(name: str, split: str | None, measured: Mapping[str, Any], arguments: dict[str, Any]) -> dict[str, Any]:
+def _result(name: str, split: str | None, measured: BeforeAfter, arguments: dict[str, Any]) -> dict[str, Any]:
     """One test set's WER and CER after adaptation, in per cent; the leading one first."""
-    score, leading = measured["after"], words.rate_of(measured)
     dataset = {"name": name, "type": re.sub(r"[^\w./-]+", "_", name.lower())} | ({"split": split} if split else {})
     metrics = [
-        {"type": rate, "value": round(100 * score[rate], 2), "name": rate.upper(), "args": dict(arguments)}
-        for rate in (leading, words.OTHER[leading])
-        if score[rate] is not None
+        {"type": rate, "value": round(100 * value, 2), "name": rate.upper(), "args": dict(arguments)}
+        for rate in (measured.rate, words.OTHER[measured.rate])
+        if (value := measured.after.rate(rate)) is not None
     ]
     return {"task": dict(TASK), "dataset": dataset, "metrics": metrics}
 
 
-def _language(report: Mapping[str, Any]) -> str | None:
+def _language(report: Report) -> str | None:
     """The language's code, where the data or the model say one."""
-    said = (report.get("data") or {}).get("language") or report["model"].get("language")
+    said = report.data.get("language") or report.model.get("language")
     return str(said).lower() if said and re.fullmatch(r"[A-Za-z]{2,3}(-\w+)?", str(said)) else None
 
 
-def _body(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+def _body(report: Report, recipe: Mapping[str, Any]) -> list[str]:
     """The card's parts."""
-    target = report["target"]
-    change = words.leading(target)
-    source = place_name(report["model"].get("source"))
-    revision = report["model"].get("revision")
+    change, source = report.target.change, place_name(report.model.get("source"))
+    revision = report.model.get("revision")
     begun = f"adapted from {code(source)}{f' (revision {code(revision)})' if revision else ''}"
     if source.startswith("new:"):
         begun = "trained from nothing"
     return [
-        f"# {escaped(words.recipe_name(report))}",
+        f"# {escaped(report.name)}",
         escaped(recipe.get("description") or ""),
         f"A speech recogniser {begun} with speech_tl. "
-        f"**{headline(report)}** on its test set, before and after, measured in the same run in the same way: "
+        f"**{headline(report.target)}** on its test set, before and after, measured in the same run in the same way: "
         f"{words.verdict(change)}.",
         "## Results",
-        scores_table(target),
-        f"Change of the {words.rate_of(target).upper()}: {words.change_line(change)}; {change['method']}. "
-        f"Normaliser of references and of both models: {code(report['normaliser'])} "
-        f"(rules {code(report.get('normaliser_hash', 'unknown'))}). "
-        f"Decoding: {escaped(words.short(report['decoding']))}.",
+        scores_table(report.target),
+        f"Change of the {report.rate.upper()}: {words.change_line(change)}; {change.method}. "
+        f"Normaliser of references and of both models: {code(report.normaliser)} "
+        f"(rules {code(report.normaliser_hash)}). "
+        f"Decoding: {escaped(words.short(report.decoding))}.",
         "## Elsewhere",
-        escaped(words.guards_verdict(report["guards"])),
-        guards_table(report["guards"]) if report["guards"] else "",
+        escaped(words.guards_verdict(report.guards)),
+        guards_table(report.guards) if report.guards else "",
         *_for_whom(report),
         "## Data",
         *_data(report, recipe),
         "## Training",
         *_training(report, recipe),
         "## Use",
-        _use(report["model"].get("head")),
+        _use(report.model.get("head")),
         "## Limits",
         "\n".join(f"- {line}" for line in _limits(report)),
     ]
 
 
-def _for_whom(report: Mapping[str, Any]) -> list[str]:
+def _for_whom(report: Report) -> list[str]:
     """How far apart groups are, for each column that was looked at."""
-    gaps = report.get("gaps") or {}
-    lines = [f"- {escaped(column)}: {escaped(words.gap_line(gap))}" for column, gap in gaps.items() if gap]
+    lines = [f"- {escaped(column)}: {escaped(words.gap_line(gap))}" for column, gap in report.gaps.items() if gap]
     return ["## For whom", "\n".join(lines)] if lines else []
 
 
-def _data(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+def _data(report: Report, recipe: Mapping[str, Any]) -> list[str]:
     """What it learnt from and was measured on, under which licence, and what test shares with train."""
-    data, stated = report.get("data") or {}, recipe.get("report") or {}
+    data, stated = report.data, recipe.get("report") or {}
     licence = stated.get("data_licence")
     lines = [
         f"- source: {escaped(place_name(data.get('source')))} (fingerprint {code(data.get('fingerprint', 'unknown'))})",
@@ -223,21 +219,21 @@ def _data(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
         lines.append(f"- without transcripts: {held}, of which the model's own labels were learnt from")
     aside = words.set_aside(report)
     lines += [f"- {aside.partition(':')[0]}"] if aside else []
-    lines += [f"- train and test: {escaped(line)}" for line in words.leak_lines(report.get("leaks"))]
+    lines += [f"- train and test: {escaped(line)}" for line in words.leak_lines(report.leaks)]
     return ["\n".join(lines)]
 
 
-def _training(report: Mapping[str, Any], recipe: Mapping[str, Any]) -> list[str]:
+def _training(report: Report, recipe: Mapping[str, Any]) -> list[str]:
     """What was trained, for how long, from which weights, under which licence."""
     stated = recipe.get("report") or {}
     licence = stated.get("licence")
-    lines = [f"- {name}: {value}" for name, value in words.training_facts(report["training"])]
+    lines = [f"- {name}: {value}" for name, value in words.training_facts(report.training)]
     lines += [f"- strategy: {escaped(words.short(recipe['strategy']))}"] if recipe.get("strategy") else []
     lines += [f"- seed: {recipe['seed']}"] if "seed" in recipe else []
     lines += [
         f"- licence of this model: {escaped(licence) if licence else NOT_STATED.format('report.licence')}; the "
-        f"licences of {code(place_name(report['model'].get('source')))} and of the data go on to hold",
-        f"- versions: {escaped(words.short(report.get('versions') or 'unknown'))}",
+        f"licences of {code(place_name(report.model.get('source')))} and of the data go on to hold",
+        f"- versions: {escaped(words.short(report.versions or 'unknown'))}",
     ]
     return ["\n".join(lines)]
 
@@ -258,15 +254,15 @@ pipeline("automatic-speech-recognition", model="FOLDER")("recording.wav")["text"
 ```"""
 
 
-def _limits(report: Mapping[str, Any]) -> list[str]:
+def _limits(report: Report) -> list[str]:
     """What the figures do not show, the report's notes among it."""
-    speakers = ((report.get("data") or {}).get("speakers") or {}).get("test")
-    limits = [escaped(note) for note in report.get("notes", [])]
+    speakers = (report.data.get("speakers") or {}).get("test")
+    limits = [escaped(note) for note in report.notes]
     limits.append(
         f"The figures hold for speech like this test set's{f' ({speakers} speakers)' if speakers else ''}; other "
         "accents, places, microphones and subjects may fare worse."
     )
-    if not report["guards"]:
+    if not report.guards:
         limits.append("No other test set was scored before and after: what was unlearnt elsewhere is unknown.")
     limits.append("It may write words that nobody said: let a person check what matters.")
     return limits

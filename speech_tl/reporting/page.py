@@ -1,12 +1,13 @@
-"""A run's report: one dictionary of figures, written as report.json, report.md and report.html."""
+"""A run's report: all its figures, written as report.json, report.md and report.html."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech_tl.data.leaks import Leaks
+from speech_tl.figures import Sides
 from speech_tl.reporting import words
 from speech_tl.reporting.clips import AudioMode
 from speech_tl.reporting.guards import LIMIT, guard_warnings, judged
@@ -14,9 +15,10 @@ from speech_tl.reporting.html import html_page
 from speech_tl.reporting.ladder import Climbed, ladder_figures
 from speech_tl.reporting.markdown import markdown_page
 from speech_tl.reporting.plots import KINDS
+from speech_tl.reporting.report import BeforeAfter, Guard, Report, Search, Shortened, Target, Training
 from speech_tl.reporting.style import as_written, style_figures, style_line
 from speech_tl.scoring.alignment import UNITS
-from speech_tl.scoring.files import plain, write_json
+from speech_tl.scoring.files import write_json
 from speech_tl.scoring.groups import compare_groups, gap, group
 from speech_tl.scoring.kinds import error_kinds
 from speech_tl.scoring.pairing import PAIR, differing_conditions, pair
@@ -26,6 +28,7 @@ from speech_tl.text import Rate, leading_rate, literal, write_atomically
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 TRAINING = (
     "steps",
@@ -55,15 +58,15 @@ def build_report(
     guards: Mapping[str, Pair] | None = None,
     guard_limits: Mapping[str, float] | None = None,
     ladder: Climbed | None = None,
-    leaks: Mapping[str, Any] | None = None,
+    leaks: Leaks | None = None,
     by: Sequence[str] = (),
     training: Mapping[str, Any] | None = None,
     model: Mapping[str, Any] | None = None,
     data: Mapping[str, Any] | None = None,
     notes: Iterable[str] = (),
     seed: int = 0,
-) -> dict[str, Any]:
-    """Every figure of a run, as report.json holds it (all error rates are fractions).
+) -> Report:
+    """Every figure of a run.
 
     Args:
         recipe: its name, or the whole resolved recipe (with the key `name`).
@@ -82,7 +85,7 @@ def build_report(
         seed: of the bootstrap.
 
     Returns:
-        The report: plain values only, the contract's keys and more.
+        The report; `as_dict()` of it is what report.json holds.
 
     Raises:
         BadInput: before and after were not measured on the same words, or a group's column does not exist.
@@ -90,52 +93,42 @@ def build_report(
     after = pair(before, after)
     facts = {**after.data, **(data or {})}
     rate = leading_rate(facts.get("language") or after.model.get("language"), after.normaliser)
-    target = _before_after(before, after, seed, rate) | {"style": style_figures(before, after)}
+    target = Target(**dict(_before_after(before, after, seed, rate)), style=style_figures(before, after))
     price = _price(guards or {}, guard_limits or {}, seed)
     found = [*guard_warnings(price), *notes, *_own_notes(target, after), *_loop_notes(target, price)]
-    return plain(
-        {
-            "recipe": recipe,
-            "target": target,
-            "shortened": _shortened(after, shortened, seed, rate),
-            "search": _search(before, after, greedy, seed, rate),
-            "guards": price,
-            **_details(before, after, by, seed, rate),
-            "ladder": ladder_figures(ladder, lambda *sides: _before_after(*sides, seed, rate)),
-            "training": {**(dict.fromkeys(TRAINING) if training else {}), **(training or {})},
-            "model": dict(model) if model is not None else after.model,
-            "decoding": after.decoding,
-            **_rules(after),
-            "data": facts,
-            "leaks": None if leaks is None else dict(leaks),
-            "conditions": _conditions({"": (before, after), **(guards or {})}),
-            "notes": list(dict.fromkeys(found)),
-            "versions": after.versions,
-        }
+    groups = {column: compare_groups(before.utterances, after.utterances, column, seed, rate) for column in by}
+    return Report(
+        recipe=recipe if isinstance(recipe, str) else dict(recipe),
+        target=target,
+        shortened=_shortened(after, shortened, seed, rate) if shortened else None,
+        search=_search(before, after, greedy, seed, rate) if greedy else None,
+        guards=price,
+        groups=groups,
+        gaps={column: gap(found, rate) for column, found in groups.items()},
+        errors=error_kinds(before.utterances, after.utterances, rate),
+        ladder=ladder_figures(ladder, lambda first, last: _before_after(first, last, seed, rate)) if ladder else None,
+        training=Training(**(dict.fromkeys(TRAINING) if training else {}) | dict(training or {})),
+        model=dict(model) if model is not None else after.model,
+        decoding=after.decoding,
+        **_rules(after),
+        data=facts,
+        leaks=leaks,
+        conditions=_conditions({"": (before, after), **(guards or {})}),
+        notes=list(dict.fromkeys(found)),
+        versions=after.versions,
     )
 
 
-def _details(before: Evaluation, after: Evaluation, by: Sequence[str], seed: int, rate: Rate) -> dict[str, Any]:
-    """For whom, and what kind of errors."""
-    sides = before.utterances, after.utterances
-    groups = {column: compare_groups(*sides, column, seed, rate) for column in by}
-    return {
-        "groups": groups,
-        "gaps": {column: gap(found, rate) for column, found in groups.items()},
-        "errors": error_kinds(*sides, rate),
-    }
-
-
-def _price(guards: Mapping[str, Pair], limits: Mapping[str, float], seed: int) -> dict[str, dict[str, Any]]:
+def _price(guards: Mapping[str, Pair], limits: Mapping[str, float], seed: int) -> dict[str, Guard]:
     """Every guard with its verdict; the rate that leads is its own language's."""
     return {
-        name: judged(_before_after(*sides, seed, sides[1].rate), limits.get(name, LIMIT)) | _rules(sides[1])
+        name: judged(_before_after(*sides, seed, sides[1].rate), limits.get(name, LIMIT), **_rules(sides[1]))
         for name, sides in guards.items()
     }
 
 
 def write_report(
-    report: Mapping[str, Any],
+    report: Report,
     folder: str | Path,
     before: Evaluation | None = None,
     after: Evaluation | None = None,
@@ -152,29 +145,28 @@ def write_report(
         audio: how the page plays utterances: "embed" (at most 40 clips), "link" or "none".
     """
     folder = Path(folder)
-    write_json(folder / "report.json", dict(report))
+    write_json(folder / "report.json", report.as_dict())
     write_atomically(folder / "report.md", markdown_page(report))
     write_atomically(folder / "report.html", html_page(report, before, after, log, audio, folder))
     return folder
 
 
-def terminal_table(report: Mapping[str, Any]) -> Table:
+def terminal_table(report: Report) -> Table:
     """The figures before and after, compact enough for a terminal."""
     from rich.table import Table
 
-    target = report["target"]
-    change = words.leading(target)
-    few, training = words.too_few(change), report["training"]
+    target, training = report.target, report.training
+    few = words.too_few(target.change)
     lines = [
-        words.change_line(change),
-        "" if few else words.verdict(change),
-        training.get("kept_weights") or "",
-        f"whole run {words.run_time(training)}" if training.get("run_seconds") else "",
+        words.change_line(target.change),
+        "" if few else words.verdict(target.change),
+        training.kept_weights or "",
+        f"whole run {words.run_time(training)}" if training.run_seconds else "",
         words.normaliser(report),
         style_line(target),
     ]
     table = Table(
-        title=literal(*filter(None, (few, words.recipe_name(report))), style="table.title"),
+        title=literal(*filter(None, (few, report.name)), style="table.title"),
         caption=literal(*filter(None, lines), style="table.caption"),
         caption_justify="left",
     )
@@ -182,21 +174,23 @@ def terminal_table(report: Mapping[str, Any]) -> Table:
         table.add_column(heading, justify="left" if heading == "" else "right")
     for cells in _rows(target):
         table.add_row(*cells)
-    if report.get("search"):
-        table.add_row(*words.greedy_cells(report))
-    if report.get("shortened"):
-        table.add_row(*words.shortened_cells(report))
-    for name, guard in report["guards"].items():
-        rate = words.rate_of(guard)
-        rates = [words.percent(guard[side][rate]) for side in ("before", "after")]
-        change = words.change_of(guard["before"], guard["after"], rate)
-        table.add_row(literal(f"guard {name}: {rate.upper()}"), *rates, change)
-    for rung in (report.get("ladder") or {"rungs": []})["rungs"][1:]:
-        rate = words.rate_of(rung)
-        rates = [words.percent(rung[side][rate]) for side in ("before", "after")]
-        change = words.change_of(rung["before"], rung["after"], rate)
-        table.add_row(literal(f"{rung['name']}: {rate.upper()}"), *rates, change)
+    if found := report.search:
+        table.add_row(*_rate_cells("  greedy", found.greedy))
+    if short := report.shortened:
+        faster = f"{short.times_faster:.1f} times as fast" if short.times_faster else ""
+        rate = target.rate
+        table.add_row(f"  windows shortened: {rate.upper()}", "", words.percent(short.score.rate(rate)), faster)
+    for name, guard in report.guards.items():
+        table.add_row(*_rate_cells(f"guard {name}", guard))
+    for rung in report.ladder.rungs[1:] if report.ladder else ():
+        table.add_row(*_rate_cells(rung.name, rung))
     return table
+
+
+def _rate_cells(name: str, measured: BeforeAfter) -> list[Text | str]:
+    """A line of the leading rate alone."""
+    rates = measured.rates
+    return [literal(f"{name}: {measured.rate.upper()}"), *map(words.percent, rates), words.change_of(*rates)]
 
 
 def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
@@ -212,7 +206,7 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
         box=box.SIMPLE,  # eight columns would not fit a terminal's 80 characters with lines between them
         padding=(0, 0, 0, 1),
         title=literal(evaluation.model.get("source") or "evaluation", style="table.title"),
-        caption=literal(words.normaliser(_rules(evaluation)), style="table.caption"),
+        caption=literal(words.normaliser(evaluation), style="table.caption"),
         caption_justify="left",
     )
     table.add_column("", max_width=24, overflow="fold")  # a long value folds; figures are never cut
@@ -228,80 +222,71 @@ def evaluation_table(evaluation: Evaluation, by: Sequence[str] = ()) -> Table:
     return table
 
 
-def _cells(figures: Score, rate: Rate) -> list[str]:
+def _cells(score: Score, rate: Rate) -> list[str]:
     """One line of figures, the leading rate first: rates in per cent, counts as they are."""
-    score = figures.as_dict()
     rates = [
-        words.percent(score[rate]),
-        words.interval(words.ci95(score, rate)),
-        words.percent(score[words.OTHER[rate]]),
+        words.percent(score.rate(rate)),
+        words.interval(score.interval(rate)),
+        words.percent(score.rate(words.OTHER[rate])),
     ]
-    counts = words.edits(score, rate)
-    return [*rates, *(words.count(counts[name]) for name in (*KINDS, UNITS[rate]))]
+    units, *wrong = score.edits(rate)
+    return [*rates, *(words.count(number) for number in (*wrong, units))]
 
 
-def _rows(target: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+def _rows(target: Target) -> list[tuple[str, ...]]:
     """The table's lines, the leading rate first: rates in per cent, counts as they are."""
-    rate = words.rate_of(target)
-    sides, other, raw = (target["before"], target["after"]), words.OTHER[rate], as_written(target)
-    counts = [words.edits(side, rate) for side in sides]
-    rates = [*(words.percent(side[rate]) for side in raw), words.change_of(*raw, rate)] if raw else []
+    rate, other, raw = target.rate, words.OTHER[target.rate], as_written(target)
+    before, after = (side.edits(rate) for side in target.sides)
+    intervals = target.before.interval(rate), target.after.interval(rate)
     return [
-        (rate.upper(), *(words.percent(side[rate]) for side in sides), words.change_of(*sides, rate)),
-        ("  95 % interval", *(words.interval(words.ci95(side, rate)) for side in sides), ""),
-        *([("  as written", *rates)] if raw else []),
-        (other.upper(), *(words.percent(side[other]) for side in sides), words.change_of(*sides, other)),
-        *((kind, *(words.count(side[kind]) for side in counts), words.count_change(*counts, kind)) for kind in KINDS),
-        (UNITS[rate], *(words.count(words.units(side, rate)) for side in sides), ""),
+        _changed(rate.upper(), target.rates),
+        ("  95 % interval", *map(words.interval, intervals), ""),
+        *([_changed("  as written", (raw[0].rate(rate), raw[1].rate(rate)))] if raw else []),
+        _changed(other.upper(), target.rates_in(other)),
+        *(
+            (kind, words.count(first), words.count(last), words.count_change(first, last))
+            for kind, first, last in zip(KINDS, before[1:], after[1:], strict=True)
+        ),
+        (UNITS[rate], words.count(before.units), words.count(after.units), ""),
     ]
 
 
-def _before_after(before: Evaluation, after: Evaluation, seed: int, rate: Rate) -> dict[str, Any]:
+def _changed(name: str, rates: tuple[float | None, float | None]) -> tuple[str, ...]:
+    """A line of an error rate before and after."""
+    return name, words.percent(rates[0]), words.percent(rates[1]), words.change_of(*rates)
+
+
+def _before_after(before: Evaluation, after: Evaluation, seed: int, rate: Rate) -> BeforeAfter:
     """Both scores and the change of either rate; the matched-pairs test is made of the leading one."""
-    after = pair(before, after)
-    changes = {
-        rate: change_interval(before, after, seed, rate=rate),
-        words.OTHER[rate]: bootstrap_change(before.utterances, after.utterances, seed, rate=words.OTHER[rate]),
-    }
-    other = words.OTHER[rate]
-    changes[other] = replace(changes[other], too_few=changes[rate].too_few)  # one test set, one size
-    return {
-        "rate": rate,
-        "before": before.score.as_dict(),
-        "after": after.score.as_dict(),
-        **{f"{name}_change": changes[name].as_dict() for name in words.OTHER},
-        "loops": {"before": before.loops, "after": after.loops},
-    }
+    after, other = pair(before, after), words.OTHER[rate]
+    change = change_interval(before, after, seed, rate=rate)
+    beside = bootstrap_change(before.utterances, after.utterances, seed, rate=other).of_a_test_set_as(change)
+    wer, cer = (change, beside) if rate == "wer" else (beside, change)
+    loops = Sides(before=before.loops, after=after.loops)
+    return BeforeAfter(rate=rate, before=before.score, after=after.score, wer_change=wer, cer_change=cer, loops=loops)
 
 
-def _shortened(after: Evaluation, shortened: Evaluation | None, seed: int, rate: Rate) -> dict[str, Any] | None:
+def _shortened(after: Evaluation, shortened: Evaluation, seed: int, rate: Rate) -> Shortened:
     """What shorter windows change beside `after`: score, change, and how many times faster they were decoded."""
-    if shortened is None:
-        return None
     shortened = pair(after, shortened, ("after", "after with shorter windows"))
     times = after.seconds / shortened.seconds if after.seconds and shortened.seconds else None
-    return {
-        "audio_context": shortened.decoding.get("audio_context"),
-        "score": shortened.score.as_dict(),
-        f"{rate}_change": change_interval(after, shortened, seed, rate=rate).as_dict(),
-        "seconds": shortened.seconds,
-        "seconds_full": after.seconds,
-        "times_faster": None if times is None else round(times, 2),
-    }
+    return Shortened(
+        audio_context=shortened.decoding.get("audio_context"),
+        score=shortened.score,
+        **{f"{rate}_change": change_interval(after, shortened, seed, rate=rate)},
+        seconds=shortened.seconds,
+        seconds_full=after.seconds,
+        times_faster=None if times is None else round(times, 2),
+    )
 
 
-def _search(before: Evaluation, after: Evaluation, greedy: Pair | None, seed: int, rate: Rate) -> dict[str, Any] | None:
+def _search(before: Evaluation, after: Evaluation, greedy: Pair, seed: int, rate: Rate) -> Search:
     """What adaptation and what the search gave: both sides greedily too, and each side's change by the search."""
-    if greedy is None:
-        return None
-    names = ("greedy", "searched")
-    return {
-        "greedy": _before_after(*greedy, seed, rate),
-        **{
-            side: change_interval(plain, pair(plain, searched, names), seed, rate=rate).as_dict()
-            for side, plain, searched in zip(PAIR, greedy, (before, after), strict=True)
-        },
-    }
+    first, last = (
+        change_interval(plain, pair(plain, searched, ("greedy", "searched")), seed, rate=rate)
+        for plain, searched in zip(greedy, (before, after), strict=True)
+    )
+    return Search(greedy=_before_after(*greedy, seed, rate), before=first, after=last)
 
 
 def _rules(evaluation: Evaluation) -> dict[str, str]:
@@ -319,14 +304,14 @@ def _conditions(pairs: Mapping[str, Pair]) -> list[str]:
     ]
 
 
-def _loop_notes(target: Mapping[str, Any], guards: Mapping[str, Any]) -> list[str]:
+def _loop_notes(target: Target, guards: Mapping[str, Guard]) -> list[str]:
     """The test set's loops and those of each guard, where there were any."""
-    places = {"test": target, **{f"guard {name}": guard for name, guard in guards.items()}}
-    told = {place: words.loops_line(found["loops"]) for place, found in places.items()}
+    places = {"test": target.loops, **{f"guard {name}": guard.loops for name, guard in guards.items()}}
+    told = {place: words.loops_line(loops.before, loops.after) for place, loops in places.items() if loops}
     return [f"{place}: {line}." for place, line in told.items() if line]
 
 
-def _own_notes(target: Mapping[str, Any], after: Evaluation) -> list[str]:
+def _own_notes(target: Target, after: Evaluation) -> list[str]:
     """What the figures themselves give reason to say."""
     notes = words.disagreement(target)
     spoken = [utterance for utterance in after.utterances if utterance.reference]

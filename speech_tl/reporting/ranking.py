@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from speech_tl.reporting import words
 from speech_tl.reporting.markdown import code, escaped, table
 from speech_tl.reporting.options import AudioMode
-from speech_tl.reporting.plots import KINDS
 from speech_tl.reporting.ranking_html import ranking_html
+from speech_tl.reporting.report import RankedGroup, Ranking
 from speech_tl.scoring.alignment import UNITS
-from speech_tl.scoring.files import plain, write_json
+from speech_tl.scoring.files import write_json
 from speech_tl.scoring.groups import is_small, members
 from speech_tl.scoring.pairing import differing_conditions, pair
 from speech_tl.scoring.ranking import rank
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 RULE = f"significant: 95 % interval excludes zero and corrected p below {LEVEL}"
 
 
-def build_ranking(evaluations: Mapping[str, Evaluation], by: Sequence[str] = (), seed: int = 0) -> dict[str, Any]:
-    """Every figure of a ranking, as report.json holds it (all error rates are fractions).
+def build_ranking(evaluations: Mapping[str, Evaluation], by: Sequence[str] = (), seed: int = 0) -> Ranking:
+    """Every figure of a ranking.
 
     Args:
         evaluations: of one test set, by name; the first one's columns say who belongs to which group.
@@ -39,30 +39,24 @@ def build_ranking(evaluations: Mapping[str, Evaluation], by: Sequence[str] = (),
     """
     order, tests = rank(evaluations, seed)
     first = next(iter(evaluations.values()))
-    return plain(
-        {
-            "rate": first.rate,
-            "ranking": [
-                {"rank": place.rank, "name": place.name, **place.score.as_dict()}
-                | {"rate_ci95": place.ci95, "better_than": place.better_than}
-                for place in order
-            ],
-            "pairs": [test.as_dict() for test in tests],
-            "correction": f"Holm 1979, {len(tests)} pairs; {RULE}",
-            "groups": {column: _groups(evaluations, column) for column in by},
-            "normaliser": first.normaliser,
-            "normaliser_hash": first.normaliser_hash,
-            "models": {name: side.model for name, side in evaluations.items()},
-            "decoding": {name: side.decoding for name, side in evaluations.items()},
-            "data": first.data,
-            "versions": first.versions,
-            "conditions": differing_conditions(evaluations),
-        }
+    return Ranking(
+        rate=first.rate,
+        ranking=order,
+        pairs=tests,
+        correction=f"Holm 1979, {len(tests)} pairs; {RULE}",
+        groups={column: _groups(evaluations, column) for column in by},
+        normaliser=first.normaliser,
+        normaliser_hash=first.normaliser_hash,
+        models={name: side.model for name, side in evaluations.items()},
+        decoding={name: side.decoding for name, side in evaluations.items()},
+        data=first.data,
+        versions=first.versions,
+        conditions=differing_conditions(evaluations),
     )
 
 
 def write_ranking(
-    report: Mapping[str, Any], folder: str | Path, evaluations: Mapping[str, Evaluation], audio: AudioMode = "none"
+    report: Ranking, folder: str | Path, evaluations: Mapping[str, Evaluation], audio: AudioMode = "none"
 ) -> Path:
     """Write report.json, report.md and report.html into `folder` (made if need be); returns the folder.
 
@@ -74,28 +68,28 @@ def write_ranking(
     """
     folder = Path(folder)
     page = ranking_html(report, evaluations, audio, folder)
-    write_json(folder / "report.json", dict(report))
+    write_json(folder / "report.json", report.as_dict())
     write_atomically(folder / "report.md", ranking_page(report))
     write_atomically(folder / "report.html", page)
     return folder
 
 
-def ranking_page(report: Mapping[str, Any]) -> str:
+def ranking_page(report: Ranking) -> str:
     """The ranking as Markdown: the order, every pair's test, the groups, the conditions."""
     rows = [[escaped(cell) for cell in row] for row in _rows(report)]
     parts = [
         f"# {len(rows)} recognisers on one test set",
-        f"**{words.winner(report, escaped)}** Ranked by {report['rate'].upper()}; normaliser "
-        f"{code(report['normaliser'])} (rules {code(report['normaliser_hash'])}).",
+        f"**{words.winner(report, escaped)}** Ranked by {report.rate.upper()}; normaliser "
+        f"{code(report.normaliser)} (rules {code(report.normaliser_hash)}).",
         table(["rank", "recogniser", *_headings(report)], rows),
         "## Every pair\n\n" + _pairs(report),
-        *(_group(report, column) for column in report["groups"]),
-        "\n".join(f"- differs: {escaped(line)}" for line in report["conditions"]),
+        *(_group(report, column) for column in report.groups),
+        "\n".join(f"- differs: {escaped(line)}" for line in report.conditions),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def ranking_table(report: Mapping[str, Any]) -> Table:
+def ranking_table(report: Ranking) -> Table:
     """The order, compact enough for a terminal."""
     from rich import box
     from rich.table import Table
@@ -105,9 +99,9 @@ def ranking_table(report: Mapping[str, Any]) -> Table:
         padding=(0, 0, 0, 1),
         caption=literal(
             words.winner(report),
-            report["pairs"][0]["method"],
-            report["correction"],
-            f"normaliser {report['normaliser']}",
+            report.pairs[0].method,
+            report.correction,
+            f"normaliser {report.normaliser}",
             style="table.caption",
         ),
         caption_justify="left",
@@ -115,70 +109,70 @@ def ranking_table(report: Mapping[str, Any]) -> Table:
     for heading in ("", "", *_headings(report)):
         figures = heading not in ("", "better than")
         found.add_column(heading, justify="right" if figures else "left", no_wrap=figures, overflow="fold")
-    names = [place["name"] for place in report["ranking"]]
+    names = [place.name for place in report.ranking]
     short = dict(zip(names, words.telling(names), strict=True))  # full paths would fold into towers
     for row in _rows(report, short.__getitem__):
         found.add_row(*map(literal, row))
     return found
 
 
-def _headings(report: Mapping[str, Any]) -> list[str]:
+def _headings(report: Ranking) -> list[str]:
     """What the columns behind a recogniser's name hold: the leading rate first."""
-    rate = report["rate"]
+    rate = report.rate
     return [rate.upper(), "95 % interval", words.OTHER[rate].upper(), "sub.", "del.", "ins.", "better than"]
 
 
-def _rows(report: Mapping[str, Any], written: Callable[[str], str] = str) -> list[list[str]]:
+def _rows(report: Ranking, written: Callable[[str], str] = str) -> list[list[str]]:
     """One line of figures for each recogniser, its name as `written`; those that it beats are named by their ranks."""
-    rate, ranks = report["rate"], {place["name"]: str(place["rank"]) for place in report["ranking"]}
+    rate, ranks = report.rate, {place.name: str(place.rank) for place in report.ranking}
     return [
         [
-            str(place["rank"]),
-            written(place["name"]),
-            words.percent(place[rate]),
-            words.interval(place["rate_ci95"]),
-            words.percent(place[words.OTHER[rate]]),
-            *(words.count(words.edits(place, rate)[name]) for name in KINDS),
-            ", ".join(dict.fromkeys(ranks[name] for name in place["better_than"])) or words.NOTHING,
+            str(place.rank),
+            written(place.name),
+            words.percent(place.rate(rate)),
+            words.interval(place.rate_ci95),
+            words.percent(place.rate(words.OTHER[rate])),
+            *map(words.count, place.edits(rate)[1:]),
+            ", ".join(dict.fromkeys(ranks[name] for name in place.better_than)) or words.NOTHING,
         ]
-        for place in report["ranking"]
+        for place in report.ranking
     ]
 
 
-def _pairs(report: Mapping[str, Any]) -> str:
+def _pairs(report: Ranking) -> str:
     """The table of all tests."""
     rows = [
         [
-            escaped(test["better"]),
-            escaped(test["worse"]),
-            words.points(test["absolute"]),
-            words.ends(test["ci95"]),
-            words.exact_p(test["p_value"]),
-            words.exact_p(test["p_holm"]),
-            words.exact_p(test["mapsswe_p_holm"]),
-            "yes" if test["significant"] else "no",
+            escaped(test.better),
+            escaped(test.worse),
+            words.points(test.absolute),
+            words.ends(test.ci95),
+            words.exact_p(test.p_value),
+            words.exact_p(test.p_holm),
+            words.exact_p(test.mapsswe_p_holm),
+            "yes" if test.significant else "no",
         ]
-        for test in report["pairs"]
+        for test in report.pairs
     ]
     headings = ["better", "worse", "points", "95 % interval", "p", "p (Holm)", "MAPSSWE p (Holm)", "significant"]
-    return f"{table(headings, rows)}\n\nCorrection: {report['correction']}. Tests: {report['pairs'][0]['method']}."
+    return f"{table(headings, rows)}\n\nCorrection: {report.correction}. Tests: {report.pairs[0].method}."
 
 
-def _group(report: Mapping[str, Any], column: str) -> str:
+def _group(report: Ranking, column: str) -> str:
     """One column's groups: the leading rate of each recogniser, in the order of the ranking."""
-    names = [place["name"] for place in report["ranking"]]
+    names = [place.name for place in report.ranking]
     rows = [
         [
-            escaped(value) + (" (too small to judge)" if found["small"] else ""),
-            *(words.percent(found["rates"][name]) for name in names),
-            words.count(found[UNITS[report["rate"]]]),
+            escaped(value) + (" (too small to judge)" if found.small else ""),
+            *(words.percent(found.rates[name]) for name in names),
+            words.count(found.units),
         ]
-        for value, found in report["groups"][column].items()
+        for value, found in report.groups[column].items()
     ]
-    return f"## By {escaped(column)}\n\n" + table([escaped(column), *map(escaped, names), UNITS[report["rate"]]], rows)
+    return f"## By {escaped(column)}\n\n" + table([escaped(column), *map(escaped, names), UNITS[report.rate]], rows)
 
 
-def _groups(evaluations: Mapping[str, Evaluation], column: str) -> dict[str, Any]:
+def _groups(evaluations: Mapping[str, Evaluation], column: str) -> dict[str, RankedGroup]:
     """The leading rate of each recogniser in each group."""
     names = list(evaluations)
     first = evaluations[names[0]]
@@ -187,10 +181,10 @@ def _groups(evaluations: Mapping[str, Evaluation], column: str) -> dict[str, Any
     for value, indices in members(first.utterances, column).items():
         scores = {name: Score.of([side[index] for index in indices]) for name, side in sides.items()}
         one, rate = scores[names[0]], first.rate
-        found[value] = {
-            UNITS[rate]: words.units(one.as_dict(), rate),
-            "small": is_small(one, rate),
-            "rates": {name: getattr(score, rate) for name, score in scores.items()},
-            "ci95": {name: words.ci95(score.as_dict(), rate) for name, score in scores.items()},
-        }
+        found[value] = RankedGroup(
+            **{UNITS[rate]: one.edits(rate).units},
+            small=is_small(one, rate),
+            rates={name: score.rate(rate) for name, score in scores.items()},
+            ci95={name: score.interval(rate) for name, score in scores.items()},
+        )
     return found

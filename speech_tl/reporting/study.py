@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from speech_tl.reporting import words
 from speech_tl.reporting.markdown import escaped, table
-from speech_tl.reporting.plots.changes import PairedRow, paired_plot
+from speech_tl.reporting.plots import Dot, PairedRow, paired_plot
 from speech_tl.reporting.plots.lines import lines_plot
 from speech_tl.text import RATES, Rate, write_atomically
 
@@ -200,7 +200,7 @@ def _plots(rows: Sequence[Row]) -> list[Markup]:
     """
     variants = list(dict.fromkeys(row["variant"] for row in rows))
     amounts = sorted({row["minutes"] for row in rows if row["minutes"] is not None})
-    plots = []
+    plots: list[Markup | None] = []
     for rate in RATES:
         title, unit = f"{rate.upper()} on the test set", f"{rate.upper()} (%)"
         if len(amounts) > 1:
@@ -253,9 +253,8 @@ def _sides(title: str, rows: Sequence[Row], before: str, after: str, rate: Rate 
     seeds = len({row["seed"] for row in rows}) > 1
     lines = []
     for row in rows:
-        name, ends = row["variant"], [row.get(f"{after}_{end}") for end in ("low", "high")]
-        interval = {"ci95" if rate == "wer" else "cer_ci95": None if ends[0] is None else ends}
-        lines.append(
-            PairedRow(f"{name} {row['seed']}" if seeds else name, {rate: row[before]}, {rate: row[after]} | interval)
-        )
+        low, high = (row.get(f"{after}_{end}") for end in ("low", "high"))
+        name = f"{row['variant']} {row['seed']}" if seeds else row["variant"]
+        ends = None if low is None or high is None else (low, high)
+        lines.append(PairedRow(name, Dot(row[before]), Dot(row[after], ends)))
     return paired_plot(title, lines, rate)

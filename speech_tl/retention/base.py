@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from speech_tl.data.test_set import TestSet
     from speech_tl.models.base import AcousticModel, Batch
     from speech_tl.models.options import DecodingOptions
-    from speech_tl.reporting.screen import Screen
     from speech_tl.retention.mixture import Mixture
+    from speech_tl.screen import Screen
     from speech_tl.strategies.base import BaseStrategy
     from speech_tl.training.options import TrainingOptions
 

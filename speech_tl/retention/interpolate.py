@@ -13,6 +13,8 @@ from pydantic import Field, field_validator, model_validator
 
 from speech_tl.errors import BadInput
 from speech_tl.retention.base import RetentionHooks, RetentionMethod, Trained
+from speech_tl.scoring.interpolation import DevRates, Interpolation, SharePoint, chosen
+from speech_tl.text.numbers import percent
 
 if TYPE_CHECKING:
     import torch
@@ -105,8 +107,6 @@ class _FixedShare(RetentionHooks):
 
     def after_training(self, trained: Trained) -> tuple[dict[str, Any], list[str]]:
         """Leave the model with that share."""
-        from speech_tl.reporting.interpolation import finding
-
         if why := _nothing_to_keep(trained):
             note = f"not interpolated: {why}: the new weights are kept whole"
             trained.screen.line(note)
@@ -114,10 +114,7 @@ class _FixedShare(RetentionHooks):
         share = self.options.fixed_share
         assert share is not None, "else one is chosen"
         Between(trained.published(None), trained.model).put(share, trained.model)
-        figures: dict[str, Any] = {"share": share, "points": []}
-        figures["finding"] = finding(figures)
-        trained.screen.line(figures["finding"])
-        return {"interpolation": figures}, _notes(share, trained)
+        return _settled(Interpolation(share=share, points=[]), trained)
 
 
 class _ChosenShare(RetentionHooks):
@@ -132,8 +129,6 @@ class _ChosenShare(RetentionHooks):
             {} where a dev set is too small to choose on, else "interpolation" as report.json has it under "training":
             the rule, the limits, the curve (`points`) and the share chosen.
         """
-        from speech_tl.reporting.interpolation import finding
-
         if small := self.undecided(trained.dev_sets, trained.seed):
             trained.screen.line(small)
             return {}, [small]
@@ -143,15 +138,12 @@ class _ChosenShare(RetentionHooks):
         points = []
         for share in self.options.shares:
             between.put(share, *models.values())
-            points.append({"share": share, "scores": _scored(share, sets, models, trained)})
-        figures = chosen(points, _limits(points, sets, self.options)) | {
-            "rates": {dev.name: dev.rate for dev in sets},
-            "utterances": {dev.name: len(dev.utterances) for dev in sets},
-        }
-        between.put(figures["share"], trained.model)
-        figures["finding"] = finding(figures)
-        trained.screen.line(figures["finding"])
-        return {"interpolation": figures}, _notes(figures["share"], trained)
+            points.append(SharePoint(share=share, scores=_scored(share, sets, models, trained)))
+        found = chosen(points, _limits(points, sets, self.options))
+        found.rates = {dev.name: dev.rate for dev in sets}
+        found.utterances = {dev.name: len(dev.utterances) for dev in sets}
+        between.put(found.share, trained.model)
+        return _settled(found, trained)
 
     def undecided(self, dev_sets: Sequence[TestSet], seed: int) -> str | None:
         """The first dev set that is too small."""
@@ -200,8 +192,6 @@ class Between:
 
 def _nothing_to_keep(trained: Trained) -> str | None:
     """Why weights between the old and the new ones would only be worse ones."""
-    from speech_tl.reporting import words
-
     if trained.anew or trained.model.head_is_new or trained.strategy.begins_anew():
         return "there are no old weights of all parts"
     if trained.model.added_characters:
@@ -209,42 +199,23 @@ def _nothing_to_keep(trained: Trained) -> str | None:
     rate = "wer" if "first_dev_wer" in trained.figures else "cer"
     start = trained.figures.get(f"first_dev_{rate}")
     if start is not None and start >= UNDERSTOOD:
-        return f"the checkpoint hardly understands dev ({rate.upper()} {words.percent(start)})"
+        return f"the checkpoint hardly understands dev ({rate.upper()} {percent(start)})"
     return None
 
 
-def chosen(points: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> dict[str, Any]:
-    """The share that is best on dev (`scoring.dev_choice.choice`) among those that no guard forbids; of equals the
-    smallest.
-
-    Args:
-        points: by share, rising from 0: `share`, and for the target and each guard its leading error rate and `choice`.
-        limits: by how much each guard's may rise above that at share 0.
-
-    Returns:
-        The chosen `share`, `limits`, and the `points` with `allowed`.
-    """
-    from speech_tl.reporting.interpolation import TARGET
-
-    first = points[0]["scores"]
-    judged = [
-        {
-            **point,
-            "allowed": all(
-                point["scores"][name]["leading"] <= first[name]["leading"] + limit + 1e-12
-                for name, limit in limits.items()
-            ),
-        }
-        for point in points
-    ]
-    best = min(
-        (point for point in judged if point["allowed"]),
-        key=lambda point: (point["scores"][TARGET]["choice"], point["share"]),
-    )
-    return {"share": best["share"], "limits": dict(limits), "points": judged}
+def _settled(found: Interpolation, trained: Trained) -> tuple[dict[str, Any], list[str]]:
+    """What `after_training` returns: the figures, which say what was chosen, and what else a reader must know."""
+    found.finding = found.told()
+    trained.screen.line(found.finding)
+    notes = []
+    if found.share == 0:
+        notes = ["no share of the new weights helps dev and spares the guards: the model is the old one"]
+    elif trained.strategy.folds:
+        notes = [f"adapter/ holds all that was learnt; model/ has {found.share:g} of it (interpolated)"]
+    return {"interpolation": found.as_dict()}, notes
 
 
-def _limits(points: Sequence[Mapping[str, Any]], sets: Sequence[TestSet], options: Interpolate) -> dict[str, float]:
+def _limits(points: Sequence[SharePoint], sets: Sequence[TestSet], options: Interpolate) -> dict[str, float]:
     """How much each guard may lose: its own limit, the recipe's, or a share of what the new weights lose."""
     limits = {}
     for dev in sets:
@@ -252,7 +223,7 @@ def _limits(points: Sequence[Mapping[str, Any]], sets: Sequence[TestSet], option
             continue
         limits[dev.name] = dev.limit if options.limit is None else options.limit
         if options.limit_share is not None:
-            first, last = (points[place]["scores"][dev.name]["leading"] for place in (0, -1))
+            first, last = (points[place].scores[dev.name].leading for place in (0, -1))
             limits[dev.name] = options.limit_share * max(0.0, last - first)
     return limits
 
@@ -268,7 +239,7 @@ def _set_to_languages(trained: Trained, sets: Sequence[TestSet]) -> dict[str | N
 
 def _scored(
     share: float, sets: Sequence[TestSet], models: Mapping[str | None, AcousticModel], trained: Trained
-) -> dict[str, Any]:
+) -> dict[str, DevRates]:
     """The error rates of every set with the weights of this moment."""
     from speech_tl.decoding.measuring import measure
     from speech_tl.scoring.dev_choice import choice
@@ -280,19 +251,11 @@ def _scored(
         title = f"share {share:g} of the new weights: decoding {len(dev.utterances)} utterances of {dev.name}"
         with trained.screen.progress(title) as update:
             score = measure(models[dev.set_to], dev, decoding, progress=update).score
-        scores[dev.name] = {"wer": score.wer, "cer": score.cer, "leading": getattr(score, dev.rate)}
         assert score.wer is not None and score.cer is not None, "dev sets without words are refused"
-        scores[dev.name]["choice"] = choice(score.wer, score.cer, dev.rate)
+        leading = score.wer if dev.rate == "wer" else score.cer
+        best = choice(score.wer, score.cer, dev.rate)
+        scores[dev.name] = DevRates(wer=score.wer, cer=score.cer, leading=leading, choice=best)
     return scores
-
-
-def _notes(share: float, trained: Trained) -> list[str]:
-    """What else a reader must know."""
-    if share == 0:
-        return ["no share of the new weights helps dev and spares the guards: the model is the old one"]
-    if trained.strategy.folds:
-        return [f"adapter/ holds all that was learnt; model/ has {share:g} of it (interpolated)"]
-    return []
 
 
 def _weights(model: AcousticModel) -> dict[str, torch.Tensor]:

@@ -19,7 +19,7 @@ from speech_tl.retention.collection import Retention
 if TYPE_CHECKING:
     from speech_tl.data.examining import Writer
     from speech_tl.models.base import AcousticModel
-    from speech_tl.reporting.screen import Screen
+    from speech_tl.screen import Screen
 
 
 class SourceOptions(Options):

@@ -12,24 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from speech_tl.errors import BadInput
+from speech_tl.figures import plain
 from speech_tl.text import read_text, write_atomically
 from speech_tl.text.parsed import json_line, json_value
 
 SUMMARY = "summary.json"
 UTTERANCES = "utterances.jsonl"
-
-
-def plain(value: Any) -> Any:
-    """`value` as JSON can hold it: NaN and infinity become None, arrays' scalars Python's, anything else its text."""
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 0) == 0:
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (str, bool, int)) else str(value)
 
 
 def write_json(path: str | Path, value: dict[str, Any]) -> Path:

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from speech_tl.errors import BadInput
+from speech_tl.figures import Figures
 from speech_tl.scoring.bands import MANY, band_order, banded
-from speech_tl.scoring.significance import FEWEST_UNITS, bootstrap_change
+from speech_tl.scoring.pairing import PAIR
+from speech_tl.scoring.significance import FEWEST_UNITS, Difference, bootstrap_change
 from speech_tl.scoring.wer import Evaluation, Score, ScoredUtterance
 from speech_tl.text import Rate, nearest
 
@@ -19,6 +21,43 @@ small to judge."""
 DURATION_BAND = "duration_band"
 DERIVED = (DURATION_BAND,)
 """Columns to group by that no manifest needs to have."""
+
+
+class Group(Figures):
+    """One value of a column.
+
+    Attributes:
+        before, after: the group's scores.
+        words: of the references.
+        change: of the leading rate; None in reports of earlier versions.
+        small: too few words to judge; None in reports of earlier versions.
+    """
+
+    before: Score
+    after: Score
+    words: int
+    change: Difference | None = None
+    small: bool | None = None
+
+    @property
+    def too_small(self) -> bool:
+        """Whether there are too few words to judge."""
+        return self.words < SMALL_GROUP["wer"] if self.small is None else self.small
+
+
+class Spread(Figures):
+    """The groups with the lowest and the highest error rate, and by how much these differ, as a fraction."""
+
+    best: str
+    worst: str
+    gap: float
+
+
+class Gap(Figures):
+    """How far the groups are apart, before and after."""
+
+    before: Spread
+    after: Spread
 
 
 def members(utterances: Sequence[ScoredUtterance], column: str) -> dict[str, list[int]]:
@@ -61,8 +100,8 @@ def compare_groups(
     column: str,
     seed: int = 0,
     rate: Rate = "wer",
-) -> dict[str, dict[str, Any]]:
-    """Both scores of each value of `column`, as they stand in report.json.
+) -> dict[str, Group]:
+    """Both scores of each value of `column`.
 
     Args:
         before, after: of the same utterances in the same order; `before` says who belongs to which group.
@@ -71,8 +110,7 @@ def compare_groups(
         rate: which one leads.
 
     Returns:
-        By value: `before`, `after`, `words`, `change` of the leading rate (`absolute` and `ci95`), and `small`: too
-        few words to judge.
+        By value: both scores and the change of the leading rate.
 
     Raises:
         BadInput: no utterance has that column.
@@ -80,24 +118,23 @@ def compare_groups(
     found = {}
     for value, indices in members(before, column).items():
         first, second = [before[i] for i in indices], [after[i] for i in indices]
-        scores = Score.of(first), Score.of(second)
-        change = bootstrap_change(first, second, seed, rate=rate).as_dict()
-        found[value] = {
-            "before": scores[0].as_dict(),
-            "after": scores[1].as_dict(),
-            "words": scores[0].words,
-            "change": {name: change[name] for name in ("absolute", "ci95")},
-            "small": is_small(scores[0], rate),
-        }
+        score, change = Score.of(first), bootstrap_change(first, second, seed, rate=rate)
+        found[value] = Group(
+            before=score,
+            after=Score.of(second),
+            words=score.words,
+            change=Difference(absolute=change.absolute, ci95=change.ci95),
+            small=is_small(score, rate),
+        )
     return found
 
 
 def is_small(score: Score, rate: Rate) -> bool:
     """Whether a group is too small to judge."""
-    return (score.words if rate == "wer" else score.by_character["characters"]) < SMALL_GROUP[rate]
+    return score.edits(rate).units < SMALL_GROUP[rate]
 
 
-def gap(groups: Mapping[str, Mapping[str, Any]], rate: Rate = "wer") -> dict[str, dict[str, Any]] | None:
+def gap(groups: Mapping[str, Group], rate: Rate = "wer") -> Gap | None:
     """How far the groups with the lowest and the highest error rate are apart, before and after.
 
     Args:
@@ -105,17 +142,19 @@ def gap(groups: Mapping[str, Mapping[str, Any]], rate: Rate = "wer") -> dict[str
         rate: which one leads.
 
     Returns:
-        By side: `best` and `worst`, the values, and `gap` as a fraction; None with fewer than two groups.
+        The gap of either side; None with fewer than two groups.
     """
-    judged = {value: found for value, found in groups.items() if value != UNKNOWN and not found["small"]}
+    judged = {value: found for value, found in groups.items() if value != UNKNOWN and not found.too_small}
     if len(judged) < 2:
         return None
-    gaps = {}
-    for side in ("before", "after"):
-        rates = {value: found[side][rate] for value, found in judged.items()}
-        best, worst = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
-        gaps[side] = {"best": best, "worst": worst, "gap": rates[worst] - rates[best]}
-    return gaps
+    before, after = ({value: found[side].rate(rate) for value, found in judged.items()} for side in PAIR)
+    return Gap(before=_spread(before), after=_spread(after))
+
+
+def _spread(rates: Mapping[str, float]) -> Spread:
+    """The best and the worst of several groups."""
+    best, worst = min(rates, key=rates.__getitem__), max(rates, key=rates.__getitem__)
+    return Spread(best=best, worst=worst, gap=rates[worst] - rates[best])
 
 
 def _labels(utterances: Sequence[ScoredUtterance], column: str) -> list[str]:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from speech_tl.figures import Figures
 from speech_tl.scoring.alignment import Chunk, chunks_of_all
 from speech_tl.text import Rate
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 RIGHT_BETWEEN = 2  # words that both recognisers must have right between two segments
 
 
-class MatchedPairs(NamedTuple):
+class MatchedPairs(Figures):
     """The test's result.
 
     Attributes:
@@ -54,11 +55,11 @@ def matched_pairs(
     pairs = [pair for first, second in zip(*sides, strict=True) for pair in segments(first, second)]
     worse = np.array([last - first for first, last in pairs], dtype=float)
     if not worse.any():
-        return MatchedPairs(0.0, 1.0, len(pairs)) if len(pairs) > 1 else None
+        return MatchedPairs(z=0.0, p_value=1.0, segments=len(pairs)) if len(pairs) > 1 else None
     if len(pairs) < 2 or worse.min() == worse.max():
         return None
     z = float(worse.mean() / (worse.std(ddof=1) / math.sqrt(len(worse))))
-    return MatchedPairs(z, math.erfc(abs(z) / math.sqrt(2)), len(pairs))
+    return MatchedPairs(z=z, p_value=math.erfc(abs(z) / math.sqrt(2)), segments=len(pairs))
 
 
 def segments(before: Sequence[int], after: Sequence[int]) -> list[tuple[int, int]]:

@@ -3,70 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 from speech_tl.errors import BadInput
+from speech_tl.figures import Figures
 from speech_tl.scoring.pairing import pair
 from speech_tl.scoring.significance import Change, change_interval, is_significant, rate_interval
 from speech_tl.scoring.wer import Evaluation, Score
 from speech_tl.text import Rate
 
 
-@dataclass(frozen=True)
-class Ranked:
-    """One recogniser's place.
-
-    Attributes:
-        rank: 1 is best; equal rates share a rank.
-        name: how it is called.
-        score: its figures.
-        ci95: 95 % interval of the leading rate.
-        better_than: names of those it is significantly better than.
-    """
+class Named(Figures):
+    """Which recogniser comes where: 1 is best; equal rates share a rank."""
 
     rank: int
     name: str
-    score: Score
-    ci95: tuple[float, float] | None
+
+
+class Place(Score, Named):
+    """One recogniser's place and figures.
+
+    Attributes:
+        rate_ci95: 95 % interval of the leading rate.
+        better_than: names of those it is significantly better than.
+    """
+
+    rate_ci95: tuple[float, float] | None
     better_than: list[str]
 
 
-@dataclass(frozen=True)
-class PairTest:
-    """Two recognisers, the better one first, tested against each other.
+class Sided(Figures):
+    """Names of two recognisers."""
+
+    better: str
+    worse: str
+
+
+class PairTest(Change, Sided):
+    """Two recognisers tested against each other: the change of the leading rate from `better` to `worse` (above 0).
 
     Attributes:
-        change: of the leading rate from `better` to `worse` (above 0), with its tests.
+        significant: as a change is, and with the p-value corrected for all pairs too.
         p_holm: the bootstrap's p-value, corrected for the number of pairs; None where it could not be drawn.
         mapsswe_p_holm: the matched-pairs test's, corrected likewise.
     """
 
-    better: str
-    worse: str
-    change: Change
     p_holm: float | None
     mapsswe_p_holm: float | None
 
-    @property
-    def significant(self) -> bool:
-        """Whether the difference is significant as a change is, and with the p-value corrected for all pairs too."""
-        return self.change.significant and is_significant(self.change.ci95, self.p_holm)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The test as it stands in report.json."""
-        return {
-            "better": self.better,
-            "worse": self.worse,
-            **self.change.as_dict(),
-            "p_holm": self.p_holm,
-            "mapsswe_p_holm": self.mapsswe_p_holm,
-            "significant": self.significant,
-        }
-
-
-def rank(evaluations: Mapping[str, Evaluation], seed: int = 0) -> tuple[list[Ranked], list[PairTest]]:
+def rank(evaluations: Mapping[str, Evaluation], seed: int = 0) -> tuple[list[Place], list[PairTest]]:
     """Put recognisers in order of the leading rate, and test every pair of them.
 
     Args:
@@ -84,15 +70,15 @@ def rank(evaluations: Mapping[str, Evaluation], seed: int = 0) -> tuple[list[Ran
     sides = {name: pair(first, evaluations[name], (names[0], name)) for name in names}
     if not first.score.words:
         raise BadInput(f"{names[0]}: the references hold no words: there is no error rate to rank by")
-    rates = {name: getattr(side.score, first.rate) for name, side in sides.items()}
+    rates = {name: side.score.rate(first.rate) or 0.0 for name, side in sides.items()}
     order = sorted(names, key=lambda name: (rates[name], names.index(name)))
     tests = _tests(sides, order, seed, first.rate)
     return [
-        Ranked(
+        Place(
             rank=1 + sum(rates[other] < rates[name] for other in names),
             name=name,
-            score=sides[name].score,
-            ci95=rate_interval(sides[name].utterances, seed, rate=first.rate),
+            **dict(sides[name].score),
+            rate_ci95=rate_interval(sides[name].utterances, seed, rate=first.rate),
             better_than=[test.worse for test in tests if test.better == name and test.significant],
         )
         for name in order
@@ -123,6 +109,12 @@ def _tests(sides: Mapping[str, Evaluation], order: Sequence[str], seed: int, rat
     bootstrap = holm([change.p_value for change in changes])
     matched = holm([change.mapsswe.p_value if change.mapsswe else None for change in changes])
     return [
-        PairTest(*names, change, p_holm, mapsswe_p_holm)
-        for names, change, p_holm, mapsswe_p_holm in zip(pairs, changes, bootstrap, matched, strict=True)
+        PairTest(
+            better=better,
+            worse=worse,
+            **dict(change) | {"significant": change.significant and is_significant(change.ci95, p_holm)},
+            p_holm=p_holm,
+            mapsswe_p_holm=mapsswe_p_holm,
+        )
+        for (better, worse), change, p_holm, mapsswe_p_holm in zip(pairs, changes, bootstrap, matched, strict=True)
     ]

@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from pydantic import model_validator
 
+from speech_tl.figures import Figures
 from speech_tl.scoring.alignment import UNITS
 from speech_tl.scoring.matched_pairs import MatchedPairs, matched_pairs
 from speech_tl.text import Rate
@@ -39,40 +41,53 @@ DRAWS_AT_ONCE = 200_000  # what is drawn stays in the processor's cache: three t
 ROUNDING = 1e-12
 
 
-@dataclass(frozen=True)
-class Change:
-    """How much an error rate (WER or CER) changed, and whether chance alone would do that.
+class Difference(Figures):
+    """How much an error rate changed.
 
     Attributes:
         absolute: after - before, as a fraction (negative is better); None without reference words.
-        relative: absolute / before; None where before is 0.
         ci95: 95 % interval of `absolute`, (low, high).
+    """
+
+    absolute: float | None
+    ci95: tuple[float, float] | None = None
+
+
+class Change(Difference):
+    """How much an error rate (WER or CER) changed, and whether chance alone would do that.
+
+    Attributes:
+        relative: absolute / before; None where before is 0.
         p_value: two-sided: the smallest level whose interval excludes zero.
         method: what was drawn and how often.
         won: share of the resamples in which after is better than before.
         mapsswe: the matched-pairs test over segments, a second opinion; None where it was not made or cannot be.
         too_few: "4 speakers, 120 words: too few to tell" where the test set is too small for any claim, else None.
+        significant: the one rule: enough speech, an interval that excludes zero, and a p-value below 0.05. Follows
+            from the others; reports of some earlier versions say it by a rule of their own.
     """
 
-    absolute: float | None
-    relative: float | None
-    ci95: tuple[float, float] | None
-    p_value: float | None
-    method: str
+    relative: float | None = None
+    p_value: float | None = None
+    method: str = ""
     won: float | None = None
     mapsswe: MatchedPairs | None = None
     too_few: str | None = None
+    significant: bool = False
 
-    @property
-    def significant(self) -> bool:
-        """The one rule: enough speech, an interval that excludes zero, and a p-value below 0.05."""
-        return self.too_few is None and is_significant(self.ci95, self.p_value)
+    @model_validator(mode="before")
+    @classmethod
+    def _by_the_rule(cls, given: Any) -> Any:
+        """Say whether it is significant, where nobody did."""
+        if not isinstance(given, dict) or "significant" in given:
+            return given
+        sure = given.get("too_few") is None and is_significant(given.get("ci95"), given.get("p_value"))
+        return {**given, "significant": sure}
 
-    def as_dict(self) -> dict[str, Any]:
-        """The change as it stands in report.json."""
-        pairs = self.mapsswe._asdict() if self.mapsswe else None
-        ends = list(self.ci95) if self.ci95 else None
-        return {**vars(self), "ci95": ends, "mapsswe": pairs, "significant": self.significant}
+    def of_a_test_set_as(self, other: Change) -> Change:
+        """The same change, where the size of the test set is judged by `other`, of the rate that leads."""
+        sure = other.too_few is None and is_significant(self.ci95, self.p_value)
+        return self.model_copy(update={"too_few": other.too_few, "significant": sure})
 
 
 def is_significant(ci95: Sequence[float] | None, p_value: float | None) -> bool:
@@ -192,7 +207,7 @@ def change_interval(
     if [utterance.id for utterance in first] != [utterance.id for utterance in second]:
         raise ValueError("a paired test needs the same utterances in the same order")
     drawn = bootstrap_change(first, second, seed, resamples, rate)
-    return replace(drawn, mapsswe=matched_pairs(first, second, rate))
+    return drawn.model_copy(update={"mapsswe": matched_pairs(first, second, rate)})
 
 
 def bootstrap_change(
@@ -207,17 +222,34 @@ def bootstrap_change(
     speakers = [utterance.speaker for utterance in before]
     few = too_few(speakers, sum(units), rate)
     if not any(units):
-        return Change(None, None, None, None, "no change to test: the references hold no words", too_few=few)
+        return _tested(None, None, "no change to test: the references hold no words", few)
     wrong, wrong_after = ([utterance.edits(rate).errors for utterance in side] for side in (before, after))
     worse = [last - first for first, last in zip(wrong, wrong_after, strict=True)]
     absolute = sum(wrong_after) / sum(units) - sum(wrong) / sum(units)
     relative = absolute / (sum(wrong) / sum(units)) if any(wrong) else None
     blocks = blocks_by_speaker(speakers)
     if blocks.count < 2:
-        return Change(absolute, relative, None, None, "no interval: one utterance alone", too_few=few)
+        return _tested(absolute, relative, "no interval: one utterance alone", few)
     method = f"paired bootstrap over {blocks.description}, {resamples} resamples, two-sided"
     drawn = judge(draw_rates(worse, units, blocks, seed, resamples), absolute, blocks.count)
-    return Change(absolute, relative, drawn.ci95, drawn.p_value, method, drawn.won, too_few=few)
+    return _tested(absolute, relative, method, few, drawn)
+
+
+def _tested(
+    absolute: float | None, relative: float | None, method: str, few: str | None, drawn: Drawn | None = None
+) -> Change:
+    """A change with what the resamples say of it, where any could be drawn."""
+    ci95, p_value, won = drawn or (None, None, None)
+    return Change(
+        absolute=absolute,
+        relative=relative,
+        ci95=ci95,
+        p_value=p_value,
+        method=method,
+        won=won,
+        mapsswe=None,
+        too_few=few,
+    )
 
 
 def draw_rates(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from speech_tl.errors import BadInput
+from speech_tl.figures import Figures, Rates
 from speech_tl.options import LARGEST
 from speech_tl.scoring import files
 from speech_tl.scoring.alignment import Edits, align
@@ -121,9 +122,23 @@ class ScoredUtterance:
         return row
 
 
-@dataclass(frozen=True)
-class Score:
-    """The figures of a set of utterances; error rates are fractions (0.25 = 25 %).
+class CharacterCounts(Figures):
+    """The characters of the references, and how many of them are wrong."""
+
+    characters: int
+    substitutions: int
+    deletions: int
+    insertions: int
+
+    @classmethod
+    def of(cls, edits: Edits) -> CharacterCounts:
+        """The counts by name."""
+        units, substitutions, deletions, insertions = edits
+        return cls(characters=units, substitutions=substitutions, deletions=deletions, insertions=insertions)
+
+
+class Score(Rates):
+    """The figures of a set of utterances.
 
     Attributes:
         wer: (substitutions + deletions + insertions) / words over the whole set, never a mean over utterances; None
@@ -131,21 +146,19 @@ class Score:
         cer: the same over characters, the spaces between words included.
         ci95, cer_ci95: 95 % intervals of WER and CER, (low, high), by bootstrap over speakers; None where they cannot
             be drawn.
-        by_character: `characters` of the references, `substitutions`, `deletions` and `insertions` of characters.
-        raw: `wer` and `cer` of the texts as written: what a model gains here and not above, it gained in formatting.
+        by_character: the counts of characters; None in reports of earlier versions.
+        raw: the rates of the texts as written: what a model gains here and not above, it gained in formatting.
     """
 
-    wer: float | None
-    cer: float | None
     words: int
     utterances: int
     substitutions: int
     deletions: int
     insertions: int
-    ci95: tuple[float, float] | None
-    cer_ci95: tuple[float, float] | None
-    by_character: dict[str, int]
-    raw: dict[str, float | None]
+    ci95: tuple[float, float] | None = None
+    cer_ci95: tuple[float, float] | None = None
+    by_character: CharacterCounts | None = None
+    raw: Rates | None = None
 
     @classmethod
     def of(cls, utterances: Sequence[ScoredUtterance]) -> Score:
@@ -162,24 +175,32 @@ class Score:
             insertions=words.insertions,
             ci95=rate_interval(utterances),
             cer_ci95=rate_interval(utterances, rate="cer"),
-            by_character={"characters": characters.units, **_kinds(characters)},
-            raw={"wer": _rate(raw.errors, raw.words), "cer": _rate(raw.character_edits, raw.characters)},
+            by_character=CharacterCounts.of(characters),
+            raw=Rates(wer=_rate(raw.errors, raw.words), cer=_rate(raw.character_edits, raw.characters)),
         )
 
-    def as_dict(self) -> dict[str, Any]:
-        """The score as it stands in summary.json and report.json."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+    def edits(self, rate: Rate = "wer") -> Edits:
+        """The counts that an error rate is made of: words, or characters.
+
+        Raises:
+            BadInput: a report of an earlier version lacks those of characters.
+        """
+        if rate == "wer":
+            return Edits(self.words, self.substitutions, self.deletions, self.insertions)
+        if self.by_character is None:
+            raise BadInput("the report has no counts of characters: an earlier version wrote it; measure again")
+        found = self.by_character
+        return Edits(found.characters, found.substitutions, found.deletions, found.insertions)
+
+    def interval(self, rate: Rate) -> tuple[float, float] | None:
+        """The 95 % interval of an error rate."""
+        return self.ci95 if rate == "wer" else self.cer_ci95
 
 
 def _sum_of(utterances: Sequence[ScoredUtterance], rate: Rate) -> Edits:
     """The counts of all utterances together."""
     counts = [utterance.edits(rate) for utterance in utterances]
     return Edits(*(sum(found[place] for found in counts) for place in range(len(Edits._fields))))
-
-
-def _kinds(edits: Edits) -> dict[str, int]:
-    """Substitutions, deletions and insertions by name."""
-    return {name: count for name, count in edits._asdict().items() if name != "units"}
 
 
 def _rate(errors: int, units: int) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from speech_tl.adaptation import foreseen
 from speech_tl.adaptation.preparation import prepare
-from speech_tl.reporting.screen import Screen, clock
+from speech_tl.screen import Screen, clock
 from speech_tl.study.value import Study, Trial
 from speech_tl.training.estimate import Estimate
 

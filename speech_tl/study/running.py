@@ -19,9 +19,9 @@ from speech_tl.adaptation.preparation import prepare
 from speech_tl.data.manifest import open_data
 from speech_tl.errors import BadInput, PartlyDone, Terminated
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen, clock
 from speech_tl.reporting.study import write_study_page
 from speech_tl.scaling.jobs import PATIENCE_S, Launch, Lost
+from speech_tl.screen import Screen, clock
 from speech_tl.study.table import write_tables
 from speech_tl.study.value import Study, Trial
 from speech_tl.text import replacing_folder, require_writable, sweep, write_atomically

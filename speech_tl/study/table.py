@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from speech_tl.reporting.report import Report
 from speech_tl.reporting.study import markdown_page
 from speech_tl.scoring.pairing import pair
 from speech_tl.scoring.significance import change_interval
@@ -81,22 +81,24 @@ def _row(trial: Trial, run: Path, attempts: Sequence[Mapping[str, Any]]) -> dict
     if not (run / "report.json").is_file():
         said = f"failed ({mine[-1]['code']}): {mine[-1].get('said', '')}".strip() if mine else "not run yet"
         return row | {"status": said}
-    report = json.loads((run / "report.json").read_text(encoding="utf-8"))
-    before, after, training = report["target"]["before"], report["target"]["after"], report["training"]
-    (low, high), (cer_low, cer_high) = (after[name] or (None, None) for name in ("ci95", "cer_ci95"))
+    report = Report.read(run / "report.json")
+    training = report.training
+    row["status"] = "done"
+    for rate in RATES:
+        low, high = report.target.after.interval(rate) or (None, None)
+        before, after = report.target.rates_in(rate)
+        row |= {f"{rate}_before": before, rate: after, f"{rate}_low": low, f"{rate}_high": high}
     names = ["best_dev_wer", "best_dev_cer", "trainable_parameters", "total_parameters", "steps"]
     names += ["audio_seconds", "peak_memory_bytes"]
-    row |= {"status": "done", "wer_before": before["wer"], "wer": after["wer"], "wer_low": low, "wer_high": high}
-    row |= {"cer_before": before["cer"], "cer": after["cer"], "cer_low": cer_low, "cer_high": cer_high}
-    row |= {name: training.get(name) for name in names} | {"train_seconds": training["seconds"]}
+    row |= {name: training[name] for name in names} | {"train_seconds": training.seconds}
     row |= {"wall_seconds": round(sum(attempt["seconds"] for attempt in mine), 1) if mine else None}
     model, adapter = (_weights_bytes(run / name) for name in ("model", "adapter"))
-    between = training.get("interpolation")
+    between = training.interpolation
     row |= {"model_bytes": model, "disk_bytes": model if between else adapter or model}
-    row |= {"source_seconds": training["source_seconds"]} if training.get("keep") else {}
-    row |= {"new_share": between["share"]} if between else {}
-    for name, guard in report["guards"].items():
-        row |= {f"guard_{name}_before": guard["before"]["wer"], f"guard_{name}": guard["after"]["wer"]}
+    row |= {"source_seconds": training.source_seconds} if training.keep else {}
+    row |= {"new_share": between.share} if between else {}
+    for name, guard in report.guards.items():
+        row |= {f"guard_{name}_before": guard.before.wer, f"guard_{name}": guard.after.wer}
     return row
 
 

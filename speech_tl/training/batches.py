@@ -27,7 +27,11 @@ def epoch_seconds(utterances: Manifest | Mixture) -> float:
 
 
 def training_dataset(
-    utterances: Manifest | Mixture, model: AcousticModel, options: TrainingOptions, augment: Augmentation, seed: int
+    utterances: Manifest | Mixture,
+    model: AcousticModel,
+    options: TrainingOptions,
+    augment: Augmentation | None,
+    seed: int,
 ) -> SpeechDataset:
     """Utterances one by one, or as windows that several share."""
     kind = PackedDataset if options.several_in_a_window else SpeechDataset

@@ -17,5 +17,5 @@ if __name__ == "__main__":
     recipe, out = recipe_from_yaml(Path(sys.argv[1])), Path(sys.argv[2])
     for run in ("first", "second"):
         result = st.adapt(recipe, out / run)
-        told = {"target": result.report["target"], "utterances": len(result.after.utterances)}
+        told = {"target": result.report.as_dict()["target"], "utterances": len(result.after.utterances)}
         (out / f"{run}-{os.environ['RANK']}.json").write_text(json.dumps(told))

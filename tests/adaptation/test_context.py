@@ -22,8 +22,8 @@ from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
 from speech_tl.recipe import Recipe
-from speech_tl.reporting.screen import Screen
 from speech_tl.scoring.wer import Evaluation
+from speech_tl.screen import Screen
 from speech_tl.text import get_normaliser
 from speech_tl.training.progress import read_log
 from tests.small import made_corpus, recipe_yaml, written
@@ -259,7 +259,7 @@ def test_a_run_that_is_resumed_after_training_decodes_as_it_had_decided(
     recipe = Recipe.model_validate(_values(folder / "recipe.yaml"))
     again = adapt(recipe, folder, resume=True)
     assert str(again.model.decoding_context) == report["training"]["audio_context"]["decoding"]
-    again = again.report
+    again = again.report.as_dict()
     assert again["decoding"] == report["decoding"] == conditions(folder)["before"]
     assert again["shortened"]["audio_context"] == report["training"]["audio_context"]["decoding"]
     clock = {"run_seconds", "phases"}

@@ -160,7 +160,7 @@ def test_a_resumed_run_decodes_only_what_is_missing(
     assert sorted(Counter(tuple(c) for c in made.decoded).values()) == [2, 2, 2]
     again = adapt(made.recipe, tmp_path / "run", resume=True)
     assert len(made.decoded) == 6
-    assert again.report["guards"] == resumed.report["guards"]
+    assert again.report.as_dict()["guards"] == resumed.report.as_dict()["guards"]
 
 
 def test_a_multilingual_model_hears_a_guard_in_the_guard_s_language(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_multilingual_model_hears_a_guard_in_the_guard_s_language(tmp_path: Pa
     sides = [result.before, result.after, *result.guards["german"]]
     assert [side.model["task"] for side in sides] == ["translate"] * 4
     assert adapt(recipe, tmp_path / "run", resume=True).model.task == "translate"
-    assert not [line for line in result.report["conditions"] if "task" in line]
+    assert not [line for line in result.report.conditions if "task" in line]
     assert [side.model["language"] for side in result.guards["german"]] == ["de", "de"]
     assert [side.model["language"] for side in (result.before, result.after)] == ["en", "en"]
     assert result.guards["german"][0].normaliser == "basic" and result.before.normaliser == "english"
@@ -185,8 +185,8 @@ def test_rows_that_cannot_be_used_are_listed_with_their_guard(ended: tuple[Made,
     excluded = [json.loads(line) for line in (result.folder / "excluded.jsonl").read_text().splitlines()]
     listed = [(row["id"], row["split"], row["problem"]) for row in excluded if row["split"] != "train"]
     assert listed == [("gone", "guard source", "missing")]
-    assert "guard source: 1 rows set aside (1 missing)" in result.report["notes"]
-    assert "missing" not in result.report["data"]["excluded"]
+    assert "guard source: 1 rows set aside (1 missing)" in result.report.notes
+    assert "missing" not in result.report.as_dict()["data"]["excluded"]
 
 
 def test_a_dry_run_names_the_guards(made: Made) -> None:

@@ -37,7 +37,7 @@ def test_two_processes_tell_one_story_and_learn_what_one_learns_from_twice_the_b
     by_two_processes("speech_tl.cli", "adapt", tmp_path / "recipe.yaml", "--out", tmp_path / "two")
     assert not (tmp_path / "two" / ".lock").exists()
     alone = recipe.with_overrides(["training.gradient_accumulation_steps=2"])
-    one = adapt(alone, tmp_path / "one").report
+    one = adapt(alone, tmp_path / "one").report.as_dict()
     two = json.loads((tmp_path / "two" / "report.json").read_text())
     losses = [dict(logged(tmp_path / run / "training", "loss")) for run in ("one", "two")]
     assert len(losses[0]) >= 2 and losses[1] == pytest.approx(losses[0], rel=1e-4)

@@ -132,7 +132,7 @@ def test_the_saved_model_lies_between_the_old_and_the_new_one(
         torch.testing.assert_close(weight, torch.lerp(old[name], new[name], 0.25), rtol=1e-5, atol=1e-6)
         moved += bool((weight != old[name]).any())
     assert moved > 2
-    found = result.report["training"]["interpolation"]
+    found = result.report.training.interpolation.as_dict()
     assert [point["share"] for point in found["points"]] == [0, 0.25, 1]
     rows = [row for place in ("data", "guard") for row in rows_of(shop / place / "manifest.csv")]
     dev = sorted(row["audio"] for row in rows if row["split"] == "dev")
@@ -148,7 +148,7 @@ def test_a_fixed_share_needs_no_guard_and_decodes_nothing(
     monkeypatch.setattr(interpolation, "UNDERSTOOD", 9.0)  # the tiny model has learnt nothing yet
     monkeypatch.setattr(interpolation, "_scored", lambda *given: pytest.fail("it was decoded"))
     run = recipe_from_yaml(shop / "ctc.yaml").with_overrides(["keep.interpolate.fixed_share=0.25"])
-    report = adapt(run, tmp_path / "run").report
+    report = adapt(run, tmp_path / "run").report.as_dict()
     adapt(run.with_overrides(["keep=null"]), tmp_path / "plain")
     places = (run.model.source, tmp_path / "plain/model", tmp_path / "run/model")
     old, new, saved = map(network_of, places)
@@ -167,7 +167,7 @@ def test_a_fixed_share_is_left_out_where_there_is_nothing_to_keep(
     override: str, why: str, shop: Path, tmp_path: Path
 ) -> None:
     run = recipe_from_yaml(shop / "ctc.yaml").with_overrides(["keep.interpolate.fixed_share=0.25", override])
-    report = adapt(run, tmp_path / "run").report
+    report = adapt(run, tmp_path / "run").report.as_dict()
     adapt(run.with_overrides(["keep=null"]), tmp_path / "plain")
     new, saved = network_of(tmp_path / "plain/model"), network_of(tmp_path / "run/model")
     assert all(torch.equal(saved[name], new[name]) for name in new)
@@ -182,7 +182,7 @@ def test_a_fixed_share_and_a_limit_are_two_rules() -> None:
 def test_the_share_is_the_rule_s_and_the_report_shows_the_curve(shop: Path, tmp_path: Path) -> None:
     run = recipe(shop, "keep=interpolate", SHARES, "keep.interpolate.limit_share=0.5", "guards.source.limit=0")
     result = adapt(run, tmp_path / "run")
-    found = result.report["training"]["interpolation"]
+    found = result.report.training.interpolation.as_dict()
     first, last = (found["points"][place]["scores"]["source"]["wer"] for place in (0, -1))
     assert found["limits"]["source"] == pytest.approx(0.5 * max(0, last - first))
     assert found["share"] == chosen(found["points"], found["limits"])["share"]
@@ -196,7 +196,7 @@ def test_the_share_is_the_rule_s_and_the_report_shows_the_curve(shop: Path, tmp_
     assert "Between the old and the new weights" in page and f"chosen: {found['share']:g}" in page
     assert "## Between the old and the new weights" in text and "| chosen |" in text
     again = adapt(run, tmp_path / "run", resume=True)
-    assert timeless(again.report)["training"] == timeless(result.report)["training"]
+    assert timeless(again.report.as_dict())["training"] == timeless(result.report.as_dict())["training"]
 
 
 def test_a_run_killed_between_old_and_new_ends_as_one_that_was_not(
@@ -213,7 +213,7 @@ def test_a_run_killed_between_old_and_new_ends_as_one_that_was_not(
         with pytest.raises(KeyboardInterrupt):
             adapt(run, tmp_path / "killed")
     resumed = adapt(run, tmp_path / "killed", resume=True)
-    assert resumed.report["training"]["interpolation"] == straight.report["training"]["interpolation"]
+    assert resumed.report.training.interpolation == straight.report.training.interpolation
     weights = [network_of(tmp_path / name / "model") for name in ("straight", "killed")]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
@@ -223,7 +223,7 @@ def test_old_weights_all_through_are_told(shop: Path, tmp_path: Path, monkeypatc
     monkeypatch.setattr(interpolation, "chosen", lambda *given: choose(*given) | {"share": 0.0})
     run = recipe(shop, "keep=interpolate", "keep.interpolate.shares=[0.5]")
     result = adapt(run, tmp_path / "run")
-    assert any("the model is the old one" in note for note in result.report["notes"])
+    assert any("the model is the old one" in note for note in result.report.notes)
     old, saved = network_of(run.model.source), network_of(tmp_path / "run" / "model")
     assert all(torch.equal(old[name], saved[name]) for name in old)
     assert [row.hypothesis_raw for row in result.after.utterances] == [

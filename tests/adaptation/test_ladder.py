@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
 from speech_tl.recipe import Recipe, recipe_from_yaml
 from speech_tl.reporting.page import terminal_table
+from speech_tl.reporting.report import Report
 from speech_tl.scoring.wer import Evaluation
 from tests.data.augment.made import noise_folder
 from tests.small import made_corpus, recipe_yaml, written
@@ -52,7 +52,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 
 def test_rungs_go_from_clean_to_the_loudest_noise(ended: Ended) -> None:
-    ladder = ended.result.report["ladder"]
+    ladder = ended.result.report.as_dict()["ladder"]
     assert [rung["name"] for rung in ladder["rungs"]] == ["clean", "no noise", "10 dB", "0 dB", "-5 dB"]
     assert [rung["snr_db"] for rung in ladder["rungs"]] == [None, None, 10, 0, -5]
     assert ladder["utterances"] == 3 and ladder["recordings"] == {"train": 3, "test": 2}
@@ -60,7 +60,7 @@ def test_rungs_go_from_clean_to_the_loudest_noise(ended: Ended) -> None:
 
 
 def test_every_figure_can_be_computed_from_the_run_s_folder(ended: Ended) -> None:
-    rungs = {rung["name"]: rung for rung in ended.result.report["ladder"]["rungs"]}
+    rungs = {rung["name"]: rung for rung in ended.result.report.as_dict()["ladder"]["rungs"]}
     for name, rung in rungs.items():
         for side in ("before", "after"):
             if name == "clean":
@@ -81,7 +81,7 @@ def test_the_page_draws_the_ladder_and_says_what_was_heard(ended: Ended) -> None
     for told in (page, text):
         assert "2 recordings that training never heard" in told and "telephone" in told
     assert "## In noise" in text and text.count("dB |") == 3
-    assert json.loads((ended.result.folder / "report.json").read_text())["ladder"] == ended.result.report["ladder"]
+    assert Report.read(ended.result.folder / "report.json").ladder == ended.result.report.ladder
 
 
 def test_the_terminal_shows_every_rung_that_has_noise_or_more(ended: Ended) -> None:
@@ -97,7 +97,7 @@ def test_a_resumed_run_decodes_no_rung_again(ended: Ended, monkeypatch: pytest.M
 
     monkeypatch.setattr(before_and_after, "measure", refused)
     again = adapt(ended.recipe, ended.result.folder, resume=True)
-    assert again.report["ladder"] == ended.result.report["ladder"]
+    assert again.report.as_dict()["ladder"] == ended.result.report.as_dict()["ladder"]
 
 
 def test_a_dry_run_tells_of_the_ladder(ended: Ended) -> None:

@@ -36,9 +36,9 @@ def test_both_sides_have_the_weights_that_dev_chose_and_greedy_figures_beside(re
         assert side.decoding["lm_weight"] == f"{chosen['lm_weight']:g}"
         assert side.decoding["word_bonus"] == f"{chosen['word_bonus']:g}"
         assert side.decoding["beam"] == 6
-    report = result.report
+    report = result.report.as_dict()
     assert report["conditions"] == []
-    assert chosen["finding"] in report["notes"] and again.report["notes"] == report["notes"]
+    assert chosen["finding"] in report["notes"] and again.report.notes == report["notes"]
     greedy = report["search"]["greedy"]
     for side in ("before", "after"):
         summary = json.loads((tmp_path / "run" / f"{side}_greedy" / "summary.json").read_text())
@@ -58,7 +58,7 @@ def test_weights_that_are_said_are_not_chosen(recipe: Recipe, tmp_path: Path) ->
 def test_a_dev_split_that_is_too_small_chooses_nothing(recipe: Recipe, tmp_path: Path) -> None:
     result = adapt(recipe, tmp_path / "run")
     assert (result.after.decoding["lm_weight"], result.after.decoding["word_bonus"]) == ("0.8", "1")
-    assert any("counts as it usually does" in note for note in result.report["notes"])
+    assert any("counts as it usually does" in note for note in result.report.notes)
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])

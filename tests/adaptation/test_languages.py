@@ -12,7 +12,7 @@ from speech_tl.adaptation import adapt, plan
 from speech_tl.adaptation.preparation import prepare
 from speech_tl.evaluation import evaluate
 from speech_tl.recipe import Recipe, recipe_from_yaml
-from speech_tl.reporting.screen import Screen
+from speech_tl.screen import Screen
 from speech_tl.text import get_normaliser
 from tests.small import made_corpus, recipe_yaml, rows_of, written
 from tests.tiny import tiny_ctc, tiny_whisper

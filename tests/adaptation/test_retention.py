@@ -38,14 +38,14 @@ def test_the_report_says_what_was_replayed(shop: Path, tmp_path: Path) -> None:
     run = recipe(shop, "keep=[replay,l2_sp]", f"keep.root={shop / 'source'}", "keep.replay.share=0.4")
     assert "source    of replay: " in plan(run) and "8 utterances" in plan(run)
     result = adapt(run, tmp_path / "run")
-    training = result.report["training"]
+    training = result.report.as_dict()["training"]
     assert 0.2 < training["source_seconds"] / training["audio_seconds"] < 0.6
     assert training["keep"]["replay"]["available_utterances"] == 8 and training["keep"]["replay"]["share"] == 0.4
     assert training["keep"]["l2_sp"]["penalty"] > 0
-    assert result.report["data"]["sources"]["replay"]["source"] == str(shop / "source")
+    assert result.report.as_dict()["data"]["sources"]["replay"]["source"] == str(shop / "source")
     assert "of it source speech" in (tmp_path / "run" / "report.md").read_text()
     assert recipe_from_yaml(tmp_path / "run" / "recipe.yaml").keep == run.keep
-    again = adapt(run, tmp_path / "run", resume=True).report["training"]
+    again = adapt(run, tmp_path / "run", resume=True).report.as_dict()["training"]
     clock = {"run_seconds", "phases"}
     assert {k: v for k, v in again.items() if k not in clock} == {k: v for k, v in training.items() if k not in clock}
 
@@ -84,7 +84,7 @@ def test_source_audio_without_texts_is_enough_to_distil(shop: Path, tmp_path: Pa
     told = plan(run)
     assert "source    of distill: " in told and "source    of ewc: " in told
     result = adapt(run, tmp_path / "run")
-    training = result.report["training"]
+    training = result.report.as_dict()["training"]
     assert 0.1 < training["source_seconds"] / training["audio_seconds"] < 0.5
     assert training["keep"]["ewc"]["penalty"] > 0 and training["keep"]["distill"]["temperature"] == 2.0
 
@@ -101,7 +101,7 @@ def test_what_cannot_be_read_while_replaying_is_told(shop: Path, tmp_path: Path)
     result = adapt(run, tmp_path / "run")
     lines = [json.loads(line) for line in (tmp_path / "run" / "excluded.jsonl").read_text().splitlines()]
     assert [(line["split"], line["row"], line["audio"]) for line in lines] == [("replay", 9, str(broken))]
-    assert result.report["training"]["keep"]["replay"]["available_utterances"] == 9
+    assert result.report.as_dict()["training"]["keep"]["replay"]["available_utterances"] == 9
 
 
 REFUSED = [

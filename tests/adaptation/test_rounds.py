@@ -87,14 +87,14 @@ def test_labelled_and_unlabelled_together(shop: Path, tmp_path: Path, monkeypatc
         assert learnt[number] == learnt[0] + kept and len(kept) == 3
         surest = sorted(written_now, key=lambda row: -row["confidence"])[:3]
         assert {row["id"] for row in surest} == {row["id"] for row in written_now if row["kept"]}
-    told = result.report["training"]["pseudo_labels"]
+    told = result.report.as_dict()["training"]["pseudo_labels"]
     assert [row["round"] for row in told["rounds"]] == [0, 1, 2] and [row.get("kept") for row in told["rounds"]] == [
         None,
         3,
         3,
     ]
     best = min(told["rounds"], key=lambda row: choice(row["dev_wer"], row["dev_cer"], "wer"))
-    assert told["chosen"] == best["round"] and result.report["training"]["best_dev_wer"] == best["dev_wer"]
+    assert told["chosen"] == best["round"] and result.report.as_dict()["training"]["best_dev_wer"] == best["dev_wer"]
     assert all(row.get("labels_wer") is None for row in told["rounds"]), "half.csv has no texts to tell it by"
     page = (tmp_path / "run" / "report.md").read_text()
     assert "## Pseudo-labels" in page and "3 of 4" in page
@@ -104,7 +104,7 @@ def test_labelled_and_unlabelled_together(shop: Path, tmp_path: Path, monkeypatc
     assert (tmp_path / "run" / "adapter").is_dir()
     left = sorted(path.name for path in (tmp_path / "run" / "rounds" / "1").iterdir())
     assert left == ["labels.jsonl", "training"] and not list((tmp_path / "run" / "rounds").rglob("checkpoint-*"))
-    assert result.report["data"]["unlabelled"]["utterances"] == 4
+    assert result.report.as_dict()["data"]["unlabelled"]["utterances"] == 4
     assert "- without transcripts: 4 utterances" in (tmp_path / "run" / "model" / "README.md").read_text()
     assert "of speech without transcripts" in (tmp_path / "run" / "report.html").read_text()
 
@@ -118,7 +118,7 @@ def test_nothing_labelled_at_all(family: str, shop: Path, tmp_path: Path) -> Non
         options.append("model=starter-whisper")  # random weights write nothing
     run = recipe(shop, "data/manifest.csv", *options, family=family)
     result = adapt(run, tmp_path / "run")
-    told = result.report["training"]["pseudo_labels"]
+    told = result.report.as_dict()["training"]["pseudo_labels"]
     assert [row["round"] for row in told["rounds"]] == [1] and told["chosen"] == 1
     train = Manifest.read(shop / "data", split="train")
     checkpoint = load_model(run.model.source, language="en")
@@ -130,15 +130,15 @@ def test_nothing_labelled_at_all(family: str, shop: Path, tmp_path: Path) -> Non
     known = score(train.select(kept), [written_now[place]["hypothesis"] for place in kept], get_normaliser("english"))
     assert told["rounds"][0]["labels_wer"] == known.score.wer
     assert "WER of the labels" in (tmp_path / "run" / "report.md").read_text()
-    assert result.report["data"]["utterances"]["train"] == 0 and not (tmp_path / "run" / "adapter").exists()
+    assert result.report.as_dict()["data"]["utterances"]["train"] == 0 and not (tmp_path / "run" / "adapter").exists()
 
 
 def test_other_speech_without_splits_and_texts_beside_a_test_set_of_one_s_own(shop: Path, tmp_path: Path) -> None:
     others = f"unlabelled.root={shop / 'others.csv'}"
     result = adapt(recipe(shop, "tested.csv", others, *EASY, "unlabelled.rounds=1"), tmp_path / "run")
-    told = result.report["training"]["pseudo_labels"]["rounds"]
+    told = result.report.as_dict()["training"]["pseudo_labels"]["rounds"]
     assert [(row["utterances"], row["kept"], row["labels_wer"]) for row in told] == [(8, 6, None)]
-    assert result.report["data"]["unlabelled"]["source"] == str(shop / "others.csv")
+    assert result.report.as_dict()["data"]["unlabelled"]["source"] == str(shop / "others.csv")
 
 
 def test_agreement_hears_what_is_left_again_in_noise(shop: Path, tmp_path: Path) -> None:
@@ -152,9 +152,9 @@ def test_agreement_hears_what_is_left_again_in_noise(shop: Path, tmp_path: Path)
 
 def test_rounds_that_keep_nothing_end_and_the_labelled_model_stays(shop: Path, tmp_path: Path) -> None:
     result = adapt(recipe(shop, "half.csv", "unlabelled.min_confidence=1"), tmp_path / "run")
-    told = result.report["training"]["pseudo_labels"]
+    told = result.report.as_dict()["training"]["pseudo_labels"]
     assert [row.get("kept") for row in told["rounds"]] == [None, 0] and told["chosen"] == 0
-    assert any("kept nothing" in note for note in result.report["notes"])
+    assert any("kept nothing" in note for note in result.report.notes)
 
 
 def test_a_round_that_writes_nothing_is_not_the_best() -> None:
@@ -177,7 +177,7 @@ def test_the_best_round_on_dev_is_the_model(shop: Path, tmp_path: Path, monkeypa
 
     monkeypatch.setattr(helping, "train", told_otherwise)
     result = adapt(recipe(shop, "half.csv", *EASY), tmp_path / "run")
-    assert result.report["training"]["pseudo_labels"]["chosen"] == 1
+    assert result.report.as_dict()["training"]["pseudo_labels"]["chosen"] == 1
     for network in (result.model.network, load_model(tmp_path / "run" / "model").network):
         assert all(torch.equal(value, saved[1][name]) for name, value in network.state_dict().items())
     assert not all(torch.equal(saved[1][name], saved[2][name]) for name in saved[1])

@@ -47,15 +47,15 @@ def test_nothing_is_interpolated_where_dev_cannot_choose_a_share(shop: Path, tmp
     guard = [f"guards.other.data={shop / 'guard'}", "guards.other.split=test"]
     base = small(shop, f"data.root={shop / 'data'}", *guard)
     kept, plain = adapt(base.with_overrides(["keep=interpolate"]), tmp_path / "kept"), adapt(base, tmp_path / "plain")
-    assert "interpolation" not in kept.report["training"]
-    assert f"not interpolated: {SMALL}: the new weights are kept whole" in kept.report["notes"]
+    assert "interpolation" not in kept.report.as_dict()["training"]
+    assert f"not interpolated: {SMALL}: the new weights are kept whole" in kept.report.notes
     weights = [(folder / "model" / "model.safetensors").read_bytes() for folder in (kept.folder, plain.folder)]
     assert weights[0] == weights[1]
 
 
 def test_the_last_round_of_pseudo_labels_is_taken_where_dev_cannot_choose(shop: Path, tmp_path: Path) -> None:
     run = small(shop, "unlabelled={}", "unlabelled.min_agreement=0", "unlabelled.keep_share=0.75")
-    report = adapt(run, tmp_path / "run").report
+    report = adapt(run, tmp_path / "run").report.as_dict()
     training = report["training"]
     assert training["pseudo_labels"]["chosen"] == len(training["pseudo_labels"]["rounds"]) - 1
     assert f"{SMALL}: the last round of pseudo-labels is taken" in report["notes"]

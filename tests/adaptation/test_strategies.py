@@ -52,16 +52,16 @@ def test_lora_is_merged_into_a_plain_model_with_the_same_transcripts(family: str
 
     run = recipe(shop, "strategy=lora", "strategy.rank=2", family=family)
     result = adapt(run, tmp_path / "run")
-    merging = result.report["training"]["merging"]
+    merging = result.report.training.merging
     assert merging["utterances"] == 2 and merging["changed"] == 0
-    assert merging["wer_before"] == merging["wer_after"] == result.report["training"]["best_dev_wer"]
+    assert merging["wer_before"] == merging["wer_after"] == result.report.as_dict()["training"]["best_dev_wer"]
     assert "0 of 2 dev transcripts changed" in (tmp_path / "run" / "report.md").read_text()
     loader = AutoModelForCTC if family == "ctc" else AutoModelForSpeechSeq2Seq
     _, info = loader.from_pretrained(tmp_path / "run" / "model", output_loading_info=True)
     assert not info["missing_keys"] and not info["unexpected_keys"]
     assert evaluated(tmp_path / "run" / "model", run) == hypotheses(tmp_path / "run")
     saved = load_file(tmp_path / "run" / "adapter" / "adapter_model.safetensors")
-    assert sum(w.numel() for w in saved.values()) == result.report["training"]["trainable_parameters"]
+    assert sum(w.numel() for w in saved.values()) == result.report.as_dict()["training"]["trainable_parameters"]
 
 
 def test_a_run_killed_while_merging_ends_as_one_that_was_not(
@@ -79,9 +79,9 @@ def test_a_run_killed_while_merging_ends_as_one_that_was_not(
             adapt(run, tmp_path / "killed")
     resumed = adapt(run, tmp_path / "killed", resume=True)
     assert hypotheses(tmp_path / "killed") == hypotheses(tmp_path / "straight")
-    assert resumed.report["training"]["merging"] == straight.report["training"]["merging"]
+    assert resumed.report.training.merging == straight.report.training.merging
     again = adapt(run, tmp_path / "killed", resume=True)
-    assert timeless(again.report)["training"] == timeless(resumed.report)["training"]
+    assert timeless(again.report.as_dict())["training"] == timeless(resumed.report.as_dict())["training"]
 
 
 def test_a_transcript_that_merging_changes_is_told(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,8 +89,8 @@ def test_a_transcript_that_merging_changes_is_told(shop: Path, tmp_path: Path, m
 
     monkeypatch.setattr(LoRA, "finish", lambda self, model: remove_adapters(model, merge=False))  # learnt for nothing
     result = adapt(recipe(shop, "strategy=lora", "strategy.rank=4"), tmp_path / "run")
-    assert result.report["training"]["merging"]["changed"] > 0
-    assert any("merging changed" in note for note in result.report["notes"])
+    assert result.report.training.merging["changed"] > 0
+    assert any("merging changed" in note for note in result.report.notes)
 
 
 def test_a_head_of_our_own_says_so_and_loads_through_speech_tl(shop: Path, tmp_path: Path) -> None:
@@ -99,10 +99,10 @@ def test_a_head_of_our_own_says_so_and_loads_through_speech_tl(shop: Path, tmp_p
     card = (tmp_path / "run" / "model" / "README.md").read_text()
     assert "a weighted sum of all layers and a BiLSTM of 4 units" in card and "does not load it" in card
     assert "AutoModel" not in card and "pipeline(" not in card
-    assert "merging" not in result.report["training"] and not (tmp_path / "run" / "adapter").exists()
+    assert "merging" not in result.report.as_dict()["training"] and not (tmp_path / "run" / "adapter").exists()
     assert evaluated(tmp_path / "run" / "model", run) == hypotheses(tmp_path / "run")
     again = adapt(run, tmp_path / "run", resume=True)
-    assert again.report["model"]["head"] == load_model(tmp_path / "run" / "model").describe()["head"]
+    assert again.report.as_dict()["model"]["head"] == load_model(tmp_path / "run" / "model").describe()["head"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.recipe import DataOptions, ModelOptions, Recipe, TrainingOptions
-from speech_tl.reporting.screen import Screen
+from speech_tl.screen import Screen
 from speech_tl.text import get_normaliser
 from speech_tl.text.style import Style, has_final_mark
 from tests.small import made_corpus, real_corpus
@@ -99,7 +99,7 @@ def run(bare: Recipe, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, d
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SpeechDataset, "heard", noted)
         result = adapt(bare, tmp_path_factory.mktemp("run") / "run")
-    return result.folder, result.report, learnt
+    return result.folder, result.report.as_dict(), learnt
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

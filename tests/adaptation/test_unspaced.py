@@ -51,8 +51,8 @@ def characters(run: AdaptationResult, side: str) -> float:
 
 
 def test_its_change_is_the_report_s(run: AdaptationResult) -> None:
-    target = run.report["target"]
-    assert target["rate"] == "cer" and run.report["normaliser"] == "unspaced"
+    target = run.report.as_dict()["target"]
+    assert target["rate"] == "cer" and run.report.normaliser == "unspaced"
     rates = [characters(run, side) for side in ("before", "after")]
     assert [target[side]["cer"] for side in ("before", "after")] == pytest.approx(rates)
     change = target["cer_change"]
@@ -61,12 +61,12 @@ def test_its_change_is_the_report_s(run: AdaptationResult) -> None:
     assert change["ci95"][0] <= change["absolute"] <= change["ci95"][1] and 0 < change["p_value"] <= 1
     assert "paired bootstrap" in change["method"]
     assert target["wer_change"]["absolute"] == target["after"]["wer"] - target["before"]["wer"]
-    group = run.report["groups"]["gender"]["f"]
+    group = run.report.as_dict()["groups"]["gender"]["f"]
     assert group["change"]["absolute"] == pytest.approx(group["after"]["cer"] - group["before"]["cer"])
 
 
 def test_kinds_of_error_are_of_characters(run: AdaptationResult) -> None:
-    errors = run.report["errors"]
+    errors = run.report.as_dict()["errors"]
     confused = [entry for side in errors["confusions"].values() for entry in side]
     assert confused and all(len(said) == len(heard) == 1 for said, heard, _ in confused)
     counts = [{u.id: u.characters.errors for u in side.utterances} for side in (run.before, run.after)]
@@ -75,14 +75,14 @@ def test_kinds_of_error_are_of_characters(run: AdaptationResult) -> None:
 
 
 def test_a_guard_is_judged_by_the_rate_of_its_own_language(run: AdaptationResult) -> None:
-    guard = run.report["guards"]["english"]
+    guard = run.report.as_dict()["guards"]["english"]
     assert guard["rate"] == "wer" and {"wer_change", "cer_change"} <= guard.keys()
 
 
 def test_dev_selects_by_it(run: AdaptationResult) -> None:
     log = [json.loads(line) for line in (run.folder / "training" / "log.jsonl").read_text().splitlines()]
     looks = {entry["step"]: entry["dev_cer"] for entry in log if "dev_cer" in entry}
-    figures = run.report["training"]
+    figures = run.report.as_dict()["training"]
     assert 0 in looks and figures["best_dev_cer"] == looks[figures["best_step"]]
     assert figures["best_dev_cer"] == min(cer for step, cer in looks.items() if step)
     assert "best_dev_wer" not in figures
@@ -95,7 +95,7 @@ def shown(table: Any) -> str:
 
 
 def test_every_page_shows_it_first(run: AdaptationResult) -> None:
-    before, after = (f"{100 * run.report['target'][side]['cer']:.1f} %" for side in ("before", "after"))
+    before, after = (f"{100 * run.report.as_dict()['target'][side]['cer']:.1f} %" for side in ("before", "after"))
     lines = shown(terminal_table(run.report)).splitlines()
     rows = [line for line in lines if "\u2502" in line]
     assert rows[0].split("\u2502")[1].strip() == "CER" and before in rows[0] and after in rows[0]
@@ -131,6 +131,6 @@ def test_what_the_page_aligns_is_what_is_counted(run: AdaptationResult) -> None:
 def test_comparing_its_two_sides_says_the_same(run: AdaptationResult) -> None:
     report = compare(run.folder / "before", run.folder / "after")
     assert report["target"]["rate"] == "cer"
-    assert report["target"]["cer_change"] == run.report["target"]["cer_change"]
+    assert report.target.cer_change == run.report.target.cer_change
     worse = compare(run.folder / "after", run.folder / "before")["target"]["cer_change"]
-    assert worse["absolute"] == -run.report["target"]["cer_change"]["absolute"]
+    assert worse["absolute"] == -run.report.target.cer_change.absolute

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from speech_tl.reporting.screen import Screen, Update
+from speech_tl.screen import Screen, Update
 from tests.benchmarks.frame import Row, Setting, Side, in_own_process, peak_memory, told
 from tests.benchmarks.material import Rows, speech, write_manifest
 

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from speech_tl.data.check import check_manifest
-from speech_tl.data.leaks import find_leaks, leak_notes, shared_audio
+from speech_tl.data.leaks import Leak, Leaks, find_leaks, leak_notes, shared_audio
 from speech_tl.data.manifest import Manifest
 from tests.small import written
 from tests.sounds import SAMPLE_RATE, voice
@@ -41,7 +41,7 @@ def manifest(tmp_path: Path) -> Manifest:
     return Manifest.read(written(tmp_path / "manifest.csv", rows))
 
 
-def leaks_of(manifest: Manifest) -> dict:
+def leaks_of(manifest: Manifest) -> Leaks:
     check = check_manifest(manifest)
     usable = check.usable(manifest).with_column("duration", check.durations_s[check.clean_indices].tolist())
     return find_leaks(usable.split("train"), usable.split("test"), check.shared_speakers, check.shared_sentences)
@@ -49,17 +49,13 @@ def leaks_of(manifest: Manifest) -> dict:
 
 def test_the_same_samples_are_found_in_another_file_and_format(manifest: Manifest) -> None:
     leaks = leaks_of(manifest)
-    assert leaks["audio"] == {
-        "count": 2,
-        "first": ["ours.wav = copy.flac", "short.wav = short_too.wav"],
-        "test_utterances": 2,
-    }
+    assert leaks.audio == Leak(count=2, first=["ours.wav = copy.flac", "short.wav = short_too.wav"], test_utterances=2)
 
 
 def test_speakers_and_sentences_are_named_with_how_much_of_test_they_touch(manifest: Manifest) -> None:
     leaks = leaks_of(manifest)
-    assert leaks["speakers"] == {"count": 1, "first": ["ann"], "test_utterances": 2}
-    assert leaks["sentences"] == {"count": 1, "first": ["we call it bear"], "test_utterances": 1}
+    assert leaks.speakers == Leak(count=1, first=["ann"], test_utterances=2)
+    assert leaks.sentences == Leak(count=1, first=["we call it bear"], test_utterances=1)
     notes = leak_notes(leaks)
     assert len(notes) == 3 and "1 speakers are in both train and test (ann)" in notes[0]
     assert "ours.wav = copy.flac, short.wav = short_too.wav" in notes[2]
@@ -71,8 +67,8 @@ def test_unknown_speakers_are_not_known_to_be_different(tmp_path: Path) -> None:
         for n, split in enumerate(["train", "test"])
     ]
     leaks = leaks_of(Manifest.read(written(tmp_path / "manifest.csv", rows)))
-    assert leaks["speakers"] is None
-    assert leaks["sentences"]["count"] == leaks["audio"]["count"] == 0
+    assert leaks.speakers is None
+    assert leaks.sentences.count == leaks.audio.count == 0
     assert leak_notes(leaks) == []
 
 

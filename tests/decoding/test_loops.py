@@ -17,6 +17,7 @@ from speech_tl.data.test_set import TestSet
 from speech_tl.decoding import decode, loops
 from speech_tl.decoding.loops import Written, compression_ratio, cut, is_loop, without_loops
 from speech_tl.decoding.measuring import measure
+from speech_tl.figures import Sides
 from speech_tl.models.audio_context import AudioContext
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
@@ -166,7 +167,7 @@ def test_loops_are_counted_in_rows_summary_and_report(endless: WhisperModel, cli
     assert read.loops == len(clips) and "looped" not in read.utterances[0].columns
     other = score(clips, ["hello"] * len(clips), "basic", data={"split": "test"})
     report = build_report("made", read, other)
-    assert report["target"]["loops"] == {"before": 2, "after": 0} == report["errors"]["loops"]
+    assert report.target.loops == Sides(before=2, after=0) == report.errors.loops
     assert "test: loops stopped while decoding: 2 → 0." in report["notes"]
     assert not any("loops" in note for note in build_report("made", other, other)["notes"])
 

@@ -153,12 +153,12 @@ def test_two_steps_on_a_miniature(name: str, models: dict[str, Path], noise: Pat
     if "far_field" in name:
         pytest.importorskip("pyroomacoustics")
     result = adapt(recipe, tmp_path / "run")
-    assert result.report["training"]["steps"] == 2
-    assert result.report["recipe"]["name"] == shipped.name
+    assert result.report.as_dict()["training"]["steps"] == 2
+    assert result.report.as_dict()["recipe"]["name"] == shipped.name
     if recipe.data.where:
         assert "filtered" not in [utterance.id for utterance in result.before.utterances]
     if name.startswith("noise/"):
-        rungs = [rung["name"] for rung in result.report["ladder"]["rungs"]]
+        rungs = [rung["name"] for rung in result.report.as_dict()["ladder"]["rungs"]]
         assert rungs[0] == "clean" and rungs[-6:] == [f"{db} dB" for db in (20, 15, 10, 5, 0, -5)]
 
 

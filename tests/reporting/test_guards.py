@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from speech_tl.data.leaks import Leak, Leaks
 from speech_tl.reporting.guards import guard_warnings, judged
 from speech_tl.reporting.html import html_page
 from speech_tl.reporting.markdown import markdown_page
 from speech_tl.reporting.page import build_report, write_report
+from speech_tl.reporting.report import BeforeAfter
 from tests.scoring.made import evaluation
 
 SAID = "a b c d e f g h i j"
@@ -86,8 +88,8 @@ def test_a_guard_too_small_to_tell_claims_nothing_but_its_limit_warns() -> None:
 
 
 def test_a_guard_without_words_exceeds_nothing() -> None:
-    change = {"absolute": None, "relative": None, "ci95": None, "p_value": None, "method": ""}
-    assert judged({"before": {}, "after": {}, "wer_change": change})["exceeded"] is False
+    score = scored(0).score
+    assert judged(BeforeAfter(before=score, after=score), limit=0.0).exceeded is False
 
 
 def test_other_conditions_of_a_guard_are_listed() -> None:
@@ -101,6 +103,6 @@ def test_other_conditions_of_a_guard_are_listed() -> None:
 
 
 def test_leaks_are_unknown_unless_somebody_looked() -> None:
-    leaks = {"speakers": None, "sentences": {"count": 0, "first": [], "test_utterances": 0}, "audio": None}
-    assert build_report("x", scored(5), scored(2))["leaks"] is None
+    leaks = Leaks(sentences=Leak(count=0))
+    assert build_report("x", scored(5), scored(2)).leaks is None
     assert build_report("x", scored(5), scored(2), leaks=leaks)["leaks"] == leaks

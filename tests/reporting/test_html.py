@@ -15,6 +15,7 @@ import pytest
 
 from speech_tl.reporting.html import html_page
 from speech_tl.reporting.page import build_report, write_report
+from speech_tl.reporting.report import Report
 from speech_tl.scoring.wer import Evaluation, score
 from tests.reporting.made import HOSTILE, two_models
 from tests.scoring.made import Said, evaluation
@@ -139,7 +140,7 @@ def test_first_screen_says_all_that_matters(run) -> None:
 
 
 def test_conditions_that_differ_are_told_on_the_first_screen(run) -> None:
-    report = {**run[1], "conditions": ["decoding.beam: 1 before, 5 after"]}
+    report = run[1].model_copy(update={"conditions": ["decoding.beam: 1 before, 5 after"]})
     first = Page(html_page(report)).text.split("Result Price")[0]
     assert "Not the same for both decoding.beam: 1 before, 5 after" in first
     assert "Not the same for both" not in run[2].text
@@ -155,7 +156,7 @@ def test_older_reports_and_reports_without_utterances_open(run) -> None:
         measured["wer_change"].pop("won"), measured["wer_change"].pop("mapsswe")
     for found in report["groups"]["gender"].values():
         found.pop("change"), found.pop("small")
-    page = Page(html_page({**report, "training": {}}))
+    page = Page(html_page(Report.model_validate({**report, "training": {}})))
     assert page.tags.count("script") == 1 and "Utterances" not in page.text
     assert "no limit was set" in page.text and "Training" not in page.text
 

@@ -9,9 +9,11 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
+from speech_tl.data.leaks import Leak, Leaks
 from speech_tl.recipe import Recipe, ReportOptions
 from speech_tl.reporting.model_card import is_hub_id, model_card, place_name, write_model_card
 from speech_tl.reporting.page import build_report
+from speech_tl.reporting.report import Report
 from tests.scoring.made import evaluation
 
 HOSTILE = "<script>alert(1)</script>|`x`\n---\nlicense: mine"
@@ -25,7 +27,7 @@ def heard(errors: int) -> Any:
     return made
 
 
-def a_report(recipe: Recipe | None = None, **changed: Any) -> dict[str, Any]:
+def a_report(recipe: Recipe | None = None, **changed: Any) -> Report:
     recipe = recipe or Recipe(name="mandarin", report=ReportOptions(licence="cc-by-4.0", data_licence="X, CC BY 4.0"))
     data = {
         "fingerprint": "abc",
@@ -34,7 +36,7 @@ def a_report(recipe: Recipe | None = None, **changed: Any) -> dict[str, Any]:
         "speakers": {"train": 120, "dev": 0, "test": 12},
         "excluded": {"silent": 2},
     }
-    leaks = {"speakers": None, "sentences": {"count": 1, "first": ["a b"], "test_utterances": 3}, "audio": None}
+    leaks = Leaks(sentences=Leak(count=1, first=["a b"], test_utterances=3))
     given = {
         "guards": {"libri": (heard(1), heard(4))},
         "leaks": leaks,

@@ -6,7 +6,6 @@ import io
 import json
 import random
 from pathlib import Path
-from typing import Any
 
 import jiwer
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from speech_tl.errors import BadInput
 from speech_tl.reporting.markdown import markdown_page
 from speech_tl.reporting.page import TRAINING, build_report, evaluation_table, terminal_table, write_report
+from speech_tl.reporting.report import Report
 from speech_tl.scoring.wer import Evaluation, score
 from tests.scoring.made import Said, evaluation
 
@@ -34,7 +34,7 @@ def spoken(error_rate: float, seed: int, speakers: int = 12, said: str = "the ca
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], Evaluation, Evaluation]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report, Evaluation, Evaluation]:
     before, after = spoken(0.5, 1), spoken(0.2, 2)
     guard = (spoken(0.1, 3), spoken(0.12, 4))
     training = {"steps": 400, "seconds": 4000.0, "trainable_parameters": 5_000_000, "total_parameters": 5_300_000}
@@ -78,7 +78,8 @@ def test_figures_are_recomputable_by_jiwer_alone_from_the_files(run) -> None:
 
 def test_report_is_the_same_when_read_back(run) -> None:
     folder, report, *_ = run
-    assert json.loads((folder / "report.json").read_text()) == report
+    assert json.loads((folder / "report.json").read_text()) == report.as_dict()
+    assert Report.read(folder / "report.json") == report
     again = build_report(
         "scottish", Evaluation.read(folder / "before"), Evaluation.read(folder / "after"), by=["gender", "age"]
     )

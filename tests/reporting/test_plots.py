@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from speech_tl.reporting.plots import (
-    LadderPoint,
+    Dot,
     Measure,
     PairedRow,
     curve_plot,
@@ -23,6 +23,7 @@ from speech_tl.reporting.plots import (
 )
 from speech_tl.reporting.plots.lines import lines_plot
 from speech_tl.reporting.svg import WIDTH, cut, cut_within, round_step, ticks
+from speech_tl.scoring.alignment import Edits
 
 HOSTILE = '<script>"&'
 
@@ -52,7 +53,7 @@ def inside(drawing: ElementTree.Element) -> None:
 
 @pytest.mark.parametrize("ends", [(-0.2, -0.1), (-0.01, 0.02), (0.0, 0.0), (0.3, 0.9)])
 def test_interval_holds_its_dot_and_zero(ends: tuple[float, float]) -> None:
-    title, drawing = parsed(interval_plot({"ci95": list(ends), "absolute": sum(ends) / 2}))
+    title, drawing = parsed(interval_plot(Dot(sum(ends) / 2, ends)))
     line = next(mark for mark in drawing.iter("line") if mark.get("class") == "interval")
     dot = next(drawing.iter("circle"))
     assert float(line.get("x1")) - 0.1 <= float(dot.get("cx")) <= float(line.get("x2")) + 0.1
@@ -83,15 +84,11 @@ def test_long_curves_are_thinned_and_marked_at_their_lowest() -> None:
     assert "lowest 20" in drawing.get("aria-label")
 
 
-def scored(wer: float, ci95: tuple[float, float] | None = None) -> dict[str, Any]:
-    return {"wer": wer, "ci95": list(ci95) if ci95 else None}
-
-
 def test_paired_plot_has_a_row_for_each_group_with_its_intervals() -> None:
     rows = [
-        PairedRow("female", scored(0.3, (0.25, 0.35)), scored(0.2, (0.15, 0.25))),
-        PairedRow(HOSTILE, scored(1.2), scored(0.0), faint=True),
-        PairedRow("a name that is far too long for its place", scored(0.3), scored(0.3)),
+        PairedRow("female", Dot(0.3, (0.25, 0.35)), Dot(0.2, (0.15, 0.25))),
+        PairedRow(HOSTILE, Dot(1.2), Dot(0.0), faint=True),
+        PairedRow("a name that is far too long for its place", Dot(0.3), Dot(0.3)),
     ]
     _, drawing = parsed(paired_plot(f"WER by {HOSTILE}", rows))
     groups = list(drawing.iter("g"))
@@ -122,9 +119,7 @@ def test_every_speaker_is_in_the_spread(speakers: int) -> None:
 
 
 def test_bars_of_kinds_add_up_to_the_wer() -> None:
-    before = {"words": 200, "substitutions": 60, "deletions": 20, "insertions": 120}
-    after = {"words": 200, "substitutions": 0, "deletions": 0, "insertions": 0}
-    _, drawing = parsed(kinds_plot(before, after))
+    _, drawing = parsed(kinds_plot(Edits(200, 60, 20, 120), Edits(200, 0, 0, 0)))
     bars = [mark for mark in drawing.iter("rect") if mark.find("title") is not None]
     widths = [float(bar.get("width")) for bar in bars]
     assert widths[0] == pytest.approx(3 * widths[1], abs=0.2) and widths[2] == pytest.approx(2 * widths[0], abs=0.2)
@@ -140,11 +135,11 @@ def test_ticks_are_round_and_names_are_cut() -> None:
 
 @pytest.mark.parametrize("wers", [[(0.1, 0.05), (0.3, 0.2), (1.4, 0.9)], [(0.0, 0.0)], [(0.2, 3.0)] * 9])
 def test_a_ladder_has_a_dot_for_each_side_of_each_rung(wers: list[tuple[float, float]]) -> None:
-    def score(wer: float) -> dict[str, Any]:
-        return {"wer": wer, "cer": wer / 2, "ci95": [0.9 * wer, 1.1 * wer]}
+    def dot(wer: float) -> Dot:
+        return Dot(wer, (0.9 * wer, 1.1 * wer))
 
     names = [f"{10 - 5 * number} dB" for number in range(len(wers))]
-    points = [LadderPoint(name, *map(score, pair)) for name, pair in zip(names, wers, strict=True)]
+    points = [PairedRow(name, *map(dot, pair)) for name, pair in zip(names, wers, strict=True)]
     _, drawing = parsed(ladder_plot(points))
     inside(drawing)
     dots = {css: [d for d in drawing.iter("circle") if d.get("class") == css] for css in ("before", "after")}
@@ -154,9 +149,8 @@ def test_a_ladder_has_a_dot_for_each_side_of_each_rung(wers: list[tuple[float, f
         assert (before < after) == (first > last), "higher is worse"
     assert "WER (%)" in texts(drawing, "name") and "signal-to-noise" in " ".join(texts(drawing, "name"))
     assert f"{names[-1]}: {100 * wers[-1][0]:.1f} before, {100 * wers[-1][1]:.1f} after" in drawing.get("aria-label")
-    assert 'class="before ci"' in str(ladder_plot(points)) and 'class="before ci"' not in str(
-        ladder_plot(points, "cer")
-    )
+    assert 'class="before ci"' in str(ladder_plot(points))
+    assert 'class="before ci"' not in str(ladder_plot([PairedRow("0 dB", Dot(0.2), Dot(0.1))]))
 
 
 MEASURES = [

@@ -11,6 +11,7 @@ from speech_tl.errors import BadInput
 from speech_tl.reporting import words
 from speech_tl.reporting.ranking import build_ranking, ranking_page, ranking_table, write_ranking
 from speech_tl.reporting.ranking_html import ranking_html
+from speech_tl.reporting.report import Ranking
 from speech_tl.scoring.wer import Evaluation, score
 from tests.reporting.made import HOSTILE, two_models
 from tests.reporting.test_html import Page
@@ -32,11 +33,11 @@ def three() -> dict[str, Evaluation]:
 
 
 @pytest.fixture
-def report() -> dict:
+def report() -> Ranking:
     return build_ranking(three(), by=["room"])
 
 
-def test_every_figure_is_in_the_report(report: dict) -> None:
+def test_every_figure_is_in_the_report(report: Ranking) -> None:
     assert [(place["rank"], place["name"], place["wer"]) for place in report["ranking"]] == [
         (1, "none", 0.0),
         (2, "two|wrong", 0.2),
@@ -45,7 +46,7 @@ def test_every_figure_is_in_the_report(report: dict) -> None:
     assert report["ranking"][0]["better_than"] == ["two|wrong", "half"]
     assert [test["absolute"] for test in report["pairs"]] == pytest.approx([0.2, 0.5, 0.3])
     assert all(test["p_value"] <= test["p_holm"] < 0.05 and test["significant"] for test in report["pairs"])
-    assert report["groups"]["room"]["hall"] == {
+    assert report.groups["room"]["hall"].as_dict() == {
         "words": 200,
         "small": False,
         "rates": {"two|wrong": 0.2, "none": 0.0, "half": 0.5},
@@ -55,9 +56,9 @@ def test_every_figure_is_in_the_report(report: dict) -> None:
     assert report["conditions"] == ["decoding.beam: unknown (two|wrong, none), 5 (half)"]
 
 
-def test_the_page_names_the_winner_and_breaks_at_no_name(report: dict, tmp_path: Path) -> None:
+def test_the_page_names_the_winner_and_breaks_at_no_name(report: Ranking, tmp_path: Path) -> None:
     folder = write_ranking(report, tmp_path / "out", three())
-    assert json.loads((folder / "report.json").read_text()) == report
+    assert json.loads((folder / "report.json").read_text()) == report.as_dict()
     page = (folder / "report.md").read_text()
     assert page == ranking_page(report)
     assert "**none is best: significantly better than all 2 others.**" in page
@@ -66,7 +67,7 @@ def test_the_page_names_the_winner_and_breaks_at_no_name(report: dict, tmp_path:
     assert "\\<car\\> (too small to judge)" in page
 
 
-def test_the_html_page_holds_every_figure_and_breaks_at_no_name(report: dict) -> None:
+def test_the_html_page_holds_every_figure_and_breaks_at_no_name(report: Ranking) -> None:
     sides = three()
     page = Page(ranking_html(report, sides))
     assert "2 two|wrong" in page.text and "1 none is best: significantly better than all 2 others." in page.text

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from speech_tl.data.leaks import Leak, Leaks
 from speech_tl.reporting import words
+from speech_tl.reporting.report import Guard
+from speech_tl.scoring.groups import Gap, Spread
+from speech_tl.scoring.matched_pairs import MatchedPairs
+from speech_tl.scoring.significance import Change
+from speech_tl.text.numbers import won_share
+from tests.scoring.made import evaluation
 
 
 @pytest.mark.parametrize(
@@ -31,7 +38,7 @@ from speech_tl.reporting import words
     ],
 )
 def test_a_verdict_and_its_colour_follow_one_rule(change: dict, tone: str, expected: str) -> None:
-    change = {"method": "over 41 speakers", **change}
+    change = Change(absolute=None, **{"method": "over 41 speakers", **change})
     assert words.tone(change) == tone and words.verdict(change) == expected
 
 
@@ -45,43 +52,43 @@ def test_figures_as_text() -> None:
 
 
 def test_tests_are_said_in_plain_words() -> None:
-    change = {"won": 0.9996, "p_value": 0.0002, "mapsswe": {"z": -3.1, "p_value": 0.0019, "segments": 1260}}
+    pairs = MatchedPairs(z=-3.1, p_value=0.0019, segments=1260)
+    change = Change(absolute=-0.1, won=0.9996, p_value=0.0002, mapsswe=pairs)
     assert words.tests_lines(change) == [
         "After is better in over 99.9 % of the bootstrap resamples.",
         "Bootstrap: p < 0.001.",
         "Matched pairs (MAPSSWE): p = 0.002, 1\u00a0260 segments.",
     ]
-    assert words.tests_lines({"p_value": None}) == []
-    assert [words.won_share(share) for share in (1.0, 0.0, 0.0004, 0.98)] == ["100 %", "0 %", "under 0.1 %", "98 %"]
+    assert words.tests_lines(Change(absolute=None)) == []
+    assert [won_share(share) for share in (1.0, 0.0, 0.0004, 0.98)] == ["100 %", "0 %", "under 0.1 %", "98 %"]
 
 
 def test_guards_are_judged_in_one_sentence() -> None:
-    fine = {"wer_change": {"absolute": 0.004}, "limit": 0.02, "exceeded": False}
-    beyond = {"wer_change": {"absolute": 0.031}, "limit": 0.02, "exceeded": True}
+    score = evaluation([("a", "a")]).score
+
+    def guard(absolute: float | None, **verdict: float) -> Guard:
+        return Guard(before=score, after=score, wer_change=Change(absolute=absolute), **verdict)
+
+    fine, beyond = guard(0.004, limit=0.02, exceeded=False), guard(0.031, limit=0.02, exceeded=True)
     assert words.guards_verdict({}).startswith("No guard was measured")
     assert words.guards_verdict({"a": fine}) == "The guard stayed within the limit."
     assert words.guards_verdict({"a": fine, "b": fine}) == "Both guards stayed within the limit."
     assert words.guards_verdict({"a": fine, "b": beyond}) == "Warning: b worsened beyond its limit."
-    assert words.guards_verdict({"a": {"wer_change": {"absolute": 0.1}}}).endswith("no limit was set.")
+    assert words.guards_verdict({"a": guard(0.1)}).endswith("no limit was set.")
     assert words.guard_line("b", beyond) == "b: +3.1 points (limit +2.0)"
-    assert words.guard_line("b", {"wer_change": {"absolute": None}}) == "b: no words to score"
+    assert words.guard_line("b", guard(None)) == "b: no words to score"
 
 
 def test_gaps_and_leaks() -> None:
-    gap = {
-        "before": {"best": "female", "worst": "male", "gap": 0.031},
-        "after": {"best": "male", "worst": "female", "gap": 0.01},
-    }
+    gap = Gap(
+        before=Spread(best="female", worst="male", gap=0.031), after=Spread(best="male", worst="female", gap=0.01)
+    )
     assert words.gap_line(gap) == (
         "Between the best and the worst group: 3.1 points before (female best, male worst), "
         "1.0 points after (male best, female worst)."
     )
     assert words.gap_points(gap) == "3.1 → 1.0 points" and words.gap_line(None) == ""
-    leaks = {
-        "speakers": {"count": 0, "first": []},
-        "sentences": {"count": 7, "first": ["oh no", "yes"]},
-        "audio": None,
-    }
+    leaks = Leaks(speakers=Leak(count=0), sentences=Leak(count=7, first=["oh no", "yes"]))
     assert words.leak_lines(leaks) == [
         "Shared speakers: none.",
         "Shared sentences: 7 (oh no, yes, ...).",

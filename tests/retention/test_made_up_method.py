@@ -81,10 +81,10 @@ def test_its_hooks_are_called_and_its_figures_are_reported(
 ) -> None:
     run = recipe.with_overrides(["keep=[biases,l2_sp]", "keep.biases.damping=4"])
     result = adapt(run, tmp_path / "run")
-    training = result.report["training"]
+    training = result.report.as_dict()["training"]
     assert training["keep"]["biases"] == {"damping": 4.0, "steps": 2} and training["keep"]["l2_sp"]["penalty"] > 0
     assert training["biases"]["moved"] > 0
-    notes = " ".join(result.report["notes"])
+    notes = " ".join(result.report.notes)
     assert "biases are put back" in notes and f"put back from up to {training['biases']['moved']:g}" in notes
     log = [json.loads(line) for line in (tmp_path / "run" / "training" / "log.jsonl").read_text().splitlines()]
     assert [entry["damped_steps"] for entry in log if "loss" in entry][-1] == 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from speech_tl.errors import BadInput
-from speech_tl.scoring.groups import compare_groups, gap, group, members
+from speech_tl.scoring.groups import Group, Spread, compare_groups, gap, group, members
+from speech_tl.scoring.significance import Difference
 from speech_tl.scoring.wer import Evaluation, score
 from tests.scoring.made import Said
 
@@ -40,25 +41,25 @@ def by_gender(wers: dict[str, tuple[float, float]], words: int = 300) -> tuple[E
     return score(said, heard[0], "none"), score(said, heard[1], "none")
 
 
-def compared(wers: dict[str, tuple[float, float]], words: int = 300) -> dict[str, dict]:
+def compared(wers: dict[str, tuple[float, float]], words: int = 300) -> dict[str, Group]:
     before, after = by_gender(wers, words)
     return compare_groups(before.utterances, after.utterances, "gender")
 
 
 def test_each_group_has_its_change_with_interval() -> None:
     groups = compared({"f": (0.5, 0.2), "m": (0.4, 0.4)})
-    assert groups["f"]["change"]["absolute"] == pytest.approx(-0.3)
-    low, high = groups["f"]["change"]["ci95"]
+    assert groups["f"].change.absolute == pytest.approx(-0.3)
+    low, high = groups["f"].change.ci95
     assert low <= -0.3 <= high < 0
-    assert groups["m"]["change"] == {"absolute": 0.0, "ci95": [0.0, 0.0]}
-    assert (groups["f"]["words"], groups["f"]["small"]) == (300, False)
-    assert groups["f"]["before"]["wer"] == 0.5 and groups["f"]["after"]["wer"] == 0.2
+    assert groups["m"].change == Difference(absolute=0.0, ci95=(0.0, 0.0))
+    assert (groups["f"].words, groups["f"].small) == (300, False)
+    assert groups["f"].before.wer == 0.5 and groups["f"].after.wer == 0.2
 
 
 def test_gap_between_best_and_worst_group() -> None:
     found = gap(compared({"f": (0.5, 0.2), "m": (0.4, 0.3), "d": (0.45, 0.25)}))
-    assert found["before"] == {"best": "m", "worst": "f", "gap": pytest.approx(0.1)}
-    assert found["after"] == {"best": "f", "worst": "m", "gap": pytest.approx(0.1)}
+    assert found.before.as_dict() == {"best": "m", "worst": "f", "gap": pytest.approx(0.1)}
+    assert found.after.as_dict() == {"best": "f", "worst": "m", "gap": pytest.approx(0.1)}
 
 
 def test_groups_and_gaps_of_characters() -> None:
@@ -66,19 +67,19 @@ def test_groups_and_gaps_of_characters() -> None:
     texts = [["你好吗啊", "你号吗啊"][n % 2] for n in range(220)]
     before, after = score(said, ["你号码啊"] * 220, "none"), score(said, texts, "none")
     groups = compare_groups(before.utterances, after.utterances, "gender", rate="cer")
-    assert [groups[name]["change"]["absolute"] for name in "fm"] == [-0.5, -0.25]
-    assert [groups[name]["small"] for name in "fm"] == [False, False]  # 440 characters, though only 110 words
-    assert gap(groups, "cer")["after"] == {"best": "f", "worst": "m", "gap": 0.25}
+    assert [groups[name].change.absolute for name in "fm"] == [-0.5, -0.25]
+    assert [groups[name].small for name in "fm"] == [False, False]  # 440 characters, though only 110 words
+    assert gap(groups, "cer").after == Spread(best="f", worst="m", gap=0.25)
     few = compare_groups(before.utterances[:198], after.utterances[:198], "gender", rate="cer")
-    assert few["f"]["small"] and gap(few, "cer") is None
+    assert few["f"].small and gap(few, "cer") is None
 
 
 def test_small_and_unknown_groups_make_no_gap() -> None:
     groups = compared({"f": (0.5, 0.2), "m": (0.4, 0.3), "": (0.9, 0.9)})
-    assert set(groups) == {"f", "m", "unknown"} and gap(groups)["before"]["worst"] == "f"
+    assert set(groups) == {"f", "m", "unknown"} and gap(groups).before.worst == "f"
     assert gap({name: groups[name] for name in ("f", "unknown")}) is None
     few = compared({"f": (0.5, 0.2), "m": (0.4, 0.3)}, words=199)
-    assert few["f"]["small"] and gap(few) is None
+    assert few["f"].small and gap(few) is None
 
 
 def test_who_belongs_to_a_group_is_said_by_before() -> None:

@@ -182,7 +182,7 @@ def test_both_tests_agree_on_what_is_clear_and_stand_side_by_side() -> None:
     assert clear.mapsswe.z < -5 and clear.mapsswe.p_value < 1e-6
     luck = change_interval(corpus([0.3] * 20), corpus([0.3] * 20, seed=1))
     assert luck.mapsswe.p_value > 0.05
-    assert clear.as_dict()["mapsswe"] == clear.mapsswe._asdict()
+    assert clear.as_dict()["mapsswe"] == clear.mapsswe.as_dict()
 
 
 def test_interval_and_p_value_do_not_contradict_each_other() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech_tl.errors import BadInput
+from speech_tl.figures import Rates
 from speech_tl.scoring.alignment import align, chunks_of
 from speech_tl.scoring.wer import KEYS, Evaluation, score
 from tests.scoring.made import Said, evaluation
@@ -148,7 +149,7 @@ def test_raw_figures_tell_formatting_from_recognition(tmp_path: Path) -> None:
     assert plain.score.wer == formatted.score.wer == 0
     assert plain.score.raw["wer"] == jiwer.wer(said, "hello anna how are you") == 4 / 5
     assert plain.score.raw["cer"] == jiwer.cer(said, "hello anna how are you")
-    assert formatted.score.raw == {"wer": 0, "cer": 0}
+    assert formatted.score.raw == Rates(wer=0, cer=0)
     plain.write(tmp_path)
     assert json.loads((tmp_path / "summary.json").read_text())["score"]["raw"]["wer"] == 4 / 5
     assert Evaluation.read(tmp_path).score.raw == plain.score.raw
@@ -156,8 +157,8 @@ def test_raw_figures_tell_formatting_from_recognition(tmp_path: Path) -> None:
 
 def test_raw_figures_ignore_white_space_alone() -> None:
     found = evaluation([("a  b\tc\n", " a b c")], "basic").score
-    assert found.raw == {"wer": 0, "cer": 0} and found.wer == 0
-    assert evaluation([("", "x")]).score.raw == {"wer": None, "cer": None}
+    assert found.raw == Rates(wer=0, cer=0) and found.wer == 0
+    assert evaluation([("", "x")]).score.raw == Rates(wer=None, cer=None)
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), min_size=1, max_size=4), st.sampled_from(["none", "basic", "english"]))

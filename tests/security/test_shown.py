@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from speech_tl.cli import _run
-from speech_tl.reporting.screen import Screen
+from speech_tl.screen import Screen
 from tests.small import ROOT, made_corpus, recipe_yaml, rows_of, written
 from tests.tiny import tiny_ctc
 

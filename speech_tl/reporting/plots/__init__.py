@@ -5,14 +5,15 @@ Before is a hollow dot and after a filled one everywhere, so that a print withou
 
 from __future__ import annotations
 
-from speech_tl.reporting.plots.changes import PairedRow, interval_plot, paired_plot, spread_plot
-from speech_tl.reporting.plots.curves import LadderPoint, Point, curve_plot, ladder_plot
+from speech_tl.reporting.plots.changes import interval_plot, paired_plot, spread_plot
+from speech_tl.reporting.plots.curves import Point, curve_plot, ladder_plot
 from speech_tl.reporting.plots.kinds import KINDS, kinds_plot
 from speech_tl.reporting.plots.ranking import Measure, grouped_plot, pairs_plot, ranked_plot
+from speech_tl.reporting.plots.shared import Dot, PairedRow, paired_row
 
 __all__ = [
     "KINDS",
-    "LadderPoint",
+    "Dot",
     "Measure",
     "PairedRow",
     "Point",
@@ -22,6 +23,7 @@ __all__ = [
     "kinds_plot",
     "ladder_plot",
     "paired_plot",
+    "paired_row",
     "pairs_plot",
     "ranked_plot",
     "spread_plot",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from speech_tl.reporting import svg
-from speech_tl.reporting.plots.shared import escaped, points, said_of, values_of
+from speech_tl.reporting.plots.shared import Dot, PairedRow, escaped, points
 from speech_tl.reporting.svg import BOTTOM, LEFT, LETTER, RIGHT, TOP, WIDTH, mark
-from speech_tl.reporting.words import ci95
 from speech_tl.text import Rate
 
 if TYPE_CHECKING:
@@ -23,19 +22,9 @@ SPREAD_BINS = 24
 SPREAD_HEIGHT = 150
 
 
-class PairedRow(NamedTuple):
-    """One line of a paired dot plot: scores as in report.json, with the rate; `faint` where there are too few words."""
-
-    name: str
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
-    faint: bool = False
-
-
-def interval_plot(change: Mapping[str, Any], rate: Rate = "wer") -> Markup:
-    """The change of an error rate in percentage points as a dot with its 95 % interval, and zero as a line."""
-    low, high = (100 * end for end in change["ci95"])
-    middle = 100 * change["absolute"]
+def interval_plot(change: Dot, rate: Rate = "wer") -> Markup:
+    """The change of an error rate, with its 95 % interval, in percentage points, and zero as a line."""
+    middle, low, high = change.values
     span = svg.span_of([low, high, 0.0], margin=0.2)
     place, dot, axis = svg.scale(span, 24, WIDTH - RIGHT), 48, 72
     zero = place(0.0)
@@ -60,37 +49,33 @@ def paired_plot(title: str, rows: Sequence[PairedRow], rate: Rate = "wer") -> Ma
 
     Args:
         title: what the rows are.
-        rows: at least one; each with the rate on both sides.
+        rows: at least one.
         rate: which one.
     """
-    span = svg.span_of([100 * value for row in rows for side in row[1:3] for value in values_of(side, rate)])
+    span = svg.span_of([value for row in rows for side in row[1:3] for value in side.values])
     span = max(0.0, span[0]), span[1]
     left = 14 + LETTER * min(NAME_LETTERS, max(len(row.name) for row in rows))
     place, axis = svg.scale(span, left, WIDTH - RIGHT), TOP + ROW_HEIGHT * len(rows)
     marks = svg.bottom_axis(place, span, axis, f"{rate.upper()} (%)", left=left, grid_from=TOP)
     for number, row in enumerate(rows):
-        marks.append(_paired(row, rate, place, TOP + ROW_HEIGHT * (number + 0.5), left))
-    said = "; ".join(
-        f"{row.name}: {100 * row.before[rate]:.1f} before, {100 * row.after[rate]:.1f} after" for row in rows
-    )
-    alternative = f"{title}, {rate.upper()} in per cent: {said}."
+        marks.append(_paired(row, place, TOP + ROW_HEIGHT * (number + 0.5), left))
+    alternative = f"{title}, {rate.upper()} in per cent: {'; '.join(map(str, rows))}."
     return svg.figure(f"{title}: ○ before, ● after", alternative, marks, axis + BOTTOM)
 
 
-def _paired(row: PairedRow, rate: Rate, place: svg.Place, y: float, left: float) -> str:
+def _paired(row: PairedRow, place: svg.Place, y: float, left: float) -> str:
     """One row: name, the way from before to after, and above and below it the intervals of the two."""
-    first, last = (place(100 * side[rate]) for side in row[1:3])
+    first, last = place(100 * row.before.value), place(100 * row.after.value)
     marks = [
         mark("text", "label", svg.cut(row.name, NAME_LETTERS), x=left - 8, y=y + 4, text_anchor="end"),
         mark("line", "way", x1=first, x2=last, y1=y, y2=y),
     ]
     for css, side, x, shift in (("before", row.before, first, -6), ("after", row.after, last, 6)):
-        if ends := ci95(side, rate):
-            low, high = (place(100 * end) for end in ends)
+        if side.ci95:
+            low, high = (place(100 * end) for end in side.ci95)
             marks.append(mark("line", f"{css} ci", x1=low, x2=high, y1=y + shift, y2=y + shift))
         marks.append(mark("circle", css, cx=x, cy=y, r=5))
-    sides = [f"{name} {said_of(side, rate)}" for name, side in (("before", row.before), ("after", row.after))]
-    tip = f"<title>{escaped(f'{row.name}: {sides[0]}, {sides[1]}')}</title>"
+    tip = f"<title>{escaped(f'{row.name}: before {row.before}, after {row.after}')}</title>"
     return f'<g class="row{" faint" if row.faint else ""}">{tip}{"".join(marks)}</g>'
 
 

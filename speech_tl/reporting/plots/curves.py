@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from speech_tl.reporting import svg
-from speech_tl.reporting.plots.shared import values_of
+from speech_tl.reporting.plots.shared import Dot, PairedRow
 from speech_tl.reporting.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH, mark
 from speech_tl.text import Rate
 
@@ -19,14 +19,6 @@ CURVE_POINTS = 240  # more do not show
 LADDER_HEIGHT = 260
 
 Point = tuple[float, float]
-
-
-class LadderPoint(NamedTuple):
-    """One rung of a noise ladder; scores as in report.json."""
-
-    name: str
-    before: Mapping[str, Any]
-    after: Mapping[str, Any]
 
 
 def curve_plot(title: str, unit: str, points: Sequence[Point], across: str = "step", lowest: bool = False) -> Markup:
@@ -67,15 +59,10 @@ def curve_plot(title: str, unit: str, points: Sequence[Point], across: str = "st
     return svg.figure(title, alternative, marks, CURVE_HEIGHT)
 
 
-def ladder_plot(points: Sequence[LadderPoint], rate: Rate = "wer") -> Markup:
-    """Error rates before and after on every rung, from clean speech to the loudest noise.
-
-    Args:
-        points: the rungs in order, at least one, each with the rate on both sides.
-        rate: "wer" or "cer", drawn with its 95 % intervals.
-    """
+def ladder_plot(points: Sequence[PairedRow], rate: Rate = "wer") -> Markup:
+    """Error rates before and after on every rung, from clean speech to the loudest noise; at least one rung."""
     sides = {"before": [point.before for point in points], "after": [point.after for point in points]}
-    values = [100 * value for side in sides.values() for score in side for value in values_of(score, rate)]
+    values = [value for dots in sides.values() for dot in dots for value in dot.values]
     span, floor = (0.0, max(*values, 1e-3) * 1.06), LADDER_HEIGHT - BOTTOM
     place, y = svg.scale((-0.5, len(points) - 0.5), LEFT, WIDTH - RIGHT), svg.scale(span, floor, TOP)
     marks = svg.side_axis(y, span, floor, f"{rate.upper()} (%)")
@@ -85,30 +72,24 @@ def ladder_plot(points: Sequence[LadderPoint], rate: Rate = "wer") -> Markup:
         marks.append(mark("text", "tick", label, x=place(number), y=floor + 16, text_anchor="middle"))
     name = "speech over noise (signal-to-noise ratio)"
     marks.append(mark("text", "name", name, x=(LEFT + WIDTH - RIGHT) / 2, y=floor + 35, text_anchor="middle"))
-    for (side, scores), shift in zip(sides.items(), (-3, 3), strict=True):
-        marks += _rungs(side, [point.name for point in points], scores, rate, lambda n, s=shift: place(n) + s, y)
-    said = "; ".join(
-        f"{point.name}: {100 * point.before[rate]:.1f} before, {100 * point.after[rate]:.1f} after" for point in points
-    )
+    names = [point.name for point in points]
+    for (side, dots), shift in zip(sides.items(), (-3, 3), strict=True):
+        marks += _rungs(side, names, dots, [place(number) + shift for number in range(len(points))], y)
     title = f"{rate.upper()} as noise grows: ○ before, ● after"
-    return svg.figure(
-        title, f"{rate.upper()} in per cent on each rung of the noise ladder. {said}.", marks, LADDER_HEIGHT
-    )
+    alternative = f"{rate.upper()} in per cent on each rung of the noise ladder. {'; '.join(map(str, points))}."
+    return svg.figure(title, alternative, marks, LADDER_HEIGHT)
 
 
-def _rungs(
-    side: str, names: Sequence[str], scores: Sequence[Mapping[str, Any]], rate: Rate, x: svg.Place, y: svg.Place
-) -> list[str]:
+def _rungs(side: str, names: Sequence[str], dots: Sequence[Dot], xs: Sequence[float], y: svg.Place) -> list[str]:
     """One model's line over the rungs, its dots, and its intervals."""
-    path = " ".join(f"{x(number):.1f},{y(100 * score[rate]):.1f}" for number, score in enumerate(scores))
+    path = " ".join(f"{x:.1f},{y(100 * dot.value):.1f}" for x, dot in zip(xs, dots, strict=True))
     marks = [f'<polyline class="ladder {side}" points="{path}"/>']
-    for number, (name, score) in enumerate(zip(names, scores, strict=True)):
-        value, *ends = values_of(score, rate)
-        if ends:
-            low, high = (y(100 * end) for end in ends)
-            marks.append(mark("line", f"{side} ci", x1=x(number), x2=x(number), y1=low, y2=high))
-        tip = f"{name}: {side} {100 * value:.1f} %"
-        marks.append(mark("circle", side, tip=tip, cx=x(number), cy=y(100 * value), r=5))
+    for name, dot, x in zip(names, dots, xs, strict=True):
+        if dot.ci95:
+            low, high = (y(100 * end) for end in dot.ci95)
+            marks.append(mark("line", f"{side} ci", x1=x, x2=x, y1=low, y2=high))
+        tip = f"{name}: {side} {100 * dot.value:.1f} %"
+        marks.append(mark("circle", side, tip=tip, cx=x, cy=y(100 * dot.value), r=5))
     return marks
 
 

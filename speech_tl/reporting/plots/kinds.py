@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from speech_tl.reporting import svg
 from speech_tl.reporting.svg import LEFT, LETTER, RIGHT, TOP, WIDTH, mark
-from speech_tl.reporting.words import edits, units
-from speech_tl.scoring.alignment import UNITS
+from speech_tl.scoring.alignment import UNITS, Edits
 from speech_tl.text import Rate
 
 if TYPE_CHECKING:
@@ -18,12 +17,10 @@ BAR_HEIGHT = 30
 KINDS = ("substitutions", "deletions", "insertions")
 
 
-def kinds_plot(before: Mapping[str, Any], after: Mapping[str, Any], rate: Rate = "wer") -> Markup:
+def kinds_plot(before: Edits, after: Edits, rate: Rate = "wer") -> Markup:
     """Substitutions, deletions and insertions before and after, per 100 words (or characters) that were said."""
     sides = {"before": before, "after": after}
-    shares = {
-        name: [100 * edits(side, rate)[kind] / units(side, rate) for kind in KINDS] for name, side in sides.items()
-    }
+    shares = {name: [100 * count / side.units for count in side[1:]] for name, side in sides.items()}
     span = 0.0, max(*map(sum, shares.values()), 1e-3) * 1.12
     place, axis = svg.scale(span, LEFT, WIDTH - RIGHT), TOP + 2 * (BAR_HEIGHT + 12) + 4
     marks = svg.bottom_axis(place, span, axis, f"errors in 100 {UNITS[rate]} said", grid_from=TOP)

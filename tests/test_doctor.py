@@ -10,9 +10,9 @@ import time
 import pytest
 from rich.console import Console
 
-from speech_tl.reporting import doctor
-from speech_tl.reporting.codecs import CODECS, Codec, codec_problem
-from speech_tl.reporting.doctor import Finding, examine, print_findings
+from speech_tl import doctor
+from speech_tl.audio.codecs import CODECS, Codec, codec_problem
+from speech_tl.doctor import Finding, examine, print_findings
 
 
 @pytest.fixture(scope="module")

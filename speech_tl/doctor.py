@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from speech_tl.reporting.codecs import CODECS, codec_problem
+from speech_tl.audio.codecs import CODECS, codec_problem
 from speech_tl.text import literal
 
 if TYPE_CHECKING:

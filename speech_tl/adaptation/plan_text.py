@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from speech_tl.reporting.screen import clock
 from speech_tl.reporting.words import count
+from speech_tl.screen import clock
 
 if TYPE_CHECKING:
     from speech_tl.data.manifest import Excluded
