@@ -1,19 +1,20 @@
 """How many clips without speech get text, beside the peers, and what the guard against it costs speech.
 
     python -m tests.benchmarks.nothing MODEL CORPORA [--part report|tune] [--sides SIDE ...] [--music 16]
-    python -m tests.benchmarks.nothing MODEL CORPORA --speech
+    python -m tests.benchmarks.nothing MODEL CORPORA --speech [--clips 100]
 
 MODEL is the folder of a Whisper that writes English, CORPORA the folder of the corpora. First: the clips of the corpus
 `noise` (`--part tune`: its split train, on which the thresholds of `decoding/no_speech.py` were chosen; `report`: dev
 and test, of other recordings) and music made on the spot, by every program in this process, each with its own settings;
 openai-whisper and faster-whisper must be installed and get the same weights. `--speech`: the WER (normaliser `english`)
-of 100 dev clips of speechocean762, librispeech_mini train and dev, and up to 100 of ljspeech_part dev, transcribed with
-the guard and, where it took a text, without.
+of up to `--clips` clips each of speechocean762 dev, librispeech_mini train and dev, and ljspeech_part dev, transcribed
+with the guard and, where it took a text, without.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import tempfile
 import time
@@ -42,7 +43,7 @@ SIDES = (
     "openai-whisper",
 )
 SPEECH = {"speechocean762": ("dev",), "librispeech_mini": ("train", "dev"), "ljspeech_part": ("dev",)}
-MOST_CLIPS, SEED = 100, 5
+SEED = 5
 CHORDS = ((0, 4, 7), (5, 9, 12), (7, 11, 14), (-3, 0, 4))
 SCALE = (0, 2, 4, 5, 7, 9, 11, 12)
 
@@ -130,13 +131,13 @@ def compare_programs(given: argparse.Namespace) -> None:
             print(f"| {side} | {' | '.join(cells)} | {time.process_time() - began:.0f} |", flush=True)
 
 
-def clips_of(corpora: Path, corpus: str) -> list[Utterance]:
+def clips_of(corpora: Path, corpus: str, most: int) -> list[Utterance]:
     """Clips with speech, of the splits on which something may be chosen."""
     found: list[Utterance] = []
     for split in SPEECH[corpus]:
         rows = Manifest.read(corpora / corpus / "manifest.csv", split=split)
-        found += rows.sample(MOST_CLIPS, seed=SEED)
-    return found
+        found += rows
+    return random.Random(SEED).sample(found, min(most, len(found)))
 
 
 def cost_to_speech(given: argparse.Namespace) -> None:
@@ -153,7 +154,7 @@ def cost_to_speech(given: argparse.Namespace) -> None:
     model.no_speech = noting
     print("| | clips | doubted | taken | WER with the guard | without |\n|:--|--:|--:|--:|--:|--:|", flush=True)
     for corpus in SPEECH:
-        clips, cells = clips_of(given.corpora, corpus), []
+        clips, cells = clips_of(given.corpora, corpus, given.clips), []
         with tempfile.TemporaryDirectory() as folder:
             sounds = [load_audio(clip.audio, RATE)[: 30 * RATE] for clip in clips]
             files = [save_audio(Path(folder) / f"{n:04d}.flac", sound, RATE) for n, sound in enumerate(sounds)]
@@ -178,6 +179,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=SIDES)
     parser.add_argument("--music", type=int, default=16, help="clips of it")
     parser.add_argument("--speech", action="store_true", help="what the guard costs speech")
+    parser.add_argument("--clips", type=int, default=100, help="with speech, of each corpus")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     (cost_to_speech if given.speech else compare_programs)(given)
