@@ -22,5 +22,5 @@ def require_fused(model: AcousticModel, options: DecodingOptions) -> None:
             f"a language model can be fused into CTC models (the wav2vec2 family), and {model.source} is a "
             f"{model.family} model: leave --lm (decoding.lm) out"
         )
-    if options.hotwords is not None and options.engine != "torch" and model.has_decoder:
+    if options.hotwords is not None and options.engine == "ctranslate2" and model.has_decoder:
         raise BadInput(f"engine {options.engine} takes no hotwords: leave it out, or --hotwords (decoding.hotwords)")
