@@ -39,7 +39,9 @@ Lm = Annotated[Path | None, typer.Option(help="N-gram language model for CTC: FI
 LmWeight = Annotated[float | None, typer.Option(help="How much the language model counts; unless said 0.8.")]
 WordBonus = Annotated[float | None, typer.Option(help="What each word earns beside it; unless said 1.")]
 Hotwords = Annotated[Path | None, typer.Option(help="File of names and terms, one a line, to be written more readily.")]
-HotwordWeight = Annotated[float | None, typer.Option(help="What each of their letters earns; unless said 1.5.")]
+HotwordWeight = Annotated[
+    float | None, typer.Option(help="What each of their letters earns; unless said 1.5 (CTC), 0.8 (Whisper).")
+]
 Host = Annotated[str, typer.Option(help="Address to listen on; by default this machine alone can ask.")]
 TokenFile = Annotated[
     Path | None, typer.Option(help="File with a token that every request must show (Authorization: Bearer TOKEN).")

@@ -151,6 +151,7 @@ def require_able(model: AcousticModel, options: DecodingOptions) -> None:
     model.set_prompt(options.prompt)
     require_frames(model, options)
     require_fused(model, options)
+    model.set_hotwords(options.hotwords, options.hotword_weight)
 
 
 @contextlib.contextmanager

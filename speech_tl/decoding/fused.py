@@ -1,4 +1,4 @@
-"""Which models take a language model or hotwords."""
+"""Which models take a language model, and which engines hotwords."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 def require_fused(model: AcousticModel, options: DecodingOptions) -> None:
-    """Refuse a language model or hotwords for a model that scores no frames.
+    """Refuse a language model for a model that scores no frames, and hotwords for an engine that takes none.
 
     Raises:
-        BadInput: says for which models they are.
+        BadInput: says for which models, or which engine, they are.
     """
-    if options.fuses and not model.scores_frames:
-        what = "a language model" if options.lm is not None else "hotwords"
-        option = "--lm (decoding.lm)" if options.lm is not None else "--hotwords (decoding.hotwords)"
+    if options.lm is not None and not model.scores_frames:
         raise BadInput(
-            f"{what} can be fused into CTC models (the wav2vec2 family), and {model.source} is a {model.family} model: "
-            f"leave {option} out"
+            f"a language model can be fused into CTC models (the wav2vec2 family), and {model.source} is a "
+            f"{model.family} model: leave --lm (decoding.lm) out"
         )
+    if options.hotwords is not None and options.engine == "ctranslate2" and model.has_decoder:
+        raise BadInput(f"engine {options.engine} takes no hotwords: leave it out, or --hotwords (decoding.hotwords)")

@@ -10,6 +10,7 @@ from speech_tl.data.batching import Collator, Example
 from speech_tl.decoding import decoding_batches, precision_context, ready
 from speech_tl.decoding.lanes import in_lanes, lane_count
 from speech_tl.decoding.loops import cut, is_loop
+from speech_tl.decoding.no_speech import without_noise
 from speech_tl.decoding.suta import adapted
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.ctc_words import FrameWord
@@ -22,6 +23,8 @@ def decode_words(
     model: AcousticModel, waveforms: Sequence[np.ndarray], options: DecodingOptions | None = None
 ) -> list[Spoken]:
     """The texts of `decode_waveforms`, each with its words, for waveforms `(samples,)` at the model's rate.
+
+    A model with a decoder is asked whether anybody spoke where what it wrote is doubtful; if not, there is no text.
 
     A frame is `model.frame_samples` long, and the first begins with its waveform.
 
@@ -39,7 +42,9 @@ def decode_words(
         moved = {key: value.to(model.device) for key, value in batch.items()}
         with precision_context(options.precision, model.device), adapted(twin, moved, options.test_time) as given:
             found = twin.transcribe_words(given, options)
-            return order, _without_loops(found, twin.durations_s(given)) if twin.has_decoder else found
+            if twin.has_decoder:
+                found = _without_loops(without_noise(twin, given, found), twin.durations_s(given))
+            return order, found
 
     texts: list[Spoken] = [("", [])] * len(waveforms)
     with ready(model, options):

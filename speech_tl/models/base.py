@@ -206,6 +206,10 @@ class AcousticModel(ABC):
         """Seconds of sound of each utterance of a collated batch; asked of models with a decoder."""
         raise NotImplementedError
 
+    def no_speech(self, batch: Batch, rows: Sequence[int]) -> list[float]:
+        """The probability that nobody speaks in some utterances of a batch; asked of models with a decoder."""
+        raise NotImplementedError
+
     def set_engine(self, options: DecodingOptions) -> None:
         """Take `options.engine`, before decoding.
 
@@ -223,6 +227,15 @@ class AcousticModel(ABC):
         """
         if text is not None:
             raise BadInput(f"a prompt is for Whisper, and {self.source} is no Whisper: leave --prompt out")
+
+    def set_hotwords(self, path: Path | None, weight: float | None) -> None:
+        """Take `options.hotwords` and their weight, before decoding and after `set_prompt`.
+
+        Raises:
+            BadInput: the file cannot be read or holds none, or one that the model cannot write.
+        """
+        if path is not None:
+            raise NotImplementedError
 
     def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:
         """What of this model could change a transcript beside the options themselves, for the record."""

@@ -27,6 +27,7 @@ from speech_tl.models.filterbank import fix_filterbank, trainable_convolutions
 from speech_tl.models.fixed import FixedStage, all_fixed
 from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
+from speech_tl.models.hotwords import read_hotwords
 from speech_tl.models.positions import rearrange
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.text import ctc_characters, fit_case, leading_rate, spelt_words
@@ -357,6 +358,11 @@ class CTCModel(AcousticModel):
     def unspoken(self) -> set[int]:
         """Labels of special tokens, blank among them."""
         return set(self.tokenizer.all_special_ids) - {self.vocabulary.get(self.delimiter)} | {self.blank}
+
+    def set_hotwords(self, path: Path | None, weight: float | None) -> None:
+        """See `AcousticModel`; the search reads them again, see `ctc_fused`."""
+        if path is not None:
+            read_hotwords(path, self.source, self.spelt, self.unwritable)
 
     def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:
         """The search, where there is one."""

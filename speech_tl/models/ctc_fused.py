@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speech_tl.errors import BadInput
 from speech_tl.models.ctc_beams import DEFAULT_BEAM, BeamSearch
 from speech_tl.models.fusion import Lexicon, TextScores, Weights
-from speech_tl.text import fit_case, leading_rate, read_text
+from speech_tl.models.hotwords import read_hotwords
+from speech_tl.text import fit_case, leading_rate
 from speech_tl.text.ngrams import NGrams, open_ngrams
 
 if TYPE_CHECKING:
     from speech_tl.models.ctc import CTCModel
     from speech_tl.models.options import DecodingOptions
 
-LM_WEIGHT, WORD_BONUS = 0.8, 1.0
+LM_WEIGHT, WORD_BONUS, HOTWORD_WEIGHT = 0.8, 1.0, 1.5
 """Where nobody says otherwise."""
 
 
@@ -35,7 +35,7 @@ def weights_of(options: DecodingOptions) -> Weights:
     return Weights(
         LM_WEIGHT if options.lm_weight is None else options.lm_weight,
         WORD_BONUS if options.word_bonus is None else options.word_bonus,
-        options.hotword_weight,
+        HOTWORD_WEIGHT if options.hotword_weight is None else options.hotword_weight,
     )
 
 
@@ -49,34 +49,15 @@ def beam_search(model: CTCModel, options: DecodingOptions) -> BeamSearch:
     if options.lm is not None:
         lm = open_ngrams(options.lm)
         lexicon = _lexicon(lm, tuple(model.vocabulary), model.language)
-    hotwords = () if options.hotwords is None else spelt_hotwords(model, options.hotwords)
+    hotwords: Sequence[str] = ()
+    if options.hotwords is not None:
+        hotwords = read_hotwords(options.hotwords, model.source, model.spelt, model.unwritable)
     tokens = {label: token for token, label in model.vocabulary.items() if label not in model.unspoken}
     delimiter = model.blank_and_delimiter()[1]
     tokens.pop(delimiter, None)
     scores = TextScores(weights_of(options), lexicon, hotwords)
     spaced = leading_rate(model.language) == "wer"
     return BeamSearch(tokens, delimiter, scores, width(options), spaced=spaced)
-
-
-def spelt_hotwords(model: CTCModel, path: Path) -> list[str]:
-    """The hotwords of a file, one a line, as the model spells them.
-
-    Raises:
-        BadInput: the file cannot be read or holds none, or the model has no label for a character of one.
-    """
-    if not path.is_file():
-        raise BadInput(f"there is no file of hotwords {path}: expected a text file, one a line")
-    found = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        if missing := model.unwritable(line):
-            raise BadInput(
-                f"{path} line {number}: {model.source} cannot write {' '.join(sorted(missing))} of {line.strip()!r}: "
-                "spell it with letters that it has"
-            )
-        found += [model.spelt(line)] if model.spelt(line).strip() else []
-    if not found:
-        raise BadInput(f"{path} holds no hotwords: expected one a line")
-    return found
 
 
 def fused_conditions(options: DecodingOptions) -> dict[str, str]:

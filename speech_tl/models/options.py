@@ -82,14 +82,16 @@ class DecodingOptions(Options):
     Attributes:
         batch_seconds: upper bound on `utterances * longest` of one batch, in seconds of audio; None picks by device.
         max_batch: upper bound on the utterances of one batch.
-        beam: beam width; 1 is greedy. CTC with `lm` or `hotwords` searches with 50 where nobody says more than 1.
+        beam: beam width; 1 is greedy. With `lm` or `hotwords` CTC searches with 50 where nobody says more than 1, with
+            hotwords Whisper with 5.
         temperature: 0 takes the most probable tokens; above, Whisper's are drawn, their scores divided by it. CTC draws
             nothing.
         lm: an n-gram model, FILE.arpa or KenLM's FILE.bin, for CTC: `speech-tl lm` makes one from texts.
         lm_weight: how much it counts against the sound; None is 0.8, and `adapt` chooses it and `word_bonus` on dev.
         word_bonus: for each word, in natural log units, as language models like few words; None is 1.
-        hotwords: a file of names and terms, one a line, that CTC writes more readily.
-        hotword_weight: for each of their letters, in natural log units; more finds more of them and invents some.
+        hotwords: a file of names and terms, one a line, that are written more readily.
+        hotword_weight: in natural log units, for each of their letters; None is 1.5 for CTC and 0.8 for Whisper; more
+            finds more of them and invents some.
         precision: "float32", "bf16" or "fp16"; half precisions need a GPU.
         engine: "torch", or "ctranslate2" for Whisper (an extra), which is refused if it writes other words.
         audio_context: "auto" gives Whisper's encoder what the model's folder says (30 s where it says nothing); "full"
@@ -110,7 +112,7 @@ class DecodingOptions(Options):
     lm_weight: float | None = Field(None, ge=0, le=100)
     word_bonus: float | None = Field(None, ge=-100, le=100)
     hotwords: Path | None = None
-    hotword_weight: float = Field(1.5, ge=0, le=100)
+    hotword_weight: float | None = Field(None, ge=0, le=100)
     precision: str = Field("float32", pattern="^(float32|bf16|fp16)$")
     engine: Literal["torch", "ctranslate2"] = "torch"
     audio_context: Literal["auto", "full"] = "auto"

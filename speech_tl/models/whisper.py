@@ -23,6 +23,7 @@ from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
 from speech_tl.models.base import Batch, DecodingOptions, linear_layers
 from speech_tl.models.ctc_words import FrameWord
 from speech_tl.models.engine import CTranslate2
+from speech_tl.models.favoured import BEAM, WEIGHT, FavouredScores
 from speech_tl.models.greedy import Limits, greedy_tokens, heard_languages, is_plain, language_log_probabilities
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
@@ -257,6 +258,22 @@ class WhisperModel(WhisperText):
         """The tokens of text alone."""
         return [token for token in map(int, row) if token < self.end]
 
+    @torch.inference_mode()
+    def no_speech(self, batch: Batch, rows: Sequence[int]) -> list[float]:
+        """See `AcousticModel`; the probability of its token for that in place of a language, 0 where it has none."""
+        if self.no_speech_token is None:
+            return [0.0] * len(rows)
+        found = []
+        for row in rows:
+            frames = self._window_frames(int(batch["frames"][row]), self.decoding_context)
+            inputs = fitted(batch["input_features"][row, None], batch["silence"][row, None], frames)
+            start = torch.tensor([self.prompt[:1]], device=inputs.device)
+            states = self.network.model.encoder(inputs)[0]
+            hidden = self.network.model.decoder(input_ids=start, encoder_hidden_states=states, use_cache=False)[0]
+            scores = self.network.proj_out(hidden[0, -1]).float().softmax(-1)
+            found.append(float(scores[self.no_speech_token]))
+        return found
+
     def durations_s(self, batch: Batch) -> list[float]:
         """See `AcousticModel`; the frame or two of silence behind each are counted."""
         return (batch["frames"] / self.frames_a_second).tolist()
@@ -303,13 +320,14 @@ class WhisperModel(WhisperText):
         """What this network itself writes, `(batch, tokens)`; `states` are the encoder's, where they are known."""
         # generate itself would pad features to 30 s
         heard = self.network.model.encoder(inputs) if states is None else BaseModelOutput(last_hidden_state=states)
-        if options.beam == 1 and self.shortcuts and is_plain(self.network):
+        if self._beam(options) == 1 and self.favoured is None and self.shortcuts and is_plain(self.network):
             return greedy_tokens(self.network, heard[0], self._prompts(heard[0]), limits, options.temperature)
-        if self.context:
-            raise BadInput(
-                f"a prompt is for the greedy search alone: leave --prompt out, or the beam of {options.beam}"
-            )
         return self._generated(heard, limits.tokens, options)
+
+    def _beam(self, options: DecodingOptions) -> int:
+        """Hypotheses that are kept; hotwords want several where nobody says how many."""
+        wanted = options.hotwords is not None and options.beam == 1 and not options.temperature
+        return BEAM if wanted else options.beam
 
     def _prompts(self, states: torch.Tensor) -> torch.Tensor:
         """Each row's first tokens `(rows, tokens)`; the language is heard where nobody said it."""
@@ -320,13 +338,17 @@ class WhisperModel(WhisperText):
 
     def _generated(self, heard: BaseModelOutput, allowed: torch.Tensor, options: DecodingOptions) -> torch.Tensor:
         """Tokens as transformers' own search finds them; `allowed` `(batch,)` tokens each."""
-        drawn = {"temperature": options.temperature, "top_k": 0} if options.temperature else {}
+        asked: dict[str, Any] = {"temperature": options.temperature, "top_k": 0} if options.temperature else {}
+        if self.context:
+            asked["prompt_ids"] = torch.tensor(self.context, device=self.device)
+        if self.favoured is not None:
+            asked["logits_processor"] = [FavouredScores(self.favoured, len(self.context) + len(self.prompt))]
         with quiet_transformers():
             ids = self.network.generate(
                 encoder_outputs=heard,
-                num_beams=options.beam,
-                do_sample=bool(drawn),
-                **drawn,
+                num_beams=self._beam(options),
+                do_sample=bool(options.temperature),
+                **asked,
                 return_timestamps=False,
                 max_new_tokens=int(allowed.max()),
             )
@@ -361,9 +383,13 @@ class WhisperModel(WhisperText):
                 raise BadInput(f"engine {options.engine} must be told the language: give --language")
             self.engine = CTranslate2(self, options.precision)
 
-    def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:
-        """Which windows the encoder is given."""
-        return {"audio_context": str(self._context(options))}
+    def decoding_conditions(self, options: DecodingOptions) -> dict[str, Any]:
+        """Which windows the encoder is given, and which hotwords are favoured how much."""
+        told: dict[str, Any] = {"audio_context": str(self._context(options))}
+        if options.hotwords is not None:
+            weight = WEIGHT if options.hotword_weight is None else options.hotword_weight
+            told |= {"beam": self._beam(options), "hotwords": options.hotwords.name, "hotword_weight": f"{weight:g}"}
+        return told
 
     # ---- parts and files
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch
 from speech_tl.models.ctc_words import FrameWord
+from speech_tl.models.favoured import Favoured
+from speech_tl.models.hotwords import read_hotwords
 from speech_tl.models.whisper_languages import default_prompt, language_token
 from speech_tl.models.whisper_words import TokenTimes
 from speech_tl.text import language_code, leading_rate
@@ -34,8 +37,10 @@ class WhisperText(AcousticModel):
     Attributes:
         prompt: tokens that the decoder is given: start, language and task where it has several, no timestamps.
         context: tokens before the prompt, of text that it is shown as if it stood before what it writes.
+        favoured: the hotwords' tokens, where there are any.
         end: token that ends a text.
         longest_label: positions of the decoder, the prompt's among them.
+        no_speech_token: stands in place of a language where nobody speaks; None where the tokenizer has none.
         first_timestamp: token of 0.00 s; those from here on are timestamps, 20 ms apart, if there are any.
         timestamp_share: share of the packed windows whose target has timestamps.
     """
@@ -55,10 +60,13 @@ class WhisperText(AcousticModel):
         """Set language and task for labels and for generation; None is what the checkpoint says itself."""
         super().__init__(network, source, None, sample_rate)
         self.tokenizer, self.context = tokenizer, []
+        self.favoured: Favoured | None = None
         self.multilingual = bool(getattr(network.generation_config, "is_multilingual", True))
         self.longest_label = network.config.max_target_positions
         self.end = network.config.eos_token_id
         self.first_timestamp = tokenizer.get_vocab().get("<|0.00|>", network.config.vocab_size)
+        names = tokenizer.get_vocab()  # <|nocaptions|> is what OpenAI's first checkpoints call it
+        self.no_speech_token = names.get("<|nospeech|>", names.get("<|nocaptions|>"))
         self._set_prompt(language, task)
 
     def _set_prompt(self, language: str | None, task: str | None) -> None:
@@ -113,6 +121,34 @@ class WhisperText(AcousticModel):
         if len(written) > most:
             raise BadInput(f"a prompt of {len(written)} tokens: {self.source} takes at most {most}; shorten --prompt")
         self.context = [*self._tokens("<|startofprev|>"), *written]
+
+    def set_hotwords(self, path: Path | None, weight: float | None) -> None:
+        """See `AcousticModel`; as they are written and in lower case, which is all that some adapted models write."""
+        self.favoured = None
+        if path is None:
+            return
+        words = read_hotwords(path, self.source, lambda line: " ".join(line.split()), self._lacking)
+        words = list(dict.fromkeys([*words, *(word.lower() for word in words)]))
+        spellings = {tuple(self.encode(word)[:-1]) for word in words}
+        if leading_rate(self.language) != "wer":  # no space before each of them
+            spellings |= {tuple(self.tokenizer.encode(word, add_special_tokens=False)) for word in words}
+        self.favoured = Favoured(spellings, self._letters, weight)
+
+    def _lacking(self, line: str) -> set[str]:
+        """What of a hotword is never written: a token that the checkpoint suppresses, or that stands for nothing."""
+        line = " ".join(line.split())
+        ids = self.encode(line)[:-1]
+        lost = {line} if self.tokenizer.decode(ids).strip() != line else set()
+        suppressed = set(self.network.generation_config.suppress_tokens or ())
+        return lost | {self.tokenizer.decode([token]).strip() for token in ids if token in suppressed}
+
+    @cached_property
+    def _letters(self) -> torch.Tensor:
+        """How many characters each token begins without the space before a word `(vocabulary,)`."""
+        letters, space = self.token_characters.clone(), bytes_to_unicode()[ord(" ")]
+        spaced = [number for token, number in self.tokenizer.get_vocab().items() if token.startswith(space)]
+        letters[spaced] = (letters[spaced] - 1).clamp(min=0)
+        return letters
 
     def _tokens(self, *names: str) -> list[int]:
         return self.tokenizer.convert_tokens_to_ids(list(names))

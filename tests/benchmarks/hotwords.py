@@ -1,15 +1,17 @@
 """How many names hotwords find, and how many they invent: `python -m tests.benchmarks.hotwords MODEL`.
 
-    [--split heldout|dev] [--weights 0.5 1 1.5 2] [--lm LM] [--voice en-us]
+    [--split heldout|dev] [--weights 0.5 1 1.5 2] [--prompt] [--sentences 3] [--lm LM] [--voice en-us]
 
 espeak-ng speaks sentences with 30 names that no text of the starters holds, three of each name, and as many everyday
-sentences without any name. Recall is the share of the names spoken that are written in their sentence; precision the
-share of the names written that were spoken. `--split dev` has other names and other sentences, to choose the weight on.
+sentences without any name (`--sentences`: fewer of each). Recall is the share of the names spoken that are written in
+their sentence; precision the share of the names written that were spoken. `--split dev` has other names and other
+sentences, to choose the weight on. `--prompt` shows a Whisper the names as a prompt, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -51,13 +53,16 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.hotwords", description=__doc__.split("\n")[0])
     parser.add_argument("model")
     parser.add_argument("--split", default="heldout", choices=NAMES)
-    parser.add_argument("--weights", type=float, nargs="+", default=[DecodingOptions().hotword_weight])
+    parser.add_argument("--weights", type=float, nargs="+", default=[None], help="by default the family's own")
+    parser.add_argument("--prompt", action="store_true")
+    parser.add_argument("--sentences", type=int, default=3, choices=(1, 2, 3))
     parser.add_argument("--lm", type=Path)
     parser.add_argument("--voice", default="en-us")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
     model, names = load_model(given.model), NAMES[given.split].split()
-    said = [(carrier.format(name.lower()), name.lower()) for name in names for carrier in CARRIERS[given.split]]
+    carriers = CARRIERS[given.split][: given.sentences]
+    said = [(carrier.format(name.lower()), name.lower()) for name in names for carrier in carriers]
     said += [(sentence, "") for sentence in islice(everyday_sentences(SEED, given.split), len(said))]
     with tempfile.TemporaryDirectory() as folder:
         waveforms = [_spoken(text, given.voice, Path(folder), model.sample_rate) for text, _ in said]
@@ -66,9 +71,11 @@ def main(arguments: Sequence[str]) -> int:
         plain = DecodingOptions(beam=50 if given.lm else 1, lm=given.lm, workers=0)
         print("| | recall | precision |\n|:--|--:|--:|")
         print(_line("without hotwords", said, decode_waveforms(model, waveforms, plain), names))
+        glossary = f"Glossary: {', '.join(names)}." if given.prompt else None
         for weight in given.weights:
-            options = plain.model_copy(update={"hotwords": listed, "hotword_weight": weight})
-            print(_line(f"weight {weight:g}", said, decode_waveforms(model, waveforms, options), names), flush=True)
+            options = plain.model_copy(update={"hotwords": listed, "hotword_weight": weight, "prompt": glossary})
+            title = "hotwords" if weight is None else f"weight {weight:g}"
+            print(_line(title, said, decode_waveforms(model, waveforms, options), names), flush=True)
     return 0
 
 
@@ -83,7 +90,7 @@ def _line(title: str, said: Sequence[tuple[str, str]], texts: Sequence[str], nam
     known = {name.lower() for name in names}
     found = invented = 0
     for (_, name), text in zip(said, texts, strict=True):
-        written = [word for word in text.lower().split() if word in known]
+        written = [word for word in re.findall(r"[\w']+", text.lower()) if word in known]
         found += name in written
         invented += len([word for word in written if word != name])
     spoken = sum(bool(name) for _, name in said)

@@ -65,6 +65,8 @@ def test_a_prompt_stands_before_what_is_written(starter: WhisperModel) -> None:
     prompted = decode_waveforms(starter, [sound], DecodingOptions(prompt="zero three five one"))
     assert starter.context and isinstance(prompted[0], str)
     assert decode_words(starter, [sound], DecodingOptions(prompt="zero three five one"))[0][0] == prompted[0]
+    published = DecodingOptions(prompt="zero three five one", shortcuts=False)
+    assert decode_waveforms(starter, [sound], published) == prompted, "transformers' own search"
     assert decode_waveforms(starter, [sound]) == plain and not starter.context
 
 

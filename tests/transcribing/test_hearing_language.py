@@ -53,6 +53,12 @@ def test_each_recording_is_written_in_its_own_language(
     assert given.language == "nl" and given.language_probability is None
 
 
+def test_english_is_heard_as_english(published_whisper: Callable[[str], Path], corpora: Path, tmp_path: Path) -> None:
+    model = load_model(published_whisper("whisper-base"))
+    scores = model.language_scores(load_audio(joined(corpora / "ljspeech_part", 2, tmp_path / "en.flac")))
+    assert max(scores, key=scores.__getitem__) == "en" and scores["en"] > np.log(0.9)
+
+
 def test_a_task_that_the_model_cannot_do_is_one_line(
     recordings: list[Path], published_whisper: Callable[[str], Path], capsys: pytest.CaptureFixture
 ) -> None:
