@@ -64,7 +64,7 @@ recipe = Recipe(
     model=ModelOptions(source="starter-wav2vec2"),
     data=DataOptions(language="en"),
     strategy=Full(freeze_feature_encoder=False),
-    keep=[Interpolate(fixed_share=0.45)],
+    keep=[Interpolate(fixed_share=0.4)],
     training=TrainingOptions(epochs=3, dev_limit=60, join_seconds=12),
     augment=AugmentOptions(speed=Speed(), spec_augment=SpecAugment(time_share=0.1, time_width=10, feature_share=0.1)),
     scoring=ScoringOptions(by=["gender", "age"]),
