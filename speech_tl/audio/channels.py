@@ -118,7 +118,8 @@ def mixed(
         sample_rate: in Hz.
         on_choice: told the channel's index, or None for the mean, once.
     """
-    energies, held = Energies(sample_rate), []
+    energies = Energies(sample_rate)
+    held: list[np.ndarray] = []
     blocks = iter(blocks)
     for block in blocks:
         if block.shape[1] > 1:

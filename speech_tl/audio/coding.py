@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import soxr
@@ -43,7 +43,7 @@ def round_trip(waveform: np.ndarray, sample_rate: int, codec: LossyCodec, bits_a
     return soxr.resample(heard, rate, sample_rate) if rate != sample_rate else heard
 
 
-def _frame(av: object, waveform: np.ndarray, sample_rate: int, layout: str) -> object:
+def _frame(av: Any, waveform: np.ndarray, sample_rate: int, layout: str) -> Any:
     """All of a waveform as one frame in the format that the encoder takes."""
     samples = np.asarray(waveform, np.float32)[None]
     if layout == "s16":

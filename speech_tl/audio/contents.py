@@ -158,7 +158,8 @@ def _after_data(stream: BinaryIO, end: int, size: int) -> int | None:
 
 def _joined_waves(stream: BinaryIO, second: int, size: int) -> list[tuple[int, int]]:
     """The parts from the second on: each ends where its data chunk lets the next begin."""
-    parts, first = [], second
+    parts: list[tuple[int, int]] = []
+    first = second
     while first < size:
         if len(parts) >= MOST_CHUNKS:
             raise ValueError(NO_CHUNKS)
@@ -268,7 +269,8 @@ def _only_zeros(data: bytes) -> bool:
 
 def _in_order(numbers: list[int | None]) -> bool:
     """Whether all are known, each greater than the one before."""
-    return None not in numbers and all(one < other for one, other in pairwise(numbers))
+    known = [number for number in numbers if number is not None]
+    return len(known) == len(numbers) and all(one < other for one, other in pairwise(known))
 
 
 def _starts(stream: BinaryIO, beginning: re.Pattern[bytes], size: int) -> list[int]:

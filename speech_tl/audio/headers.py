@@ -115,4 +115,4 @@ def _begins_again(handle: int, last_page: bytes, size: int) -> bool:
     middle = _read_at(handle, 2 * _MIDDLE_BYTES, size // 2 - _MIDDLE_BYTES)
     at = middle.find(b"OggS\0")
     (number,) = struct.unpack_from("<I", middle, at + 18)
-    return at < 0 or OGG_START.search(middle) or not last / 4 <= number <= 3 * last / 4
+    return at < 0 or OGG_START.search(middle) is not None or not last / 4 <= number <= 3 * last / 4

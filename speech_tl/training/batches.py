@@ -51,6 +51,7 @@ def training_batches(
         return SimilarLengthBatches(durations_s, seconds, seed, ranks, rank, stretch=dataset.stretch)
 
     def drawn(epoch: int) -> np.ndarray:
+        assert mixture is not None, "else every row is drawn"
         return np.concatenate([np.arange(mixture.targets), mixture.drawn(epoch, seed)])
 
     chosen = drawn if mixture else None

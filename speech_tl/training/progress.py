@@ -123,7 +123,7 @@ class LogFile(TrainerCallback):
             return
         shown = ("loss", f"dev_{self.facts.rate}")
         self.latest.update({key: entry[key] for key in shown if key in entry})
-        line = {"step": state.global_step, "epoch": state.epoch, **entry, **self.facts.counts()}
+        line: dict[str, Any] = {"step": state.global_step, "epoch": state.epoch, **entry, **self.facts.counts()}
         if new_problems := dict(list(self.facts.problems.items())[self.logged_problems :]):
             line["problems"] = new_problems
             self.logged_problems = len(self.facts.problems)
@@ -148,7 +148,8 @@ class BoundMemory(TrainerCallback):
 
     def __init__(self, device_type: str) -> None:
         """On a CPU only; see `FreedMemory`."""
-        self.device_type, self.freed = device_type, None
+        self.device_type = device_type
+        self.freed: FreedMemory | None = None
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Begin with what the process has before its first step."""
@@ -156,7 +157,8 @@ class BoundMemory(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Look at what has added up."""
-        self.freed.bound()
+        if self.freed is not None:
+            self.freed.bound()
 
     def on_evaluate(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Decoding has given its own back."""

@@ -27,7 +27,7 @@ class EpochOrder(TrainerCallback):
         **kw: Any,
     ) -> None:
         """Set the epoch of the innermost sampler."""
-        sampler = getattr(train_dataloader, "batch_sampler", None)
+        sampler: Any = getattr(train_dataloader, "batch_sampler", None)
         while getattr(sampler, "batch_sampler", None) is not None:
             sampler = sampler.batch_sampler
         if hasattr(sampler, "set_epoch"):
