@@ -19,15 +19,14 @@ Spoken = tuple[str, list[FrameWord]]
 
 
 def decode_words(
-    model: AcousticModel, waveforms: Sequence[np.ndarray], options: DecodingOptions | None = None, before: str = ""
+    model: AcousticModel, waveforms: Sequence[np.ndarray], options: DecodingOptions | None = None
 ) -> list[Spoken]:
     """The texts of `decode_waveforms`, each with its words, for waveforms `(samples,)` at the model's rate.
 
-    A frame is `model.frame_samples` long, and the first begins with its waveform. A model that takes a prompt is shown
-    what was said `before`.
+    A frame is `model.frame_samples` long, and the first begins with its waveform.
 
     Raises:
-        BadInput: the model does not tell words, or takes no prompt.
+        BadInput: the model does not tell words.
     """
     options = options or DecodingOptions()
     collator = Collator(model)
@@ -44,8 +43,6 @@ def decode_words(
 
     texts: list[Spoken] = [("", [])] * len(waveforms)
     with ready(model, options):
-        if before:
-            model.set_prompt(options.prompt, before)
         for order, found in in_lanes(model, lane_count(model, options, len(batches)), work, batches):
             for index, said in zip(order, found, strict=True):
                 texts[index] = said

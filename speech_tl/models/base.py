@@ -215,13 +215,13 @@ class AcousticModel(ABC):
         if options.engine != "torch":
             raise BadInput(f"engine {options.engine} is for Whisper, and {self.source} is no Whisper: leave it out")
 
-    def set_prompt(self, text: str | None, before: str = "") -> None:
-        """Take `options.prompt`, before decoding, and what was said `before`.
+    def set_prompt(self, text: str | None) -> None:
+        """Take `options.prompt`, before decoding.
 
         Raises:
             BadInput: the family takes none, or it is too long.
         """
-        if text is not None or before:
+        if text is not None:
             raise BadInput(f"a prompt is for Whisper, and {self.source} is no Whisper: leave --prompt out")
 
     def decoding_conditions(self, options: DecodingOptions) -> dict[str, str]:

@@ -24,9 +24,6 @@ from speech_tl.text import language_code, leading_rate
 TIMESTAMP_S = 0.02
 """Seconds from one timestamp token to the next."""
 
-TOKENS_BEFORE = 112
-"""Of what was said before, about half a minute."""
-
 IGNORED = -100
 """Label of a position that has no loss."""
 
@@ -107,17 +104,15 @@ class WhisperText(AcousticModel):
             self.language, self.task, self.prompt = before
             settings.language, settings.task = said
 
-    def set_prompt(self, text: str | None, before: str = "") -> None:
-        """See `AcousticModel`; half of the decoder's positions are for it, as published.
-
-        Of the text `before` the last `TOKENS_BEFORE` are shown behind it, or as many as there is room for.
-        """
-        written, most = self.encode(text or "")[:-1], self.longest_label // 2 - 1
+    def set_prompt(self, text: str | None) -> None:
+        """See `AcousticModel`; half of the decoder's positions are for it, as published."""
+        self.context = []
+        if text is None or not text.strip():
+            return
+        written, most = self.encode(text)[:-1], self.longest_label // 2 - 1
         if len(written) > most:
             raise BadInput(f"a prompt of {len(written)} tokens: {self.source} takes at most {most}; shorten --prompt")
-        room = min(TOKENS_BEFORE, most - len(written))
-        shown = [*written, *(self.encode(before)[:-1][-room:] if room else [])]
-        self.context = [*self._tokens("<|startofprev|>"), *shown] if shown else []
+        self.context = [*self._tokens("<|startofprev|>"), *written]
 
     def _tokens(self, *names: str) -> list[int]:
         return self.tokenizer.convert_tokens_to_ids(list(names))

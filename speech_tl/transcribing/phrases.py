@@ -47,11 +47,7 @@ Decoded = tuple[Segment, str, "Sequence[FrameWord]"]
 
 
 def segments_of_windows(
-    model: AcousticModel,
-    heard: Sequence[Segment],
-    options: DecodingOptions,
-    longest_s: float = LONGEST_S,
-    before: Sequence[str] = (),
+    model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions, longest_s: float = LONGEST_S
 ) -> list[list[TranscribedSegment]]:
     """The segments of each window, with their words; one without words where a model writes no word.
 
@@ -60,23 +56,20 @@ def segments_of_windows(
         heard: windows, which share batches.
         options: of the decoding.
         longest_s: no segment is longer, in seconds, unless it is one word.
-        before: what was said before each window, for a model that takes a prompt; empty where nothing is known.
     """
     frame_s = model.frame_samples / model.sample_rate
     space = " " if leading_rate(model.language) == "wer" else ""
     found = []
-    for window, parts in zip(heard, _decoded(model, heard, options, before), strict=True):
+    for window, parts in zip(heard, _decoded(model, heard, options), strict=True):
         words = [word for part, _, placed in parts for word in _placed(placed, part, frame_s)]
         alone = TranscribedSegment(window.start_s, window.end_s, _text(parts))
         found.append(phrases(words, longest_s, space) if words else [alone])
     return found
 
 
-def text_of_windows(
-    model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions, before: Sequence[str] = ()
-) -> list[str]:
+def text_of_windows(model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions) -> list[str]:
     """The text of each window as `segments_of_windows` decodes it."""
-    return [_text(parts) for parts in _decoded(model, heard, options, before)]
+    return [_text(parts) for parts in _decoded(model, heard, options)]
 
 
 def _text(parts: Sequence[Decoded]) -> str:
@@ -84,31 +77,21 @@ def _text(parts: Sequence[Decoded]) -> str:
     return " ".join(" ".join(text for _, text, _ in parts).split())
 
 
-def _decoded(
-    model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions, before: Sequence[str] = ()
-) -> list[list[Decoded]]:
+def _decoded(model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions) -> list[list[Decoded]]:
     """Each window with its text and words, or its parts, where the model writes those better than the whole.
 
-    A model that was adapted to short utterances may lose its way in a full window, and a prompt may mislead any. What
-    it then writes is improbable, or too little: the window is decoded without what was said before, and in parts.
+    A model that was adapted to short utterances may lose its way in a full window. What it then writes is improbable,
+    or too little.
     """
     from speech_tl.decoding.words import decode_words
 
-    before = before or [""] * len(heard)
-    found: list[list[Decoded]] = [[] for _ in heard]
-    for text in dict.fromkeys(before):
-        numbers = [number for number, shown in enumerate(before) if shown == text]
-        written = decode_words(model, [heard[number].waveform for number in numbers], options, text)
-        for number, said in zip(numbers, written, strict=True):
-            found[number] = [(heard[number], *said)]
-    others: list[tuple[int, list[Segment]]] = []
-    for number, ((window, text, words),) in enumerate(found):
-        if _is_doubtful(window, text, words):
-            parts = window.parts(model.sample_rate, PART_PAUSE_S)
-            others += [(number, [window])] if before[number] else []
-            others += [(number, parts)] if len(parts) > 1 else []
-    again = iter(decode_words(model, [part.waveform for _, cut in others for part in cut], options))
-    for number, cut in others:
+    texts = decode_words(model, [window.waveform for window in heard], options)
+    found = [[(window, text, words)] for window, (text, words) in zip(heard, texts, strict=True)]
+    doubtful = [number for number, ((window, text, words),) in enumerate(found) if _is_doubtful(window, text, words)]
+    parts = {number: heard[number].parts(model.sample_rate, PART_PAUSE_S) for number in doubtful}
+    parts = {number: cut for number, cut in parts.items() if len(cut) > 1}
+    again = iter(decode_words(model, [part.waveform for cut in parts.values() for part in cut], options))
+    for number, cut in parts.items():
         tried = [(part, *next(again)) for part in cut]
         if _worth(tried) > _worth(found[number]):
             found[number] = tried

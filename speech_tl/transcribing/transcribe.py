@@ -29,7 +29,7 @@ from speech_tl.transcribing.results import Desk, FailedRecording, TranscriptionR
 from speech_tl.transcribing.segments import Segment, refuse_impossible
 from speech_tl.transcribing.speakers import Speakers, labelled, read_speakers
 from speech_tl.transcribing.vad import THRESHOLD, checked_threshold
-from speech_tl.transcribing.windows import full_window_s, in_turn, windows
+from speech_tl.transcribing.windows import full_window_s, windows
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
@@ -214,7 +214,6 @@ class _Job:
     waiting: int = 0
     read: bool = False
     problem: AudioError | None = None
-    said: str = ""  # in the window before
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -250,7 +249,7 @@ class _Run:
         self.jobs: deque[_Job] = deque()
         self.waiting: list[tuple[_Job, Segment]] = []
         self.waiting_s = self.done_s = self.total_s = 0.0
-        self.engine_is_chosen = self.shows_before = False
+        self.engine_is_chosen = False
 
     def transcribe(self, recordings: list[Recording]) -> None:
         """All of them; failures are noted at the desk."""
@@ -322,9 +321,15 @@ class _Run:
                 self._choose_engine(*part[0])
                 if self.model.scores_frames:
                     add_windows(self.model, part, self.options)
+                elif not self.text_alone:
+                    heard = [segment for _, segment in part]
+                    found = segments_of_windows(self.model, heard, self.options, self.longest_phrase_s)
+                    for (job, _), segments in zip(part, found, strict=True):
+                        job.segments += segments
                 else:
-                    for turn in in_turn(part) if self.shows_before else [part]:
-                        self._write(turn)
+                    texts = text_of_windows(self.model, [segment for _, segment in part], self.options)
+                    for (job, segment), text in zip(part, texts, strict=True):
+                        job.segments.append(TranscribedSegment(segment.start_s, segment.end_s, text))
             for job, _ in part:
                 job.waiting -= 1
         self.waiting = [(job, segment) for job, segment in self.waiting if not job.language_is_known]
@@ -340,24 +345,7 @@ class _Run:
         if not self.engine_is_chosen:
             self.options, note = engine_here(self.model, self.options, segment.waveform)
             job.notes += [note] if note else []
-            self.shows_before = self.window_s is not None and self.options.engine == "ctranslate2"
             self.engine_is_chosen = True
-
-    def _write(self, turn: list[tuple[_Job, Segment]]) -> None:
-        """The text of windows, which are shown what was said before in their recordings."""
-        heard, before = [segment for _, segment in turn], [job.said for job, _ in turn]
-        if self.text_alone:
-            texts = text_of_windows(self.model, heard, self.options, before)
-            found = [
-                [TranscribedSegment(segment.start_s, segment.end_s, text)]
-                for segment, text in zip(heard, texts, strict=True)
-            ]
-        else:
-            found = segments_of_windows(self.model, heard, self.options, self.longest_phrase_s, before)
-        for (job, _), segments in zip(turn, found, strict=True):
-            job.segments += segments
-            if self.shows_before:
-                job.said = " ".join(segment.text for segment in segments)
 
     def _hear_languages(self, last: bool) -> None:
         """Settle the language of every recording of which enough is waiting."""

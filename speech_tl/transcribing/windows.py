@@ -6,11 +6,11 @@ so that no sentence is torn if that can be helped. Seconds of a window are mappe
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -42,8 +42,6 @@ LONG_PAUSE_S, LATER_IS_WORTH_S = 1.0, 0.5
 QUIET_S = 0.2
 """Speech without a pause is cut in the middle of the quietest stretch of this length."""
 
-Owner = TypeVar("Owner")
-
 Spans = tuple[tuple[float, float], ...]
 
 
@@ -56,22 +54,6 @@ def full_window_s(model: AcousticModel, options: DecodingOptions) -> float | Non
     context = FULL if options.audio_context == "full" else model.decoding_context
     limit_s = min(model.window_limit_s, LONGEST_S)
     return limit_s if SHORTEST_S <= limit_s <= model.window_s(SHORTEST_S, context) else None
-
-
-def in_turn(waiting: Iterable[tuple[Owner, Segment]]) -> list[list[tuple[Owner, Segment]]]:
-    """Windows of several recordings, in order, as groups in which each recording has one at most: its next.
-
-    >>> [[window for _, window in turn] for turn in in_turn([("a", 1), ("a", 2), ("b", 3), ("a", 4)])]
-    [[1, 3], [2], [4]]
-    """
-    turns: list[list[tuple[Owner, Segment]]] = []
-    count: Counter[int] = Counter()
-    for owner, window in waiting:
-        if count[id(owner)] == len(turns):
-            turns.append([])
-        turns[count[id(owner)]].append((owner, window))
-        count[id(owner)] += 1
-    return turns
 
 
 def windows(

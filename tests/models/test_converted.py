@@ -6,19 +6,16 @@ import os
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from speech_tl.audio import load_audio, save_audio
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import decode, words
+from speech_tl.decoding import decode
 from speech_tl.errors import BadInput
 from speech_tl.models import converted, engine
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
-from speech_tl.models.whisper_text import TOKENS_BEFORE
 from speech_tl.transcribing.transcribe import transcribe
 
 QUICKSTART = Path(__file__).parents[2] / "speech_tl" / "starters" / "quickstart" / "manifest.csv"
@@ -111,29 +108,3 @@ def test_what_cannot_be_converted_is_decoded_by_torch_and_said(
 def test_eight_bits_are_the_engines() -> None:
     with pytest.raises(ValueError, match="int8 is for engine ctranslate2"):
         DecodingOptions(precision="int8")
-
-
-def test_what_was_said_before_is_shown_and_forgotten(whisper: WhisperModel) -> None:
-    whisper.set_prompt("Ada", "one two three")
-    assert whisper.tokenizer.decode(whisper.context[1:]) == " Ada one two three"
-    whisper.set_prompt(None, "word " * 500)
-    assert len(whisper.context) == 1 + TOKENS_BEFORE
-    whisper.set_prompt(None)
-    assert whisper.context == []
-
-
-def test_each_window_is_shown_the_one_before(
-    whisper: WhisperModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clips = [load_audio(clip.audio, 16000) for clip in Manifest.read(QUICKSTART, split="test").select(range(12))]
-    talks = [save_audio(tmp_path / f"{name}.wav", np.concatenate(clips * times), 16000) for name, times in TALKS]
-    monkeypatch.setattr(engine, "EIGHT_BITS_ALLOWED", 9.0)  # the starter loses its way in full windows
-    shown, decode_words = [], words.decode_words
-    monkeypatch.setattr(words, "decode_words", lambda *a: shown.append(a[3:]) or decode_words(*a))
-    found = transcribe(whisper, talks, join=True)
-    said = {segment.text for transcript in found.transcripts for segment in transcript.segments}
-    told = [before for (before,) in filter(None, shown)]
-    assert len(told) >= 3 and told[0] == "" and set(told[1:]) <= said
-
-
-TALKS = (("short", 1), ("long", 2))
