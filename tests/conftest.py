@@ -16,6 +16,12 @@ settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is converted for a test does not stay with the user."""
+    os.environ["SPEECH_TL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def corpora() -> Path:
     """The folder of real corpora; tests that need it are skipped where it is not there."""

@@ -25,7 +25,7 @@ Normaliser = Annotated[
 ]
 Language = Annotated[str | None, typer.Option(help="Language of the speech, e.g. en; by default the manifest's.")]
 BatchSeconds = Annotated[float | None, typer.Option(help="Padded seconds of audio decoded at once.")]
-Engine = Annotated[str | None, typer.Option(help="What decodes a Whisper: torch, or ctranslate2 (an extra).")]
+Engine = Annotated[str | None, typer.Option(help="What decodes a Whisper: torch or ctranslate2.")]
 AudioContext = Annotated[
     str, typer.Option(help="Whisper's windows: auto (as the model's folder says) or full (30 s, as published).")
 ]

@@ -12,7 +12,6 @@ from speech_tl.commands.options import (
     AudioContext,
     BatchSeconds,
     Beam,
-    Engine,
     Hotwords,
     HotwordWeight,
     Language,
@@ -45,7 +44,10 @@ def transcribe(
         str | None, typer.Option(help="transcribe, or translate into English (multilingual Whisper).")
     ] = None,
     batch_seconds: BatchSeconds = None,
-    engine: Engine = None,
+    engine: Annotated[
+        str,
+        typer.Option(help="What decodes a Whisper: torch or ctranslate2; auto is the latter in 8 bits on a CPU."),
+    ] = "auto",
     audio_context: AudioContext = "auto",
     test_time: TestTime = False,
     beam: Beam = None,
@@ -103,7 +105,8 @@ def transcribe(
     if turns is not None:
         turns.refuse_others(recordings)
     search = search_options(beam, lm, lm_weight, word_bonus, hotwords, hotword_weight)
-    options = decoding_options(batch_seconds, engine, audio_context, test_time, search).model_copy(
+    chosen_engine = None if engine == "auto" else engine
+    options = decoding_options(batch_seconds, chosen_engine, audio_context, test_time, search).model_copy(
         update={"prompt": prompt}
     )
     console = new_console()

@@ -278,7 +278,7 @@ def precision_context(precision: str, device: torch.device) -> contextlib.Abstra
     Raises:
         BadInput: a half precision on a device that has none.
     """
-    if precision == "float32":
+    if precision in ("float32", "int8"):  # 8 bits are the engine's own
         return contextlib.nullcontext()
     if device.type == "cpu":
         raise BadInput(f"precision {precision} needs a GPU; use float32")

@@ -1,12 +1,11 @@
 """CTranslate2 (https://github.com/OpenNMT/CTranslate2) as the engine that decodes a Whisper, from the same weights.
 
-Whether that is faster depends on the machine. On the first utterances both engines write, and if what they write
-differs, the conversion is refused.
+On the first utterances both engines write, and if what they write differs, the conversion is refused. Where nobody
+chose an engine, `transcribe` takes this one for a Whisper on a CPU, in 8 bits (`engine_here`).
 """
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 
 from speech_tl.errors import BadInput
+from speech_tl.models.converted import fingerprint, is_checked, remember_checked, through_cache
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_words import SMOOTHED, TokenTimes
 from speech_tl.scoring.alignment import align
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ctranslate2 import StorageView
     from ctranslate2.models import WhisperAlignmentResult
 
+    from speech_tl.models.base import AcousticModel
+    from speech_tl.models.options import DecodingOptions
     from speech_tl.models.whisper import WhisperModel
 
 COMPARED = 8
@@ -33,42 +35,43 @@ COMPARED = 8
 DIFFERENCE_ALLOWED = 0.02
 """Share of their words that may differ."""
 
-COMPUTE_TYPES = {"float32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+EIGHT_BITS_ALLOWED = 0.25
+"""The same for 8 bits, of whose rounding a word here and there comes out another one."""
+
+COMPUTE_TYPES = {"float32": "float32", "fp16": "float16", "bf16": "bfloat16", "int8": "int8"}
 
 
 class CTranslate2:
     """A Whisper's weights in CTranslate2, as they were when it was made."""
 
     def __init__(self, model: WhisperModel, precision: str) -> None:
-        """Convert a loaded model, by way of a temporary folder.
+        """Convert a loaded model, unless that was done before, by whatever process (`converted`).
 
         Raises:
             BadInput: the package is missing, or it cannot convert this model.
         """
-        if importlib.util.find_spec("ctranslate2") is None:
-            raise BadInput("engine ctranslate2 is not installed: pip install 'speech_tl[ctranslate2]', or leave it out")
-        import ctranslate2
-
+        try:
+            import ctranslate2
+        except ImportError as error:
+            raise BadInput("engine ctranslate2 is not installed: pip install ctranslate2, or leave it out") from error
         self.weights = _state(model)
         self.precision = precision
         self.compared, self.lock = 0, threading.Lock()
         self.storage = ctranslate2.StorageView
         on_gpu = model.device.type == "cuda"
-        with TemporaryDirectory() as folder, quiet_transformers():
-            model.save(Path(folder) / "plain")
-            try:
-                converter = ctranslate2.converters.TransformersConverter(str(Path(folder) / "plain"))
-                converted = converter.convert(str(Path(folder) / "converted"))
-            except (ValueError, KeyError, AttributeError, TypeError) as error:
-                why = str(error).splitlines()[0][:120]
-                raise BadInput(f"engine ctranslate2 cannot take {model.source}: {why}; leave it out") from error
-            self.whisper = ctranslate2.models.Whisper(
-                converted,
+        stored = "int8" if precision == "int8" else None
+
+        def load(folder: Path) -> ctranslate2.models.Whisper:
+            return ctranslate2.models.Whisper(
+                str(folder),
                 device="cuda" if on_gpu else "cpu",
                 compute_type=COMPUTE_TYPES[precision],
                 inter_threads=1 if on_gpu else torch.get_num_threads(),
                 intra_threads=1,
             )
+
+        self.name = fingerprint(model, stored or "as they are")
+        self.whisper = through_cache(self.name, lambda folder: _convert(model, folder, stored), load)
 
     def fits(self, model: WhisperModel, precision: str) -> bool:
         """Whether the model still has the weights that were converted."""
@@ -138,11 +141,56 @@ class CTranslate2:
         references = list(theirs())
         wrong = sum(edits.errors for edits in align(references, list(ours)))
         words = sum(len(text.split()) for text in references)
-        if wrong > DIFFERENCE_ALLOWED * max(words, 1):
+        allowed = EIGHT_BITS_ALLOWED if self.precision == "int8" else DIFFERENCE_ALLOWED
+        if wrong > allowed * max(words, 1):
             raise BadInput(
                 f"engine ctranslate2 writes other words than the model itself ({wrong} of {words} on "
                 f"{len(ours)} utterances): leave it out"
             )
+
+
+def engine_here(
+    model: AcousticModel, options: DecodingOptions, waveform: np.ndarray
+) -> tuple[DecodingOptions, str | None]:
+    """The options with an engine for transcribing, where nobody chose one; and why it is not the usual one.
+
+    A Whisper on a CPU is decoded by CTranslate2, in 8 bits, unless it cannot be converted, or writes other words than
+    the model itself when it is used for the first time.
+
+    Args:
+        model: whose prompt is settled: of what is multilingual, the language.
+        options: of the decoding.
+        waveform: `(samples,)`, on which both engines write.
+    """
+    from speech_tl.decoding import decode_waveforms
+
+    chosen = "engine" in options.model_fields_set or options.precision != "float32" or not options.shortcuts
+    if chosen or not model.has_decoder or model.device.type != "cpu":
+        return options, None
+    fast = options.model_copy(update={"engine": "ctranslate2", "precision": "int8"})
+    try:
+        model.set_engine(fast)
+        if not is_checked(model.engine.name):
+            decode_waveforms(model, [waveform], fast)
+            remember_checked(model.engine.name)
+        model.engine.compared = COMPARED
+    except BadInput as error:
+        model.set_engine(options)
+        return options, f"model {model.source} is decoded by torch, which takes longer: {error}"
+    return fast, None
+
+
+def _convert(model: WhisperModel, folder: Path, quantization: str | None) -> None:
+    """Write a model in CTranslate2's format, by way of a plain folder."""
+    from ctranslate2.converters import TransformersConverter
+
+    with TemporaryDirectory() as plain, quiet_transformers():
+        model.save(plain)
+        try:
+            TransformersConverter(plain).convert(str(folder), quantization=quantization)
+        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            why = (str(error).splitlines() or [type(error).__name__])[0][:120]
+            raise BadInput(f"engine ctranslate2 cannot take {model.source}: {why}; leave it out") from error
 
 
 def _times(found: WhisperAlignmentResult, tokens: int, positions: int) -> TokenTimes:

@@ -92,8 +92,9 @@ class DecodingOptions(Options):
         hotwords: a file of names and terms, one a line, that are written more readily.
         hotword_weight: in natural log units, for each of their letters; None is 1.5 for CTC and 0.8 for Whisper; more
             finds more of them and invents some.
-        precision: "float32", "bf16" or "fp16"; half precisions need a GPU.
-        engine: "torch", or "ctranslate2" for Whisper (an extra), which is refused if it writes other words.
+        precision: "float32", "bf16" or "fp16"; half precisions need a GPU; "int8" for the engine ctranslate2.
+        engine: "torch", or "ctranslate2" for Whisper, which is refused if it writes other words. Where nobody says,
+            `transcribe` takes the latter in int8 for a Whisper on a CPU, and everything that measures torch.
         audio_context: "auto" gives Whisper's encoder what the model's folder says (30 s where it says nothing); "full"
             gives it 30 s.
         prompt: text that a Whisper is shown as if it stood before what it writes: names and terms, as they are to be
@@ -113,7 +114,7 @@ class DecodingOptions(Options):
     word_bonus: float | None = Field(None, ge=-100, le=100)
     hotwords: Path | None = None
     hotword_weight: float | None = Field(None, ge=0, le=100)
-    precision: str = Field("float32", pattern="^(float32|bf16|fp16)$")
+    precision: str = Field("float32", pattern="^(float32|bf16|fp16|int8)$")
     engine: Literal["torch", "ctranslate2"] = "torch"
     audio_context: Literal["auto", "full"] = "auto"
     prompt: str | None = None
@@ -125,6 +126,12 @@ class DecodingOptions(Options):
     def _drawn_or_searched(self) -> DecodingOptions:
         if self.temperature and self.beam > 1:
             raise ValueError(f"temperature {self.temperature:g} draws tokens, beam {self.beam} searches: leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _of_the_engine(self) -> DecodingOptions:
+        if self.precision == "int8" and self.engine != "ctranslate2":
+            raise ValueError("precision int8 is for engine ctranslate2: say so, or leave it out")
         return self
 
     @model_validator(mode="after")

@@ -74,7 +74,8 @@ def transcribe(
         paths: one path or several.
         out: folder for the transcripts, named as the recordings and mirroring their sub-folders; None writes nothing.
         formats: of the files in `out`: txt, srt, vtt, tsv (a manifest), json, ctm (a line a word).
-        options: batch sizes, beam, precision; by default those of `DecodingOptions`.
+        options: batch sizes, beam, precision, engine; by default those of `DecodingOptions`, and CTranslate2 in 8 bits
+            for a Whisper on a CPU.
         max_segment_s: no segment is longer, 1 to 30 seconds; None is 25, and 15 for a Whisper.
         join: of a Whisper the text alone: nobody asks when words were said, and a segment is all that it heard at a
             time, up to 30 s.
@@ -248,6 +249,7 @@ class _Run:
         self.jobs: deque[_Job] = deque()
         self.waiting: list[tuple[_Job, Segment]] = []
         self.waiting_s = self.done_s = self.total_s = 0.0
+        self.engine_is_chosen = False
 
     def transcribe(self, recordings: list[Recording]) -> None:
         """All of them; failures are noted at the desk."""
@@ -316,6 +318,7 @@ class _Run:
         for language in dict.fromkeys(job.language for job, _ in ready):
             part = [(job, segment) for job, segment in ready if job.language == language]
             with self.model.speaking(language):
+                self._choose_engine(*part[0])
                 if self.model.scores_frames:
                     add_windows(self.model, part, self.options)
                 elif not self.text_alone:
@@ -334,6 +337,15 @@ class _Run:
         if ready:
             give_memory_back()
             self._hand_in()
+
+    def _choose_engine(self, job: _Job, segment: Segment) -> None:
+        """Where nobody did; before the first text."""
+        from speech_tl.models.engine import engine_here
+
+        if not self.engine_is_chosen:
+            self.options, note = engine_here(self.model, self.options, segment.waveform)
+            job.notes += [note] if note else []
+            self.engine_is_chosen = True
 
     def _hear_languages(self, last: bool) -> None:
         """Settle the language of every recording of which enough is waiting."""

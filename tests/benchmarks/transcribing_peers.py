@@ -57,9 +57,11 @@ def transcriber(side: str, model: str, threads: int) -> Callable[[str], str]:
     import torch
 
     from speech_tl import load_model, transcribe
+    from speech_tl.models.options import DecodingOptions
 
     torch.set_num_threads(threads)
-    ours, alone = load_model(model, device="cpu"), side.endswith("text")
+    ours, alone = load_model(model, device="cpu", language="en"), side.endswith("text")
+    ours.set_engine(DecodingOptions(engine="ctranslate2", precision="int8"))  # what it will take, converted and loaded
     return lambda file: transcribe(ours, file, join=alone, words=not alone).text
 
 

@@ -1,0 +1,116 @@
+"""Models in CTranslate2's format, kept in a folder of the user's cache: converted once, used by every process.
+
+A conversion is named by what it was made from: weights, vocabulary and settings, CTranslate2's version, the type of
+its numbers. So no name is ever written to twice, and changed weights have another one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from speech_tl.models.whisper import WhisperModel
+
+Loaded = TypeVar("Loaded")
+
+CACHE_VARIABLE = "SPEECH_TL_CACHE"
+"""Environment variable: the folder that is used in place of the system's own for caches."""
+
+CHECKED = "checked"
+"""A file of that name says that the conversion was held against the model itself."""
+
+KEPT_MODELS = 8
+"""Conversions that are kept: those used last."""
+
+WITHOUT_MEANING = ("_name_or_path", "transformers_version", "decoding_audio_context")
+"""Keys of config.json that change no conversion."""
+
+SETTINGS = ("alignment_heads", "suppress_tokens", "begin_suppress_tokens", "lang_to_id")
+"""What a conversion takes from generation_config.json."""
+
+
+def is_checked(name: str) -> bool:
+    """Whether a conversion wrote what the model itself writes, when that was tried."""
+    return (_place(name) / CHECKED).exists()
+
+
+def remember_checked(name: str) -> None:
+    """It did."""
+    with contextlib.suppress(OSError):
+        (_place(name) / CHECKED).touch()
+
+
+def through_cache(name: str, convert: Callable[[Path], None], load: Callable[[Path], Loaded]) -> Loaded:
+    """What `load` makes of a converted model's folder; it may be gone afterwards.
+
+    Args:
+        name: see `fingerprint`.
+        convert: writes the folder, which is not there yet.
+        load: reads all of it.
+    """
+    place = _place(name)
+    try:
+        if not place.is_dir():
+            _write_whole(place, convert)
+        os.utime(place)
+        _forget(place.parent)
+        return load(place)
+    except (OSError, RuntimeError):  # a folder that cannot be written, a full disk, a damaged file
+        shutil.rmtree(place, ignore_errors=True)
+    with TemporaryDirectory() as scratch:
+        convert(Path(scratch) / "model")
+        return load(Path(scratch) / "model")
+
+
+def cache_folder() -> Path:
+    """The user's folder for what can be made again."""
+    import pooch
+
+    return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("speech_tl"))
+
+
+def fingerprint(model: WhisperModel, kind: str) -> str:
+    """The name of a conversion of a model's weights as they are now; `kind` is the type of its numbers."""
+    import ctranslate2
+
+    digest = hashlib.sha256(f"{ctranslate2.__version__} {kind}".encode())
+    settings = {name: getattr(model.network.generation_config, name, None) for name in SETTINGS}
+    config = {key: value for key, value in model.network.config.to_dict().items() if key not in WITHOUT_MEANING}
+    described = [config, settings, model.tokenizer.get_vocab()]
+    digest.update(json.dumps(described, sort_keys=True, default=str).encode())
+    for name, weight in model.network.state_dict().items():
+        digest.update(f"{name} {weight.dtype} {tuple(weight.shape)}".encode())
+        digest.update(weight.detach().cpu().contiguous().float().numpy())
+    return digest.hexdigest()[:32]
+
+
+def _place(name: str) -> Path:
+    return cache_folder() / "ctranslate2" / name
+
+
+def _write_whole(place: Path, convert: Callable[[Path], None]) -> None:
+    """A folder that is there with all its files or not at all, whoever else writes it at the same time."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=place.parent, prefix=".") as scratch:
+        fresh = Path(scratch) / "model"
+        convert(fresh)
+        try:
+            fresh.rename(place)
+        except OSError:
+            if not place.is_dir():
+                raise
+
+
+def _forget(kept: Path) -> None:
+    """Remove what was not used for longest; a process that has loaded it needs it no more."""
+    there = [(folder.stat().st_mtime, folder) for folder in kept.iterdir() if not folder.name.startswith(".")]
+    for _, folder in sorted(there, reverse=True)[KEPT_MODELS:]:
+        shutil.rmtree(folder, ignore_errors=True)
