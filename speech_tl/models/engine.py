@@ -55,7 +55,7 @@ class CTranslate2:
         except ImportError as error:
             raise BadInput("engine ctranslate2 is not installed: pip install ctranslate2, or leave it out") from error
         self.weights = _state(model)
-        self.precision = precision
+        self.precision, self.longest = precision, model.longest_label
         self.compared, self.lock = 0, threading.Lock()
         self.storage = ctranslate2.StorageView
         on_gpu = model.device.type == "cuda"
@@ -110,7 +110,8 @@ class CTranslate2:
         """
         sound = self.whisper.encode(self._given(features), to_cpu=False)
         written = self._written(sound, prompt, allowed, beam, temperature)
-        texts = [[token for token in row if token < end] for row in written]
+        room = self.longest - len(prompt) - 1  # the end token is aligned as well
+        texts = [[token for token in row if token < end][:room] for row in written]
         # it puts "no timestamps" behind what begins the texts by itself
         frames = [2 * count for count in positions]
         found = self.whisper.align(sound, list(prompt[:-1]), texts, frames, median_filter_width=SMOOTHED)

@@ -102,3 +102,11 @@ def test_words_are_where_the_model_itself_places_them(model: WhisperModel, utter
         assert all(
             one.probability == pytest.approx(two.probability, abs=0.02) for one, two in zip(words, other, strict=True)
         )
+
+
+def test_a_text_that_fills_the_decoder_is_placed(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    model.set_engine(OTHER)
+    monkeypatch.setattr(engine.CTranslate2, "_written", lambda *_: [[5] * model.longest_label])
+    heard = torch.zeros(1, 80, 600)
+    ((text, times),) = model.engine.tokens_with_times(heard, model.prompt, torch.tensor([9]), 1, 0.0, [300], model.end)
+    assert len(text) == len(times.probabilities) == model.longest_label - len(model.prompt) - 1
