@@ -18,6 +18,7 @@ from speech_tl.retention import interpolate as interpolation
 from speech_tl.retention.collection import Retention
 from speech_tl.retention.interpolate import Between, chosen
 from speech_tl.scoring.dev_choice import choice
+from speech_tl.scoring.interpolation import TARGET, DevRates, SharePoint
 from tests.small import made_corpus, recipe_yaml, rows_of, timeless, written
 from tests.tiny import tiny_ctc, tiny_whisper
 
@@ -51,10 +52,10 @@ def network_of(folder: Path | str) -> dict[str, torch.Tensor]:
 # ---- the rule
 
 
-def points(*rows: tuple[float, float, float]) -> list[dict[str, Any]]:
+def points(*rows: tuple[float, float, float]) -> list[SharePoint]:
     """(share, what chooses on dev, rate of the guard)."""
     return [
-        {"share": share, "scores": {"target dev": {"choice": dev}, "g": {"leading": guard}}}
+        SharePoint(share=share, scores={TARGET: DevRates(leading=dev, choice=dev), "g": DevRates(leading=guard)})
         for share, dev, guard in rows
     ]
 
@@ -67,12 +68,12 @@ CURVE = points((0, 0.9, 0.4), (0.3, 0.7, 0.41), (0.5, 0.65, 0.5), (0.8, 0.6, 0.7
 )
 def test_the_lowest_rate_on_dev_that_no_guard_forbids(limit: float, share: float) -> None:
     found = chosen(CURVE, {"g": limit})
-    assert found["share"] == share and found["limits"] == {"g": limit}
-    assert [p["allowed"] for p in found["points"]] == [p["scores"]["g"]["leading"] <= 0.4 + limit + 1e-9 for p in CURVE]
+    assert found.share == share and found.limits == {"g": limit}
+    assert [p.allowed for p in found.points] == [p.scores["g"].leading <= 0.4 + limit + 1e-9 for p in CURVE]
 
 
 def test_of_equal_shares_the_smaller_one() -> None:
-    assert chosen(points((0, 0.9, 0.4), (0.4, 0.5, 0.4), (0.6, 0.5, 0.3), (1, 0.6, 0.3)), {"g": 0.0})["share"] == 0.4
+    assert chosen(points((0, 0.9, 0.4), (0.4, 0.5, 0.4), (0.6, 0.5, 0.3), (1, 0.6, 0.3)), {"g": 0.0}).share == 0.4
 
 
 def test_both_ends_are_always_tried() -> None:
@@ -118,7 +119,7 @@ def test_the_saved_model_lies_between_the_old_and_the_new_one(
         return scored(share, sets, *given)
 
     monkeypatch.setattr(interpolation, "_scored", listen)
-    monkeypatch.setattr(interpolation, "chosen", lambda *given: choose(*given) | {"share": 0.25})
+    monkeypatch.setattr(interpolation, "chosen", lambda *given: choose(*given).model_copy(update={"share": 0.25}))
     run = recipe(shop, f"strategy={strategy}", "keep.interpolate.shares=[0.25]", family=family)
     result = adapt(run, tmp_path / "run")
     adapt(run.with_overrides(["keep=null"]), tmp_path / "plain")
@@ -185,7 +186,7 @@ def test_the_share_is_the_rule_s_and_the_report_shows_the_curve(shop: Path, tmp_
     found = result.report.training.interpolation.as_dict()
     first, last = (found["points"][place]["scores"]["source"]["wer"] for place in (0, -1))
     assert found["limits"]["source"] == pytest.approx(0.5 * max(0, last - first))
-    assert found["share"] == chosen(found["points"], found["limits"])["share"]
+    assert found["share"] == chosen(result.report.training.interpolation.points, found["limits"]).share
     for scores in (scores for point in found["points"] for scores in point["scores"].values()):
         assert scores["choice"] == choice(scores["wer"], scores["cer"], "wer"), "a mute model is not the best"
     place = str(tmp_path / "run" / "model")
@@ -220,7 +221,7 @@ def test_a_run_killed_between_old_and_new_ends_as_one_that_was_not(
 
 def test_old_weights_all_through_are_told(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     choose = interpolation.chosen
-    monkeypatch.setattr(interpolation, "chosen", lambda *given: choose(*given) | {"share": 0.0})
+    monkeypatch.setattr(interpolation, "chosen", lambda *given: choose(*given).model_copy(update={"share": 0.0}))
     run = recipe(shop, "keep=interpolate", "keep.interpolate.shares=[0.5]")
     result = adapt(run, tmp_path / "run")
     assert any("the model is the old one" in note for note in result.report.notes)
