@@ -40,7 +40,7 @@ LmWeight = Annotated[float | None, typer.Option(help="How much the language mode
 WordBonus = Annotated[float | None, typer.Option(help="What each word earns beside it; unless said 1.")]
 Hotwords = Annotated[Path | None, typer.Option(help="File of names and terms, one a line, to be written more readily.")]
 HotwordWeight = Annotated[
-    float | None, typer.Option(help="What each of their letters earns; unless said 1.5 (CTC), 0.8 (Whisper).")
+    float | None, typer.Option(help="What each of their letters earns; unless said 1.5 (CTC), 0.4 (Whisper).")
 ]
 Host = Annotated[str, typer.Option(help="Address to listen on; by default this machine alone can ask.")]
 TokenFile = Annotated[

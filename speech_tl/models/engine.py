@@ -166,7 +166,7 @@ def engine_here(
     from speech_tl.decoding import decode_waveforms
 
     chosen = "engine" in options.model_fields_set or options.precision != "float32" or not options.shortcuts
-    if chosen or not model.has_decoder or model.device.type != "cpu":
+    if chosen or options.fuses or not model.has_decoder or model.device.type != "cpu":
         return options, None
     fast = options.model_copy(update={"engine": "ctranslate2", "precision": "int8"})
     try:

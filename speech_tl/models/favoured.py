@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor
 
-WEIGHT, BEAM = 0.8, 5
+WEIGHT, BEAM = 0.4, 5
 """Bonus of a letter in natural log units, and hypotheses that are kept, where nobody says."""
 
 Node = dict[int | None, Any]

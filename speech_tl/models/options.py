@@ -90,7 +90,7 @@ class DecodingOptions(Options):
         lm_weight: how much it counts against the sound; None is 0.8, and `adapt` chooses it and `word_bonus` on dev.
         word_bonus: for each word, in natural log units, as language models like few words; None is 1.
         hotwords: a file of names and terms, one a line, that are written more readily.
-        hotword_weight: in natural log units, for each of their letters; None is 1.5 for CTC and 0.8 for Whisper; more
+        hotword_weight: in natural log units, for each of their letters; None is 1.5 for CTC and 0.4 for Whisper; more
             finds more of them and invents some.
         precision: "float32", "bf16" or "fp16"; half precisions need a GPU; "int8" for the engine ctranslate2.
         engine: "torch", or "ctranslate2" for Whisper, which is refused if it writes other words. Where nobody says,
