@@ -141,9 +141,8 @@ class SimilarLengthBatches(BatchRebalanceSampler):
         self.durations_s = np.asarray(durations_s, np.float64)
         self.batch_seconds, self.seed, self.ranks, self.rank = batch_seconds, seed, ranks, rank
         self.epoch, self.stretch = 0, stretch
-        order, sizes = self._cut(0)
-        planned = int(len(sizes) * 1.02) + 1
-        self.batches = min(-(-planned // ranks) * ranks, len(order) // ranks * ranks) or ranks
+        planned = int(len(self._cut(0)[1]) * 1.02) + 1
+        self.batches = min(-(-planned // ranks) * ranks, len(self.durations_s) // ranks * ranks) or ranks
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose shuffle comes next."""

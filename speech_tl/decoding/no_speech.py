@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from speech_tl.models.ctc_words import FrameWord
 
 MOST_NO_SPEECH = 0.3
-"""More is no speech. `tests/benchmarks/nothing.py` measures what that leaves of noise, and with `--speech` that it takes
-nothing from speech."""
+"""More is no speech. `tests/benchmarks/nothing.py` measures what that leaves of noise, and with `--speech` what it takes
+from speech."""
 
 LEAST_LOG_PROBABILITY = -1.0
 """Natural log units, the mean over the words, as published over tokens."""

@@ -48,12 +48,13 @@ def written(folder: Path) -> dict[str, bytes]:
 
 
 def kill_a_worker(killed: list[int]) -> None:
-    """As soon as one works."""
+    """As soon as one works, or waits for work."""
     ends_by = time.monotonic() + 60
     while not killed and time.monotonic() < ends_by:
         for process in psutil.Process().children(recursive=True):  # of this cluster, not of another one's
             with contextlib.suppress(psutil.Error):
-                if "ray::_Actor.transcribe" in " ".join(process.cmdline()):
+                command = " ".join(process.cmdline())
+                if "ray::_Actor" in command and "__init__" not in command:
                     process.kill()
                     killed.append(process.pid)
                     return
