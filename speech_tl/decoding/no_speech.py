@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from speech_tl.models.ctc_words import FrameWord
 
 MOST_NO_SPEECH = 0.3
-"""More is no speech. `tests/benchmarks/nothing.py` measures what that leaves of noise, and with `--speech` what it takes
+"""More is no speech. `tests/benchmarks/nothing.py` measures what that leaves of noise, with `--speech` what it takes
 from speech."""
 
 LEAST_LOG_PROBABILITY = -1.0
