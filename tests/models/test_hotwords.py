@@ -81,7 +81,7 @@ def test_a_hotword_is_written_with_weight_enough_alone_as_in_a_batch(
 
 def test_hotwords_stand_in_the_record(starter: WhisperModel, tmp_path: Path) -> None:
     told = conditions(starter, DecodingOptions(hotwords=listed(tmp_path / "names.txt", "Ada")))
-    assert (told["hotwords"], told["hotword_weight"], told["beam"]) == ("names.txt", "0.8", 5)
+    assert (told["hotwords"], told["hotword_weight"], told["beam"]) == ("names.txt", "0.4", 5)
     assert "hotwords" not in conditions(starter, DecodingOptions())
 
 
