@@ -46,7 +46,6 @@ with random weights is fair; a checkpoint that has heard people can keep its own
 """
 
 from speech_tl.cli import run_recipe
-from speech_tl.data.augment import AugmentOptions, SpecAugment, Speed
 from speech_tl.recipe import (
     DataOptions,
     Full,
@@ -64,9 +63,8 @@ recipe = Recipe(
     model=ModelOptions(source="starter-wav2vec2"),
     data=DataOptions(language="en"),
     strategy=Full(freeze_feature_encoder=False),
-    keep=[Interpolate(fixed_share=0.4)],
-    training=TrainingOptions(epochs=3, dev_limit=60, join_seconds=12),
-    augment=AugmentOptions(speed=Speed(), spec_augment=SpecAugment(time_share=0.1, time_width=10, feature_share=0.1)),
+    keep=[Interpolate(fixed_share=0.6)],
+    training=TrainingOptions(epochs=2, dev_limit=60),
     scoring=ScoringOptions(by=["gender", "age"]),
     report=ReportOptions(licence="cc-by-4.0", data_licence="speechocean762, CC BY 4.0"),
 )

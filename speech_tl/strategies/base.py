@@ -25,8 +25,7 @@ Rates = Sequence[tuple[list["torch.nn.Module"], float]]
 
 FEW_WEIGHTS = 10.0
 """Usual learning rate over that of `full` where few weights move: for LoRA ten times is best over many models and data
-(Schulman et al. 2025, LoRA Without Regret). Measured on speechocean762's dev, before the recipe stretched and joined
-utterances, by `speech-tl adapt accent/mandarin_english
+(Schulman et al. 2025, LoRA Without Regret). Measured on speechocean762's dev, `speech-tl adapt accent/mandarin_english
 training.max_steps=100 training.eval_steps=50 training.dev_limit=60 strategy=lora`: WER 93.6 %, and 96.7 % at full's own
 rate (`training.learning_rate=5e-4`); `strategy=bitfit` 94.2 and 95.8 %; `strategy=head_only training.max_steps=300` CER
 62.6 and 65.2 %."""
