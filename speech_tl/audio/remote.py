@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from speech_tl.errors import AudioError, BadInput
+from speech_tl.user_cache import cache_folder
 
 SCHEMES = ("s3", "gs", "hf", "https")
 INSTALLS = {"s3": "'speech_tl[s3]'", "gs": "gcsfs", "https": "aiohttp", "hf": "huggingface_hub"}
@@ -258,18 +259,17 @@ class BlockCache:
 
     @classmethod
     def usual(cls) -> BlockCache:
-        """This process's: SPEECH_TL_CACHE or ~/.cache/speech_tl, and the bound.
+        """This process's: in the user's folder for caches, and the bound.
 
         Raises:
             BadInput: the bound is no number.
         """
-        home = os.environ.get("SPEECH_TL_CACHE") or os.path.join(os.path.expanduser("~"), ".cache", "speech_tl")
         said = os.environ.get("SPEECH_TL_REMOTE_CACHE_GB", str(CACHE_GB))
         try:
             most = int(float(said) * 1e9)
         except ValueError:
             raise BadInput(f"SPEECH_TL_REMOTE_CACHE_GB={said}: expected a number of gigabytes") from None
-        folder = Path(home) / "remote"
+        folder = cache_folder() / "remote"
         if cls._usual is None or (cls._usual.folder, cls._usual.most_bytes) != (folder, most):
             cls._usual = cls(folder, most)
         return cls._usual

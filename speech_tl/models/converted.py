@@ -16,13 +16,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
+from speech_tl.user_cache import cache_folder
+
 if TYPE_CHECKING:
     from speech_tl.models.whisper import WhisperModel
 
 Loaded = TypeVar("Loaded")
-
-CACHE_VARIABLE = "SPEECH_TL_CACHE"
-"""Environment variable: the folder that is used in place of the system's own for caches."""
 
 CHECKED = "checked"
 """A file of that name says that the conversion was held against the model itself."""
@@ -68,13 +67,6 @@ def through_cache(name: str, convert: Callable[[Path], None], load: Callable[[Pa
     with TemporaryDirectory() as scratch:
         convert(Path(scratch) / "model")
         return load(Path(scratch) / "model")
-
-
-def cache_folder() -> Path:
-    """The user's folder for what can be made again."""
-    import pooch
-
-    return Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("speech_tl"))
 
 
 def fingerprint(model: WhisperModel, kind: str) -> str:

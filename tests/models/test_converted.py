@@ -17,13 +17,14 @@ from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
 from speech_tl.transcribing.transcribe import transcribe
+from speech_tl.user_cache import CACHE_VARIABLE
 
 QUICKSTART = Path(__file__).parents[2] / "speech_tl" / "starters" / "quickstart" / "manifest.csv"
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(converted.CACHE_VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     return tmp_path / "cache" / "ctranslate2"
 
 
@@ -80,7 +81,7 @@ def test_a_folder_that_cannot_be_used_is_done_without(
     whisper.engine = None
     assert transcribe(whisper, clip).text == expected
     whisper.engine = None
-    monkeypatch.setenv(converted.CACHE_VARIABLE, str(clip))  # a file
+    monkeypatch.setenv(CACHE_VARIABLE, str(clip))  # a file
     assert transcribe(whisper, clip).text == expected
 
 
