@@ -1,7 +1,6 @@
 """CTranslate2 (https://github.com/OpenNMT/CTranslate2) as the engine that decodes a Whisper, from the same weights.
 
-On the first utterances both engines write, and if what they write differs, the conversion is refused. Where nobody
-chose an engine, `transcribe` takes this one for a Whisper on a CPU, in 8 bits (`engine_here`).
+On the first utterances both engines write, and if what they write differs, the conversion is refused.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 
 from speech_tl.errors import BadInput
-from speech_tl.models.converted import fingerprint, is_checked, remember_checked, through_cache
+from speech_tl.models.converted import fingerprint, through_cache
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_words import SMOOTHED, TokenTimes
 from speech_tl.scoring.alignment import align
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from ctranslate2 import StorageView
     from ctranslate2.models import WhisperAlignmentResult
 
-    from speech_tl.models.base import AcousticModel
-    from speech_tl.models.options import DecodingOptions
     from speech_tl.models.whisper import WhisperModel
 
 COMPARED = 8
@@ -148,37 +145,6 @@ class CTranslate2:
                 f"engine ctranslate2 writes other words than the model itself ({wrong} of {words} on "
                 f"{len(ours)} utterances): leave it out"
             )
-
-
-def engine_here(
-    model: AcousticModel, options: DecodingOptions, waveform: np.ndarray
-) -> tuple[DecodingOptions, str | None]:
-    """The options with an engine for transcribing, where nobody chose one; and why it is not the usual one.
-
-    A Whisper on a CPU is decoded by CTranslate2, in 8 bits, unless it cannot be converted, or writes other words than
-    the model itself when it is used for the first time.
-
-    Args:
-        model: whose prompt is settled: of what is multilingual, the language.
-        options: of the decoding.
-        waveform: `(samples,)`, on which both engines write.
-    """
-    from speech_tl.decoding import decode_waveforms
-
-    chosen = "engine" in options.model_fields_set or options.precision != "float32" or not options.shortcuts
-    if chosen or options.fuses or not model.has_decoder or model.device.type != "cpu":
-        return options, None
-    fast = options.model_copy(update={"engine": "ctranslate2", "precision": "int8"})
-    try:
-        model.set_engine(fast)
-        if not is_checked(model.engine.name):
-            decode_waveforms(model, [waveform], fast)
-            remember_checked(model.engine.name)
-        model.engine.compared = COMPARED
-    except BadInput as error:
-        model.set_engine(options)
-        return options, f"model {model.source} is decoded by torch, which takes longer: {error}"
-    return fast, None
 
 
 def _convert(model: WhisperModel, folder: Path, quantization: str | None) -> None:

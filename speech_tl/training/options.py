@@ -51,8 +51,7 @@ class TrainingOptions(Options):
             that shall keep its timestamps and its hold on long recordings. `model.full_context_share` of the utterances
             keep a window of their own.
         join_seconds: let utterances follow each other as if they were one, as many as a length has room for that is
-            drawn anew between 0 and so many seconds, for a model that shall go on after the first sentence. Costs
-            nothing; None is each utterance alone.
+            drawn anew between 0 and so many seconds, for longer texts than one sentence; None is each alone.
         timestamp_share: share of the packed windows that are written with timestamps.
         gradient_accumulation_steps: batches for one step; the loss is a mean over all of them.
         precision: "auto" takes bf16 where GPU or CPU multiply in it, else float32.

@@ -340,7 +340,7 @@ class _Run:
 
     def _choose_engine(self, job: _Job, segment: Segment) -> None:
         """Where nobody did; before the first text."""
-        from speech_tl.models.engine import engine_here
+        from speech_tl.transcribing.usual_engine import engine_here
 
         if not self.engine_is_chosen:
             self.options, note = engine_here(self.model, self.options, segment.waveform)
