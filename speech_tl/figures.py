@@ -26,6 +26,14 @@ class Figures(BaseModel):
         except AttributeError:
             raise KeyError(name) from None
 
+    def __contains__(self, name: object) -> bool:
+        """Whether report.json has such a key: what was never given has none."""
+        return name in self.model_fields_set
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As a dictionary's: `default` where report.json has no such key."""
+        return getattr(self, name) if name in self else default
+
     def as_dict(self) -> dict[str, Any]:
         """As it stands in report.json: plain values, of what was given and not of what is a default."""
         return plain(self.model_dump(exclude_unset=True))

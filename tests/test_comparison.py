@@ -31,6 +31,17 @@ def test_compare_reads_folders_and_writes_a_report(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"report.json", "report.md", "report.html"}
 
 
+def test_a_report_is_asked_as_report_json_would_be() -> None:
+    said = evaluation([("a b", "a x"), ("c d", "c d")])
+    report = compare(said, said)
+    written = report.as_dict()
+    names = {*type(report).model_fields, "nothing"}
+    assert {name for name in names if name in report} == {*written}
+    assert "steps" not in report.training and report.training.get("steps", "none") == "none"
+    assert report.get("nothing", "none") == "none"
+    assert report.get("target").get("rate") == written["target"]["rate"] == "wer"
+
+
 def test_order_of_rows_does_not_matter() -> None:
     before = evaluation([("a b", "a x"), ("c d", "c d")])
     after = evaluation([("a b", "a x"), ("c d", "c d")])
