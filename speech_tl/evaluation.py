@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from speech_tl.data.manifest import Manifest, the_language
 from speech_tl.data.test_set import TestSet
-from speech_tl.decoding import Progress
+from speech_tl.decoding.decode import Progress
 from speech_tl.decoding.measuring import measure
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from speech_tl.adaptation.restoring import Habits, is_complete, is_useless, restored
 from speech_tl.adaptation.text_style import plainly
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import Progress, decode
+from speech_tl.decoding.decode import Progress, decode
 from speech_tl.models.audio_context import AudioContext
 from speech_tl.text import write_atomically
 from speech_tl.text.style import SHOUTED_WORDS, USUAL, is_shouted

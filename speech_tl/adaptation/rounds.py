@@ -15,7 +15,7 @@ from speech_tl.adaptation.phases import Phases
 from speech_tl.adaptation.preparation import Data
 from speech_tl.data.manifest import Manifest
 from speech_tl.data.unlabelled import joined
-from speech_tl.decoding import decode
+from speech_tl.decoding.decode import decode
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.data.manifest import Manifest, TextStyleOption
-from speech_tl.decoding import Progress, decode
+from speech_tl.decoding.decode import Progress, decode
 from speech_tl.models.options import DecodingOptions
 from speech_tl.text.style import USUAL, Style
 

@@ -28,8 +28,12 @@ from speech_tl.commands.terminal import base_of, echo, new_console
 from speech_tl.errors import BadInput, Interrupted, PartlyDone
 
 if TYPE_CHECKING:
+    from speech_tl.models.base import AcousticModel
+    from speech_tl.models.options import DecodingOptions
     from speech_tl.screen import Screen
+    from speech_tl.transcribing.converted_whisper import ConvertedWhisper
     from speech_tl.transcribing.formats import Transcript
+    from speech_tl.transcribing.transcribe import ModelName
 
 
 def transcribe(
@@ -83,9 +87,7 @@ def transcribe(
     on: On = None,
 ) -> None:
     """Turn audio files into text."""
-    from speech_tl.screen import Screen, announce_loading
-
-    announce_loading()
+    from speech_tl.screen import Screen
     from speech_tl.text import printable
     from speech_tl.transcribing.channels import asked_channel
     from speech_tl.transcribing.formats import Layout, known_formats, render
@@ -114,12 +116,8 @@ def transcribe(
     try:
         with screen.progress("transcribing") as update:
             chosen = ModelName(model, language, task)
-            if jobs == 1 and on is None:
-                chosen = chosen.load()
-                for note in base_of({"source": chosen.source, "base": chosen.base}):
-                    screen.line(f"Note: {note}")
             result = run(
-                chosen,
+                _model(chosen, options, screen) if jobs == 1 and on is None else chosen,
                 paths,
                 out=out,
                 formats=formats,
@@ -153,6 +151,21 @@ def transcribe(
         total = len(result.transcripts) + len(result.failures)
         lines = [failure.problem for failure in result.failures]
         raise PartlyDone(f"{len(result.failures)} of {total} recordings could not be transcribed", lines)
+
+
+def _model(chosen: ModelName, options: DecodingOptions, screen: Screen) -> AcousticModel | ConvertedWhisper | ModelName:
+    """What transcribes: without torch if it can; an adapter is loaded, as the user should know on what."""
+    from speech_tl.screen import announce_loading
+
+    if (known := chosen.known(options)) is not None:
+        return known
+    announce_loading()
+    if chosen.state() is not None:
+        return chosen
+    model = chosen.load()
+    for note in base_of({"source": model.source, "base": model.base}):
+        screen.line(f"Note: {note}")
+    return model
 
 
 def lm(

@@ -27,6 +27,7 @@ from speech_tl.scoring.loops import SPARE_CHARACTERS, longer_than_speech, loops,
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel, Batch
+    from speech_tl.models.frame_words import FrameWord
 
 MOST_COMPRESSION = 2.4
 """As published; of the transcripts of `tests/benchmarks/loops.py` none has more than 1.65."""
@@ -36,6 +37,10 @@ SURE_LOOPS = ((1, 6), (8, 4))
 
 USUAL_CHARACTERS_A_SECOND, USUAL_WORDS_A_SECOND = 18, 4
 """Beyond so many characters nobody says the same word four times, and what stands in place of a loop is not longer."""
+
+
+Spoken = tuple[str, "list[FrameWord]"]
+"""A text and its words."""
 
 
 @dataclass(frozen=True)
@@ -154,3 +159,25 @@ def _once(units: Sequence[str], least: int, long: int | None = None) -> list[int
             start += 1
         length += 1
     return places
+
+
+def cut_with_words(found: Sequence[Spoken], durations_s: Sequence[float]) -> list[Spoken]:
+    """Texts whose loops are cut, with the words that are left; `durations_s` are the seconds of sound of each."""
+    told = []
+    for (text, words), seconds in zip(found, durations_s, strict=True):
+        if is_loop(text, seconds):
+            text = cut(text, seconds)
+            words = _those_in(text, words)
+        told.append((text, words))
+    return told
+
+
+def _those_in(text: str, words: Sequence[FrameWord]) -> list[FrameWord]:
+    """The words of which a text consists, each the first that fits behind the one before."""
+    left, rest = [], iter(words)
+    for part in text.split():
+        match = next((word for word in rest if word.text == part), None)
+        if match is None:
+            break
+        left.append(match)
+    return left

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from speech_tl.data.fingerprints import audio_fingerprints
-from speech_tl.decoding import Progress, conditions, decode
+from speech_tl.decoding.decode import Progress, conditions, decode
 from speech_tl.errors import BadInput
 from speech_tl.scoring.wer import Evaluation, score
 

@@ -8,14 +8,13 @@ log probability counts the end token as well; here it is the mean of the words'.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from speech_tl.decoding.loops import is_loop
+from speech_tl.decoding.loops import Spoken, is_loop
 
 if TYPE_CHECKING:
-    from speech_tl.models.base import AcousticModel, Batch
-    from speech_tl.models.ctc_words import FrameWord
+    from speech_tl.models.frame_words import FrameWord
 
 MOST_NO_SPEECH = 0.3
 """More is no speech. `tests/benchmarks/nothing.py` measures what that leaves of noise, with `--speech` what it takes
@@ -26,16 +25,15 @@ LEAST_LOG_PROBABILITY = -1.0
 
 
 def without_noise(
-    model: AcousticModel, batch: Batch, found: Sequence[tuple[str, list[FrameWord]]]
-) -> list[tuple[str, list[FrameWord]]]:
+    found: Sequence[Spoken], durations_s: Sequence[float], no_speech: Callable[[Sequence[int]], Sequence[float]]
+) -> list[Spoken]:
     """Texts with their words, none where nobody spoke.
 
     Args:
-        model: one with a decoder.
-        batch: what was transcribed.
-        found: what it wrote for each utterance, loops as they are.
+        found: what a model with a decoder wrote for each utterance of a batch, loops as they are.
+        durations_s: seconds of sound of each.
+        no_speech: the probabilities that nobody speaks in some of them, given their places in the batch.
     """
-    durations_s = model.durations_s(batch)
     doubtful = [
         row
         for row, ((text, words), seconds) in enumerate(zip(found, durations_s, strict=True))
@@ -43,7 +41,7 @@ def without_noise(
     ]
     if not doubtful:
         return list(found)
-    probabilities = dict(zip(doubtful, model.no_speech(batch, doubtful), strict=True))
+    probabilities = dict(zip(doubtful, no_speech(doubtful), strict=True))
     return [("", []) if probabilities.get(row, 0.0) > MOST_NO_SPEECH else said for row, said in enumerate(found)]
 
 

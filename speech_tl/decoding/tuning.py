@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from speech_tl.data.batching import Collator, Example
-from speech_tl.decoding import decoding_batches, precision_context, ready
+from speech_tl.decoding.decode import decoding_batches, precision_context, ready
 from speech_tl.models.ctc_fused import LM_WEIGHT, WORD_BONUS, beam_search, weights_of
 from speech_tl.scoring.alignment import align
 
 if TYPE_CHECKING:
     from speech_tl.data.test_set import TestSet
-    from speech_tl.decoding import Progress
+    from speech_tl.decoding.decode import Progress
     from speech_tl.models.ctc import CTCModel
     from speech_tl.models.ctc_beams import Hypothesis
     from speech_tl.models.options import DecodingOptions

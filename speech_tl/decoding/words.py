@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from speech_tl.data.batching import Collator, Example
-from speech_tl.decoding import decoding_batches, precision_context, ready
+from speech_tl.decoding.decode import decoding_batches, precision_context, ready
 from speech_tl.decoding.lanes import in_lanes, lane_count
-from speech_tl.decoding.loops import cut, is_loop
+from speech_tl.decoding.loops import Spoken, cut_with_words
 from speech_tl.decoding.no_speech import without_noise
 from speech_tl.decoding.suta import adapted
 from speech_tl.models.base import AcousticModel, DecodingOptions
-from speech_tl.models.ctc_words import FrameWord
-
-Spoken = tuple[str, list[FrameWord]]
-"""A text and its words."""
 
 
 def decode_words(
@@ -43,7 +40,9 @@ def decode_words(
         with precision_context(options.precision, model.device), adapted(twin, moved, options.test_time) as given:
             found = twin.transcribe_words(given, options)
             if twin.has_decoder:
-                found = _without_loops(without_noise(twin, given, found), twin.durations_s(given))
+                durations_s = twin.durations_s(given)
+                found = without_noise(found, durations_s, partial(twin.no_speech, given))
+                found = cut_with_words(found, durations_s)
             return order, found
 
     texts: list[Spoken] = [("", [])] * len(waveforms)
@@ -52,25 +51,3 @@ def decode_words(
             for index, said in zip(order, found, strict=True):
                 texts[index] = said
     return texts
-
-
-def _without_loops(found: Sequence[Spoken], durations_s: Sequence[float]) -> list[Spoken]:
-    """Texts whose loops are cut, with the words that are left of them."""
-    told = []
-    for (text, words), seconds in zip(found, durations_s, strict=True):
-        if is_loop(text, seconds):
-            text = cut(text, seconds)
-            words = _those_in(text, words)
-        told.append((text, words))
-    return told
-
-
-def _those_in(text: str, words: Sequence[FrameWord]) -> list[FrameWord]:
-    """The words of which a text consists, each the first that fits behind the one before."""
-    left, rest = [], iter(words)
-    for part in text.split():
-        match = next((word for word in rest if word.text == part), None)
-        if match is None:
-            break
-        left.append(match)
-    return left

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from speech_tl.data.test_set import TestSet
-from speech_tl.decoding import Progress, loops
+from speech_tl.decoding import loops
+from speech_tl.decoding.decode import Progress
 from speech_tl.decoding.measuring import measure
 from speech_tl.errors import BadInput
 from speech_tl.evaluation import checkpoints_language

@@ -21,7 +21,7 @@ from speech_tl.text import Normaliser, get_normaliser
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from speech_tl.models.ctc_words import FrameWord
+    from speech_tl.models.frame_words import FrameWord
 
 Batch = dict[str, torch.Tensor]
 

@@ -22,9 +22,10 @@ from speech_tl.models import mms
 from speech_tl.models.attention import BY_LENGTH
 from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_layers
 from speech_tl.models.ctc_fused import beam_search, fused_conditions, searches
-from speech_tl.models.ctc_words import FrameWord, align_words, labels_of, words_of
+from speech_tl.models.ctc_words import align_words, labels_of, words_of
 from speech_tl.models.filterbank import fix_filterbank, trainable_convolutions
 from speech_tl.models.fixed import FixedStage, all_fixed
+from speech_tl.models.frame_words import FrameWord
 from speech_tl.models.front import FrontEnd, Samples, computed
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
 from speech_tl.models.hotwords import read_hotwords

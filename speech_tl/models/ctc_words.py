@@ -8,7 +8,6 @@ the search itself; of any other text it is the best that can be said.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -16,23 +15,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     import torch
-
-
-@dataclass(frozen=True)
-class FrameWord:
-    """A word that a model wrote, on its frames.
-
-    Attributes:
-        text: without spaces around it.
-        first: frame in which its first letter begins.
-        last: frame in which its last letter ends, included.
-        probability: geometric mean over the frames of its letters, 0 to 1.
-    """
-
-    text: str
-    first: int
-    last: int
-    probability: float
 
 
 def align_words(

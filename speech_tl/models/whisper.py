@@ -21,15 +21,15 @@ from speech_tl.models.attention import BY_LENGTH
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.auxiliary_ctc import AuxiliaryCTC
 from speech_tl.models.base import Batch, DecodingOptions, linear_layers
-from speech_tl.models.ctc_words import FrameWord
 from speech_tl.models.engine import CTranslate2
 from speech_tl.models.favoured import BEAM, WEIGHT, FavouredScores
+from speech_tl.models.frame_words import FrameWord, TokenTimes
 from speech_tl.models.greedy import Limits, greedy_tokens, heard_languages, is_plain, language_log_probabilities
 from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
 from speech_tl.models.whisper_scores import only_at
 from speech_tl.models.whisper_text import IGNORED, TIMESTAMP_S, WhisperText
-from speech_tl.models.whisper_words import TokenTimes, token_times
+from speech_tl.models.whisper_words import token_times
 from speech_tl.scoring.loops import most_characters
 
 TOKENS_WITHOUT_SPEECH, TOKENS_A_SECOND = 30, 50

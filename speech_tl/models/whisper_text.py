@@ -13,15 +13,13 @@ import numpy as np
 import torch
 from torch import nn
 from transformers import WhisperForConditionalGeneration, WhisperTokenizer
-from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, Batch
-from speech_tl.models.ctc_words import FrameWord
 from speech_tl.models.favoured import Favoured
+from speech_tl.models.frame_words import SPACE, FrameWord, TokenTimes, byte_letters, words_of_tokens
 from speech_tl.models.hotwords import read_hotwords
 from speech_tl.models.whisper_languages import default_prompt, language_token
-from speech_tl.models.whisper_words import TokenTimes
 from speech_tl.text import language_code, leading_rate
 
 TIMESTAMP_S = 0.02
@@ -145,8 +143,8 @@ class WhisperText(AcousticModel):
     @cached_property
     def _letters(self) -> torch.Tensor:
         """How many characters each token begins without the space before a word `(vocabulary,)`."""
-        letters, space = self.token_characters.clone(), bytes_to_unicode()[ord(" ")]
-        spaced = [number for token, number in self.tokenizer.get_vocab().items() if token.startswith(space)]
+        letters = self.token_characters.clone()
+        spaced = [number for token, number in self.tokenizer.get_vocab().items() if token.startswith(SPACE)]
         letters[spaced] = (letters[spaced] - 1).clamp(min=0)
         return letters
 
@@ -199,29 +197,15 @@ class WhisperText(AcousticModel):
     def token_characters(self) -> torch.Tensor:
         """How many characters each token begins `(vocabulary,)`: its bytes that do not go on with one (UTF-8)."""
         sizes = torch.zeros(self.network.config.vocab_size, dtype=torch.long)
-        going_on = {character for byte, character in bytes_to_unicode().items() if byte & 0b1100_0000 == 0b1000_0000}
+        going_on = {letter for letter, byte in byte_letters().items() if byte & 0b1100_0000 == 0b1000_0000}
         for token, number in self.tokenizer.get_vocab().items():
             if number < self.end:
                 sizes[number] = sum(character not in going_on for character in token)
         return sizes
 
     def _words(self, tokens: Sequence[int], times: TokenTimes) -> list[FrameWord]:
-        """Tokens of a text as its words, with their times; in languages without spaces each character is one."""
-        bytes_of = {character: byte for byte, character in bytes_to_unicode().items()}
-        names = self.tokenizer.convert_ids_to_tokens(list(tokens))
-        written = [bytes(bytes_of[character] for character in name) for name in names]
-        owners = [place for place, part in enumerate(written) for _ in part]
-        text = b"".join(written).decode(errors="replace")
-        found = []
-        pattern = r"\S+" if leading_rate(self.language) == "wer" else r"\S"
-        for match in re.finditer(pattern, text):
-            at = len(text[: match.start()].encode())
-            first = owners[min(at, len(owners) - 1)]
-            last = owners[min(at + len(match[0].encode()), len(owners)) - 1]
-            sure = float(np.exp(np.log(np.maximum(times.probabilities[first : last + 1], 1e-9)).mean()))
-            end = max(int(times.borders[last + 1]) - 1, int(times.borders[first]))
-            found.append(FrameWord(match[0], int(times.borders[first]), end, sure))
-        return found
+        """Tokens of a text as its words, with their times."""
+        return words_of_tokens(self.tokenizer.convert_ids_to_tokens(list(tokens)), times, self.language)
 
     def unwritable(self, text: str) -> set[str]:
         """None: byte-level tokens write anything."""

@@ -17,24 +17,11 @@ import torch
 from torch import nn
 from transformers import WhisperForConditionalGeneration
 
-SMOOTHED = 7
-"""Positions of the median filter, as published."""
+from speech_tl.models.converted_decoder import SMOOTHED
+from speech_tl.models.frame_words import TokenTimes
 
 NEVER = -1e4
 """Score of what no path may take."""
-
-
-@dataclass(frozen=True)
-class TokenTimes:
-    """Where the tokens of one text are.
-
-    Attributes:
-        borders: the encoder position at which each token begins, and the one at which the text is over `(tokens + 1,)`.
-        probabilities: of each token `(tokens,)`.
-    """
-
-    borders: np.ndarray
-    probabilities: np.ndarray
 
 
 def alignment_heads(network: WhisperForConditionalGeneration) -> list[tuple[int, int]]:

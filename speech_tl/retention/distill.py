@@ -143,7 +143,7 @@ def transcribed(model: AcousticModel, utterances: Manifest, decoding: DecodingOp
     Raises:
         BadInput: none is left.
     """
-    from speech_tl.decoding import decode
+    from speech_tl.decoding.decode import decode
 
     if path.is_file():
         texts = read_noted(path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import transformers
 
 from speech_tl.data.batching import Collator, SpeechDataset
-from speech_tl.decoding import decode, decoding_batches, loader_workers, windows_s
+from speech_tl.decoding.decode import decode, decoding_batches, loader_workers, windows_s
 from speech_tl.decoding.memory import GAPS_BYTES, FreedMemory
 from speech_tl.models.audio_context import WINDOW_S
 from speech_tl.models.base import AcousticModel, DecodingOptions

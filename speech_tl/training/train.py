@@ -15,7 +15,7 @@ from transformers import EarlyStoppingCallback, TrainerCallback, TrainingArgumen
 
 from speech_tl.data.augment import Augmenter
 from speech_tl.data.batching import SpeechDataset
-from speech_tl.decoding import loader_workers
+from speech_tl.decoding.decode import loader_workers
 from speech_tl.decoding.measuring import measure
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import WINDOW_S

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from speech_tl.decoding import windows_s
+from speech_tl.decoding.decode import windows_s
 from speech_tl.models.options import DecodingOptions
 from speech_tl.training.options import USUAL_DEV, TrainingOptions
 

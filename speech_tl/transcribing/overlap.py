@@ -21,7 +21,7 @@ from speech_tl.transcribing.words import Word
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
-    from speech_tl.models.ctc_words import FrameWord
+    from speech_tl.models.frame_words import FrameWord
     from speech_tl.models.options import DecodingOptions
 
 CONTEXT_S = 2.0

@@ -12,13 +12,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from speech_tl.text import leading_rate
+from speech_tl.transcribing.converted_whisper import ConvertedWhisper
 from speech_tl.transcribing.formats import TranscribedSegment
 from speech_tl.transcribing.segments import Segment
 from speech_tl.transcribing.words import CLAUSE_END, SENTENCE_END, Word
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from speech_tl.decoding.loops import Spoken
     from speech_tl.models.base import AcousticModel
-    from speech_tl.models.ctc_words import FrameWord
+    from speech_tl.models.frame_words import FrameWord
     from speech_tl.models.options import DecodingOptions
 
 LATE_S = 0.11
@@ -47,7 +51,10 @@ Decoded = tuple[Segment, str, "Sequence[FrameWord]"]
 
 
 def segments_of_windows(
-    model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions, longest_s: float = LONGEST_S
+    model: AcousticModel | ConvertedWhisper,
+    heard: Sequence[Segment],
+    options: DecodingOptions,
+    longest_s: float = LONGEST_S,
 ) -> list[list[TranscribedSegment]]:
     """The segments of each window, with their words; one without words where a model writes no word.
 
@@ -67,7 +74,9 @@ def segments_of_windows(
     return found
 
 
-def text_of_windows(model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions) -> list[str]:
+def text_of_windows(
+    model: AcousticModel | ConvertedWhisper, heard: Sequence[Segment], options: DecodingOptions
+) -> list[str]:
     """The text of each window as `segments_of_windows` decodes it."""
     return [_text(parts) for parts in _decoded(model, heard, options)]
 
@@ -77,25 +86,36 @@ def _text(parts: Sequence[Decoded]) -> str:
     return " ".join(" ".join(text for _, text, _ in parts).split())
 
 
-def _decoded(model: AcousticModel, heard: Sequence[Segment], options: DecodingOptions) -> list[list[Decoded]]:
+def _decoded(
+    model: AcousticModel | ConvertedWhisper, heard: Sequence[Segment], options: DecodingOptions
+) -> list[list[Decoded]]:
     """Each window with its text and words, or its parts, where the model writes those better than the whole.
 
     A model that was adapted to short utterances may lose its way in a full window. What it then writes is improbable,
     or too little.
     """
-    from speech_tl.decoding.words import decode_words
-
-    texts = decode_words(model, [window.waveform for window in heard], options)
+    texts = _write(model, [window.waveform for window in heard], options)
     found = [[(window, text, words)] for window, (text, words) in zip(heard, texts, strict=True)]
     doubtful = [number for number, ((window, text, words),) in enumerate(found) if _is_doubtful(window, text, words)]
     parts = {number: heard[number].parts(model.sample_rate, PART_PAUSE_S) for number in doubtful}
     parts = {number: cut for number, cut in parts.items() if len(cut) > 1}
-    again = iter(decode_words(model, [part.waveform for cut in parts.values() for part in cut], options))
+    again = iter(_write(model, [part.waveform for cut in parts.values() for part in cut], options))
     for number, cut in parts.items():
         tried = [(part, *next(again)) for part in cut]
         if _worth(tried) > _worth(found[number]):
             found[number] = tried
     return found
+
+
+def _write(
+    model: AcousticModel | ConvertedWhisper, waveforms: Sequence[np.ndarray], options: DecodingOptions
+) -> list[Spoken]:
+    """The text of each waveform `(samples,)` with its words."""
+    if isinstance(model, ConvertedWhisper):
+        return model.written(waveforms)
+    from speech_tl.decoding.words import decode_words
+
+    return decode_words(model, waveforms, options)
 
 
 def _is_doubtful(window: Segment, text: str, words: Sequence[FrameWord]) -> bool:

@@ -117,7 +117,7 @@ class Recogniser:
         Words of windows have their own times; those of other pieces are shares of them, by the number of characters.
         `temperature` as in `DecodingOptions`; 0 is what this was made with.
         """
-        from speech_tl.decoding import decode_waveforms
+        from speech_tl.decoding.decode import decode_waveforms
 
         options = self._at(temperature) if temperature else self.options
         if self.model.has_decoder and all(piece.kept for piece in pieces):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from speech_tl.audio.remote import place
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.transcribing.ahead import ahead
 from speech_tl.transcribing.channels import asked_channel, on_channels
+from speech_tl.transcribing.converted_whisper import ConvertedWhisper
 from speech_tl.transcribing.formats import Layout, TranscribedSegment, Transcript, known_formats
 from speech_tl.transcribing.hearing_language import HEARD_S, heard_language
 from speech_tl.transcribing.overlap import Joiner, add_windows, context_s, with_context
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 MAX_SEGMENT_S = 25.0
 SORTED_S = 480.0  # segments of so many seconds are sorted by length together: more pads less, but a kill loses more
+COMPARED = 4  # pieces of speech that a converted model and the model itself both write, the first time
 BATCHES_AT_ONCE = 2  # or segments of so many batches, where the options say how much a batch is
 
 Progress = Callable[[float, float], None]
@@ -44,7 +47,7 @@ Progress = Callable[[float, float], None]
 
 
 def transcribe(
-    model: AcousticModel | ModelName | str | Path,
+    model: AcousticModel | ConvertedWhisper | ModelName | str | Path,
     paths: str | os.PathLike | Iterable[str | os.PathLike],
     *,
     out: str | os.PathLike | None = None,
@@ -143,7 +146,7 @@ def transcribe(
             seconds = [_promised_s(recording) for recording in recordings]
             Processes(jobs, partial(_prepared, model, settings, jobs), desk, progress).transcribe(recordings, seconds)
         else:
-            _Run(_loaded(model), settings, desk, progress).transcribe(recordings)
+            _Run(*_loaded(model, options), settings, desk, progress).transcribe(recordings)
     return desk.checked_result()
 
 
@@ -165,6 +168,23 @@ class ModelName:
 
         return load_model(self.source, language=self.language, task=self.task)
 
+    def known(self, options: DecodingOptions | None, threads: int | None = None) -> ConvertedWhisper | None:
+        """What transcribes in its place without torch, if it did before (see `usual_engine`).
+
+        Raises:
+            BadInput: as `load_model`, as far as the name goes.
+        """
+        from speech_tl.transcribing.usual_engine import is_usual, known_whisper
+
+        usual = options is None or is_usual(options)
+        return known_whisper(self.source, self.language, self.task, threads) if usual else None
+
+    def state(self) -> str | None:
+        """See `folder_state`."""
+        from speech_tl.transcribing.usual_engine import state_of
+
+        return state_of(self.source, self.language, self.task)
+
 
 @dataclass(frozen=True)
 class _Settings:
@@ -178,13 +198,21 @@ class _Settings:
     vad_threshold: float | None
 
 
-def _loaded(model: AcousticModel | ModelName | str | Path) -> AcousticModel:
+def _loaded(
+    model: AcousticModel | ConvertedWhisper | ModelName | str | Path,
+    options: DecodingOptions | None,
+    threads: int | None = None,
+) -> tuple[AcousticModel | ConvertedWhisper, str | None]:
+    """A model, and the state of the folder that it was loaded from just now."""
     if isinstance(model, str | Path):
         model = ModelName(model)
-    return model.load() if isinstance(model, ModelName) else model
+    if not isinstance(model, ModelName):
+        return model, None
+    known, state = model.known(options, threads), model.state()
+    return (model.load(), state) if known is None else (known, None)
 
 
-def _refuse_jobs(jobs: int, model: AcousticModel | ModelName | str | Path, on: str | None) -> None:
+def _refuse_jobs(jobs: int, model: AcousticModel | ConvertedWhisper | ModelName | str | Path, on: str | None) -> None:
     if jobs < 1:
         raise BadInput(f"jobs={jobs}: expected 1 or more processes")
     if (jobs > 1 or on is not None) and not isinstance(model, ModelName | str | Path):
@@ -194,11 +222,13 @@ def _refuse_jobs(jobs: int, model: AcousticModel | ModelName | str | Path, on: s
 
 def _prepared(model: ModelName | str | Path, settings: _Settings, jobs: int) -> Work:
     """In a process of its own: a loaded model that waits for recordings."""
-    import torch
+    from speech_tl.transcribing.converted_whisper import usual_threads
 
-    torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
-    loaded = _loaded(model)
-    return lambda recordings, desk, progress: _Run(loaded, settings, desk, progress).transcribe(recordings)
+    threads = max(1, usual_threads() // jobs)
+    loaded = _loaded(model, settings.options, threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    return lambda recordings, desk, progress: _Run(*loaded, settings, desk, progress).transcribe(recordings)
 
 
 @dataclass
@@ -227,13 +257,23 @@ class _Job:
 class _Run:
     """Reads recordings in order, decodes their segments a few batches at a time, hands in what is complete."""
 
-    def __init__(self, model: AcousticModel, settings: _Settings, desk: Desk, progress: Progress | None) -> None:
-        from speech_tl.decoding import require_able
+    def __init__(
+        self,
+        model: AcousticModel | ConvertedWhisper,
+        state: str | None,
+        settings: _Settings,
+        desk: Desk,
+        progress: Progress | None,
+    ) -> None:
         from speech_tl.models.options import DecodingOptions
 
-        self.model = model
+        self.model, self.state = model, state
         self.options = settings.options or DecodingOptions()
-        require_able(model, self.options)  # also where nobody speaks
+        self.engine_is_chosen = isinstance(model, ConvertedWhisper)
+        if not self.engine_is_chosen:
+            from speech_tl.decoding.decode import require_able
+
+            require_able(model, self.options)  # also where nobody speaks
         self.sorted_s = BATCHES_AT_ONCE * self.options.batch_seconds if self.options.batch_seconds else SORTED_S
         max_segment_s = settings.max_segment_s or MAX_SEGMENT_S
         self.context_s = context_s(max_segment_s) if model.scores_frames else 0.0
@@ -249,7 +289,6 @@ class _Run:
         self.jobs: deque[_Job] = deque()
         self.waiting: list[tuple[_Job, Segment]] = []
         self.waiting_s = self.done_s = self.total_s = 0.0
-        self.engine_is_chosen = False
 
     def transcribe(self, recordings: list[Recording]) -> None:
         """All of them; failures are noted at the desk."""
@@ -317,8 +356,8 @@ class _Run:
         ready = [(job, segment) for job, segment in self.waiting if job.language_is_known]
         for language in dict.fromkeys(job.language for job, _ in ready):
             part = [(job, segment) for job, segment in ready if job.language == language]
+            self._choose_engine(part)
             with self.model.speaking(language):
-                self._choose_engine(*part[0])
                 if self.model.scores_frames:
                     add_windows(self.model, part, self.options)
                 elif not self.text_alone:
@@ -338,12 +377,13 @@ class _Run:
             give_memory_back()
             self._hand_in()
 
-    def _choose_engine(self, job: _Job, segment: Segment) -> None:
+    def _choose_engine(self, part: Sequence[tuple[_Job, Segment]]) -> None:
         """Where nobody did; before the first text."""
-        from speech_tl.transcribing.usual_engine import engine_here
+        from speech_tl.transcribing.usual_engine import usual_engine
 
         if not self.engine_is_chosen:
-            self.options, note = engine_here(self.model, self.options, segment.waveform)
+            job, first = part[0][0], [segment.waveform for _, segment in part[:COMPARED]]
+            self.model, note = usual_engine(self.model, self.options, first, job.language, self.state)
             job.notes += [note] if note else []
             self.engine_is_chosen = True
 

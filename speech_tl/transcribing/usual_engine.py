@@ -1,45 +1,166 @@
-"""Which engine transcribes where nobody chose one."""
+"""What transcribes where nobody chose an engine: of a Whisper on a CPU its conversion, in 8 bits, by CTranslate2.
+
+The first time, the model is converted and both write a few windows; from then on the conversion transcribes. Of a model
+in a folder it is noted which conversion is its own, so that the next command loads nothing else (`known_whisper`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speech_tl.decoding import decode_waveforms
 from speech_tl.errors import BadInput
-from speech_tl.models.converted import is_checked, remember_checked
-from speech_tl.models.engine import COMPARED
+from speech_tl.models.converted import (
+    conversion,
+    folder_state,
+    is_checked,
+    note_conversion,
+    noted_conversion,
+    remember_checked,
+)
+from speech_tl.transcribing.converted_whisper import PRECISION, ConvertedWhisper, Facts, usual_threads
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.models.options import DecodingOptions
+    from speech_tl.models.whisper import WhisperModel
+
+DIFFERENCE_ALLOWED = 0.25
+"""Share of the words that may differ between the conversion and the model itself."""
+
+MATTERS_NOT = {"batch_seconds", "max_batch", "workers"}
+"""Options of decoding that change no text."""
 
 
-def engine_here(
-    model: AcousticModel, options: DecodingOptions, waveform: np.ndarray
-) -> tuple[DecodingOptions, str | None]:
-    """The options with an engine for transcribing, where nobody chose one; and why it is not the usual one.
+def is_usual(options: DecodingOptions) -> bool:
+    """Whether nobody chose how to decode."""
+    return (
+        "engine" not in options.model_fields_set and not options.model_dump(exclude_defaults=True).keys() - MATTERS_NOT
+    )
 
-    A Whisper on a CPU is decoded by CTranslate2, in 8 bits, unless it cannot be converted, or writes other words than
-    the model itself when it is used for the first time.
+
+def known_whisper(
+    source: str | Path, language: str | None, task: str | None, threads: int | None = None
+) -> ConvertedWhisper | None:
+    """The conversion of a Whisper in a folder as the folder is now, if it was noted; None where it was not.
 
     Args:
-        model: whose prompt is settled: of what is multilingual, the language.
-        options: of the decoding.
-        waveform: `(samples,)`, on which both engines write.
+        source, language, task: as for `load_model`.
+        threads: cores that decode; None takes all.
     """
-    chosen = "engine" in options.model_fields_set or options.precision != "float32" or not options.shortcuts
-    if chosen or options.fuses or not model.has_decoder or model.device.type != "cpu":
-        return options, None
-    fast = options.model_copy(update={"engine": "ctranslate2", "precision": "int8"})
+    state = state_of(source, language, task)
+    noted = None if state is None else noted_conversion(state)
+    if noted is None or not is_checked(noted["name"]):
+        return None
     try:
-        model.set_engine(fast)
-        if not is_checked(model.engine.name):
-            decode_waveforms(model, [waveform], fast)
-            remember_checked(model.engine.name)
-        model.engine.compared = COMPARED
+        facts = Facts(**noted["facts"])
+        place = conversion(noted["name"])
+        return ConvertedWhisper(place, facts, str(source), threads or usual_threads())
+    except (OSError, RuntimeError, TypeError, ValueError, KeyError, ImportError):  # damaged, or of another version
+        return None
+
+
+def state_of(source: str | Path, language: str | None, task: str | None) -> str | None:
+    """The state of a model's folder, see `folder_state`; None of what is no folder.
+
+    Raises:
+        BadInput: as `load_model`, as far as the name goes.
+    """
+    from speech_tl.models.load import locate
+
+    return folder_state(Path(locate(str(source))), language, task)
+
+
+def usual_engine(
+    model: AcousticModel,
+    options: DecodingOptions,
+    waveforms: Sequence[np.ndarray],
+    language: str | None = None,
+    state: str | None = None,
+) -> tuple[AcousticModel | ConvertedWhisper, str | None]:
+    """What transcribes in place of a model where nobody chose how; and why it is not the usual engine.
+
+    Args:
+        model: a Whisper on a CPU is replaced by its conversion, unless it cannot be converted, or writes other words
+            than the model itself when it is used for the first time.
+        options: of the decoding.
+        waveforms: `(samples,)`, which both write then.
+        language: that is spoken in them; None where the model knows.
+        state: of the folder from which the model was loaded and not changed since, see `folder_state`.
+    """
+    if not is_usual(options) or not model.has_decoder or model.device.type != "cpu" or not model.shortcuts:
+        return model, None
+    try:
+        return _converted(model, options, waveforms, language, state), None
     except BadInput as error:
-        model.set_engine(options)
-        return options, f"model {model.source} is decoded by torch, which takes longer: {error}"
-    return fast, None
+        return model, f"model {model.source} is decoded by torch, which takes longer: {error}"
+
+
+def _converted(
+    model: WhisperModel,
+    options: DecodingOptions,
+    waveforms: Sequence[np.ndarray],
+    language: str | None,
+    state: str | None,
+) -> ConvertedWhisper:
+    from speech_tl.models.converted_decoder import require_ctranslate2
+    from speech_tl.models.engine import converted
+
+    require_ctranslate2()
+    facts = _facts(model)
+    name, found = converted(
+        model, PRECISION, lambda folder: ConvertedWhisper(folder, facts, model.source, usual_threads())
+    )
+    if not is_checked(name):
+        with model.speaking(language), found.speaking(language):
+            _compare(model, found, options, waveforms)
+        remember_checked(name)
+    if state is not None and model.base is None and not model.remarks:
+        note_conversion(state, {"name": name, "facts": facts.saved()})
+    return found
+
+
+def _compare(
+    model: AcousticModel, found: ConvertedWhisper, options: DecodingOptions, waveforms: Sequence[np.ndarray]
+) -> None:
+    """Hold the conversion's texts against those of the model itself.
+
+    Raises:
+        BadInput: they differ.
+    """
+    from speech_tl.decoding.words import decode_words
+    from speech_tl.scoring.alignment import align
+
+    own = [text for text, _ in decode_words(model, waveforms, options)]
+    theirs = [text for text, _ in found.written(waveforms)]
+    wrong = sum(edits.errors for edits in align(own, theirs))
+    words = sum(len(text.split()) for text in own)
+    if wrong > DIFFERENCE_ALLOWED * max(words, 1):
+        raise BadInput(f"CTranslate2 writes other words than the model itself ({wrong} of {words})")
+
+
+def _facts(model: WhisperModel) -> Facts:
+    from speech_tl.models.whisper import TOKENS_A_SECOND, TOKENS_WITHOUT_SPEECH
+
+    settings, extractor = model.network.generation_config, model.extractor
+    several = model.multilingual
+    return Facts(
+        language=None if several and getattr(settings, "language", None) is None else model.language,
+        task=model.task,
+        languages={token.strip("<|>"): number for token, number in settings.lang_to_id.items()} if several else {},
+        tasks=dict(settings.task_to_id) if several else {},
+        start=model.prompt[0],
+        no_timestamps=model.prompt[-1],
+        end=model.end,
+        longest=model.longest_label,
+        tokens_without_speech=TOKENS_WITHOUT_SPEECH,
+        tokens_a_second=TOKENS_A_SECOND,
+        context=model.decoding_context.saved(),
+        sample_rate=model.sample_rate,
+        n_fft=extractor.n_fft,
+        hop_length=extractor.hop_length,
+        full_frames=model.full_frames,
+    )

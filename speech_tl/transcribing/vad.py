@@ -1,8 +1,8 @@
 """Where somebody speaks: silero-vad (https://github.com/snakers4/silero-vad, MIT), the only judge of that.
 
 Its network hears 32 ms at a time and the 4 ms before them: magnitudes of a short-time Fourier transform, four
-convolutions, an LSTM that remembers, a probability of speech. The package calls it frame by frame; here the same
-weights hear all frames of a block at once up to the LSTM, many times faster, and the probabilities are the same.
+convolutions, an LSTM that remembers, a probability of speech. The package calls it frame by frame through torch; here
+onnxruntime gives the package's network all frames of a block at once, and the probabilities are the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from speech_tl.errors import BadInput
 
 if TYPE_CHECKING:
-    import torch
+    from onnxruntime import InferenceSession
 
 RATE = 16000
 FRAME_SAMPLES, CONTEXT_SAMPLES = 512, 64
@@ -31,16 +31,6 @@ HYSTERESIS = 0.15
 
 AT_ONCE = 1024
 """Frames in one pass: half a minute."""
-
-WEIGHTS = {
-    "transform.weight": "stft.forward_basis_buffer",
-    **{f"encoder.{n}.{part}": f"encoder.{n}.reparam_conv.{part}" for n in range(4) for part in ("weight", "bias")},
-    **{
-        f"memory.{kind}_{part}_l0": f"decoder.rnn.{kind}_{part}" for kind in ("weight", "bias") for part in ("ih", "hh")
-    },
-    **{f"output.{part}": f"decoder.decoder.2.{part}" for part in ("weight", "bias")},
-}
-"""Names of the weights here, and in the package's model for sound at `RATE`."""
 
 
 def checked_threshold(threshold: float | None) -> float | None:
@@ -83,7 +73,7 @@ class VoiceActivity:
         self.frame = round(FRAME_S * sample_rate)
         self.threshold = checked_threshold(threshold)
         self._context = np.zeros(CONTEXT_SAMPLES, np.float32)
-        self._state: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._state = [np.zeros((1, 1, 128), np.float32)] * 2  # of the LSTM
         self._speaking = False
 
     def mark(self, waveform: np.ndarray) -> np.ndarray:
@@ -103,23 +93,21 @@ class VoiceActivity:
 
     def probabilities(self, waveform: np.ndarray) -> np.ndarray:
         """The probability of speech in each frame, float32 `(frames,)`; `waveform` as for `mark`."""
-        import torch
-
         frames = -(-len(waveform) // self.frame)
         if not frames:
             return np.zeros(0, np.float32)
         whole = np.pad(waveform.astype(np.float32, copy=False), (0, frames * self.frame - len(waveform)))
         if self.frame != FRAME_SAMPLES:
             whole = _resampled(whole, self.frame, frames * FRAME_SAMPLES)
-        sound = torch.from_numpy(np.concatenate([self._context, whole]))
+        sound = np.concatenate([self._context, whole])
         self._context = whole[-CONTEXT_SAMPLES:].copy()
-        heard = sound.unfold(0, FRAME_SAMPLES + CONTEXT_SAMPLES, FRAME_SAMPLES)
+        heard = np.lib.stride_tricks.sliding_window_view(sound, FRAME_SAMPLES + CONTEXT_SAMPLES)[::FRAME_SAMPLES]
         found = []
-        with torch.inference_mode():
-            for part in heard.split(AT_ONCE):
-                probabilities, self._state = _network()(part, self._state)
-                found.append(probabilities)
-        return torch.cat(found).numpy()
+        for first in range(0, frames, AT_ONCE):
+            given = {"input": heard[first : first + AT_ONCE], "h": self._state[0], "c": self._state[1]}
+            probabilities, *self._state = _network().run(None, given)
+            found.append(probabilities)
+        return np.concatenate(found)
 
 
 def _resampled(waveform: np.ndarray, frame: int, samples: int) -> np.ndarray:
@@ -131,46 +119,17 @@ def _resampled(waveform: np.ndarray, frame: int, samples: int) -> np.ndarray:
 
 
 @cache
-def _network() -> torch.nn.Module:
-    """The package's weights for sound at `RATE`, in torch's own layers."""
+def _network() -> InferenceSession:
+    """The package's network for sound at `RATE` that hears frames in a row, on one core."""
     import importlib.util
-    import warnings
     from pathlib import Path
 
-    import torch
+    from onnxruntime import InferenceSession, SessionOptions
 
-    # the package itself is not imported: its modules set torch's number of threads
+    # the package itself is not imported: its modules import torch and set its number of threads
     (folder,) = importlib.util.find_spec("silero_vad").submodule_search_locations
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # TorchScript is what the package ships
-        published = torch.jit.load(str(Path(folder) / "data" / "silero_vad.jit"), map_location="cpu").state_dict()
-    network = _silero()
-    network.load_state_dict({ours: published[f"_model.{theirs}"] for ours, theirs in WEIGHTS.items()})
-    return network.eval().requires_grad_(False)
-
-
-def _silero() -> torch.nn.Module:
-    """Without weights: frames `(frames, CONTEXT_SAMPLES + FRAME_SAMPLES)` of one stream -> `(frames,)`, and a state."""
-    from torch import nn
-
-    class Silero(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.transform = nn.Conv1d(1, 258, 256, stride=128, bias=False)
-            shapes = ((129, 128, 1), (128, 64, 2), (64, 64, 2), (64, 128, 1))
-            self.encoder = nn.ModuleList(nn.Conv1d(*channels, 3, stride, padding=1) for *channels, stride in shapes)
-            self.memory = nn.LSTM(128, 128)
-            self.output = nn.Conv1d(128, 1, 1)
-
-        def forward(
-            self, frames: torch.Tensor, state: tuple[torch.Tensor, torch.Tensor] | None
-        ) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
-            padded = nn.functional.pad(frames[:, None], (0, 64), mode="reflect")
-            real, imaginary = self.transform(padded).chunk(2, dim=1)
-            hidden = (real**2 + imaginary**2).sqrt()
-            for layer in self.encoder:
-                hidden = layer(hidden).relu()
-            remembered, state = self.memory(hidden[:, :, 0], state)
-            return self.output(remembered.relu()[:, :, None]).sigmoid()[:, 0, 0], state
-
-    return Silero()
+    options = SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    network = Path(folder) / "data" / "silero_vad_16k_sequence.onnx"
+    return InferenceSession(network, options, providers=["CPUExecutionProvider"])

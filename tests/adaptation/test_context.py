@@ -14,7 +14,8 @@ from speech_tl.adaptation.context import DEV_UTTERANCES, settle_context
 from speech_tl.cli import _run
 from speech_tl.data.manifest import Manifest
 from speech_tl.data.test_set import TestSet
-from speech_tl.decoding import Hypothesis, measuring
+from speech_tl.decoding import measuring
+from speech_tl.decoding.decode import Hypothesis
 from speech_tl.errors import BadInput
 from speech_tl.evaluation import evaluate
 from speech_tl.models.audio_context import FULL, AudioContext

@@ -15,7 +15,7 @@ from speech_tl.adaptation import adapt, helping, plan
 from speech_tl.adaptation.rounds import Rounds
 from speech_tl.cli import _run
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import decode
+from speech_tl.decoding.decode import decode
 from speech_tl.models.load import load_model
 from speech_tl.recipe import Recipe, recipe_from_yaml
 from speech_tl.scoring.dev_choice import choice, chosen_by

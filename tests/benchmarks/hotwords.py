@@ -23,7 +23,7 @@ import torch
 
 from data_scripts.sentences import everyday_sentences
 from speech_tl.audio import load_audio
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 

@@ -10,7 +10,7 @@ import torch
 
 from speech_tl.audio import load_audio, save_audio
 from speech_tl.data.manifest import Utterance
-from speech_tl.decoding import decode
+from speech_tl.decoding.decode import decode
 from speech_tl.models.base import AcousticModel
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions

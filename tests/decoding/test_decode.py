@@ -9,7 +9,14 @@ import torch
 
 from speech_tl.audio import load_audio, save_audio
 from speech_tl.data.manifest import Utterance
-from speech_tl.decoding import BATCH_SECONDS, conditions, decode, decode_waveforms, loader_workers, precision_context
+from speech_tl.decoding.decode import (
+    BATCH_SECONDS,
+    conditions,
+    decode,
+    decode_waveforms,
+    loader_workers,
+    precision_context,
+)
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel, DecodingOptions
 from speech_tl.models.load import load_model

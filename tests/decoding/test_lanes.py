@@ -10,7 +10,7 @@ import torch
 
 from speech_tl.audio import load_audio, save_audio
 from speech_tl.data.manifest import Utterance
-from speech_tl.decoding import decode, decode_waveforms
+from speech_tl.decoding.decode import decode, decode_waveforms
 from speech_tl.decoding.lanes import in_lanes, lane_count
 from speech_tl.models.audio_context import AudioContext
 from speech_tl.models.base import AcousticModel

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from speech_tl.data.manifest import Manifest
 from speech_tl.data.test_set import TestSet
-from speech_tl.decoding import decode, loops
+from speech_tl.decoding import loops
+from speech_tl.decoding.decode import decode
 from speech_tl.decoding.loops import Written, compression_ratio, cut, is_loop, without_loops
 from speech_tl.decoding.measuring import measure
 from speech_tl.figures import Sides

@@ -12,7 +12,7 @@ from speech_tl.audio import load_audio, save_audio
 from speech_tl.cli import _run
 from speech_tl.comparison import compare
 from speech_tl.data.manifest import Utterance
-from speech_tl.decoding import conditions, decode, decode_waveforms
+from speech_tl.decoding.decode import conditions, decode, decode_waveforms
 from speech_tl.decoding.suta import adapted, settled, suta_loss
 from speech_tl.errors import BadInput
 from speech_tl.models.base import AcousticModel

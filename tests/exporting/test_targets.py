@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.errors import BadInput
 from speech_tl.exporting.onnx_runner import open_recogniser
 from speech_tl.exporting.targets import target_named, target_names

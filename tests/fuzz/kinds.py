@@ -264,7 +264,7 @@ def _results(folder: Path) -> Path:
 
 def use_model(folder: Path) -> None:
     """Loaded, and given half a second to transcribe."""
-    from speech_tl.decoding import decode_waveforms
+    from speech_tl.decoding.decode import decode_waveforms
     from speech_tl.models.load import load_model, only_language
     from speech_tl.models.options import ModelOptions
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import speech_tl
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, SPARE_POSITIONS, STEP_POSITIONS, AudioContext
 from speech_tl.models.base import Batch, DecodingOptions

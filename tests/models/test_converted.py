@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import decode
+from speech_tl.decoding.decode import decode
 from speech_tl.errors import BadInput
 from speech_tl.models import converted, engine
 from speech_tl.models.load import load_model

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.models import front
 from speech_tl.models.base import DecodingOptions
 from speech_tl.models.ctc import CTCModel, vocabulary_for

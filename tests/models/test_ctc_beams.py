@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from speech_tl.decoding import conditions, decode_waveforms
+from speech_tl.decoding.decode import conditions, decode_waveforms
 from speech_tl.decoding.words import decode_words
 from speech_tl.errors import BadInput
 from speech_tl.models.ctc_beams import BeamSearch

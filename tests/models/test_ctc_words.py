@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.decoding.words import decode_words
 from speech_tl.models.ctc_words import align_words, labels_of, words_of
 from speech_tl.models.load import load_model

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import decode
+from speech_tl.decoding.decode import decode
 from speech_tl.decoding.words import decode_words
 from speech_tl.errors import BadInput
 from speech_tl.models import engine

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.models.ctc import CTCModel
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.errors import BadInput
 from speech_tl.models.ctc import CTCModel
 from speech_tl.models.heads import linear_of

@@ -10,7 +10,7 @@ import torch
 
 from speech_tl.cli import _run
 from speech_tl.data.manifest import Manifest
-from speech_tl.decoding import conditions, decode_waveforms
+from speech_tl.decoding.decode import conditions, decode_waveforms
 from speech_tl.decoding.words import decode_words
 from speech_tl.errors import BadInput
 from speech_tl.models.favoured import Favoured, FavouredScores

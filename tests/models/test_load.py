@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.errors import BadInput
 from speech_tl.models.ctc import CTCModel
 from speech_tl.models.load import load_model

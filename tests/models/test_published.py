@@ -17,7 +17,7 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from speech_tl.audio import save_audio
 from speech_tl.data.manifest import Manifest, Utterance
-from speech_tl.decoding import decode
+from speech_tl.decoding.decode import decode
 from speech_tl.models.audio_context import AudioContext
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.errors import BadInput
 from speech_tl.models.base import Batch
 from speech_tl.models.load import load_model

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from speech_tl.audio import load_audio
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.decoding.words import decode_words
 from speech_tl.errors import BadInput
 from speech_tl.models.load import load_model

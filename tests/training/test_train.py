@@ -299,7 +299,7 @@ def test_a_run_that_never_helped_dev_says_so(
 def test_the_dev_wer_is_of_real_transcripts(folders: dict[str, Path], corpus: Manifest, tmp_path: Path) -> None:
     import jiwer
 
-    from speech_tl.decoding import decode
+    from speech_tl.decoding.decode import decode
 
     model = load_model(folders["ctc"])
     dev = corpus.split("dev")

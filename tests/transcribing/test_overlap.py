@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speech_tl.audio import load_audio, save_audio
-from speech_tl.decoding import decode_waveforms
+from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.decoding.words import decode_words
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions

@@ -12,7 +12,7 @@ import pytest
 from speech_tl.audio import load_audio, save_audio
 from speech_tl.cli import _run
 from speech_tl.data.manifest import Manifest, Utterance
-from speech_tl.decoding import decode, decode_waveforms
+from speech_tl.decoding.decode import decode, decode_waveforms
 from speech_tl.errors import AudioError, BadInput
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions

@@ -1,4 +1,4 @@
-"""Silero's weights in torch's own layers: the package's probabilities, whatever the blocks, many times faster."""
+"""Silero's network, a block at a time: the package's probabilities, whatever the blocks, many times faster."""
 
 from __future__ import annotations
 
