@@ -116,7 +116,9 @@ def _converted(
     )
     if not is_checked(name):
         with model.speaking(language), found.speaking(language):
-            _compare(model, found, options, waveforms)
+            words = _compare(model, found, options, waveforms)
+        if not words:
+            return found
         remember_checked(name)
     if state is not None and model.base is None and not model.remarks:
         note_conversion(state, {"name": name, "facts": facts.saved()})
@@ -125,8 +127,8 @@ def _converted(
 
 def _compare(
     model: AcousticModel, found: ConvertedWhisper, options: DecodingOptions, waveforms: Sequence[np.ndarray]
-) -> None:
-    """Hold the conversion's texts against those of the model itself.
+) -> int:
+    """Hold the conversion's texts against those of the model itself, and tell how many words that were.
 
     Raises:
         BadInput: they differ.
@@ -140,6 +142,7 @@ def _compare(
     words = sum(len(text.split()) for text in own)
     if wrong > DIFFERENCE_ALLOWED * max(words, 1):
         raise BadInput(f"CTranslate2 writes other words than the model itself ({wrong} of {words})")
+    return words
 
 
 def _facts(model: WhisperModel) -> Facts:

@@ -54,14 +54,10 @@ def transcriber(side: str, model: str, threads: int) -> Callable[[str], str]:
             pipeline = BatchedInferencePipeline(fast)
             return lambda file: _joined(pipeline.transcribe(file, language="en", batch_size=8, beam_size=1)[0])
         return lambda file: _joined(fast.transcribe(file, language="en", vad_filter=True, beam_size=1)[0])
-    import torch
+    from speech_tl import transcribe
+    from speech_tl.transcribing.transcribe import ModelName
 
-    from speech_tl import load_model, transcribe
-    from speech_tl.models.options import DecodingOptions
-
-    torch.set_num_threads(threads)
-    ours, alone = load_model(model, device="cpu", language="en"), side.endswith("text")
-    ours.set_engine(DecodingOptions(engine="ctranslate2", precision="int8"))  # what it will take, converted and loaded
+    ours, alone = ModelName(model, "en").known(None, threads), side.endswith("text")
     return lambda file: transcribe(ours, file, join=alone, words=not alone).text
 
 
@@ -149,6 +145,14 @@ def exported(model: str, folder: Path) -> dict[str, str]:
     return {"openai-whisper": str(weights), "faster-whisper": str(folder / "ctranslate2"), "speech_tl": model}
 
 
+def convert(model: str, clip: str) -> None:
+    """Let `speech_tl` do for a model what it does once: convert it, and hold the conversion against the model."""
+    from speech_tl import transcribe
+    from speech_tl.transcribing.transcribe import ModelName
+
+    transcribe(ModelName(model, "en"), clip)
+
+
 def measured(side: str, python: Path, model: str, threads: int, files: list[str]) -> dict:
     """What a program printed of the files."""
     own = side.startswith("speech_tl")
@@ -194,6 +198,7 @@ def main() -> None:
         run_side(asked.side, asked.model, asked.threads, asked.files)
         return
     python = peers_python(asked.peers)
+    convert(asked.model, rows(Path(asked.corpora), "ljspeech_part")[0]["audio"])
     with tempfile.TemporaryDirectory() as scratch:
         models = exported(asked.model, Path(scratch))
         print("| part | program | WER | CPU s | peak |\n|:--|:--|--:|--:|--:|", flush=True)
