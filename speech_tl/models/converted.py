@@ -64,14 +64,15 @@ def through_cache(name: str, convert: Callable[[Path], None], load: Callable[[Pa
         load: reads all of it.
     """
     place = _place(name)
-    try:
-        if not place.is_dir():
-            _write_whole(place, convert)
-        os.utime(place)
-        _forget(place.parent, KEPT_MODELS)
-        return load(place)
-    except (OSError, RuntimeError):  # a folder that cannot be written, a full disk, a damaged file
-        shutil.rmtree(place, ignore_errors=True)
+    for _ in range(2):  # what was there may be damaged
+        try:
+            if not place.is_dir():
+                _write_whole(place, convert)
+            os.utime(place)
+            _forget(place.parent, KEPT_MODELS)
+            return load(place)
+        except (OSError, RuntimeError):  # a folder that cannot be written, a full disk, a damaged file
+            shutil.rmtree(place, ignore_errors=True)
     with TemporaryDirectory() as scratch:
         convert(Path(scratch) / "model")
         return load(Path(scratch) / "model")

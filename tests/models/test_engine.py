@@ -14,6 +14,7 @@ from speech_tl.decoding.words import decode_words
 from speech_tl.errors import BadInput
 from speech_tl.models import engine
 from speech_tl.models.audio_context import AudioContext
+from speech_tl.models.converted_decoder import ConvertedDecoder
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
@@ -106,7 +107,7 @@ def test_words_are_where_the_model_itself_places_them(model: WhisperModel, utter
 
 def test_a_text_that_fills_the_decoder_is_placed(model: WhisperModel, monkeypatch: pytest.MonkeyPatch) -> None:
     model.set_engine(OTHER)
-    monkeypatch.setattr(engine.CTranslate2, "_written", lambda *_: [[5] * model.longest_label])
+    monkeypatch.setattr(ConvertedDecoder, "_written", lambda *_: [[5] * model.longest_label])
     heard = torch.zeros(1, 80, 600)
     ((text, times),) = model.engine.tokens_with_times(heard, model.prompt, torch.tensor([9]), 1, 0.0, [300], model.end)
     assert len(text) == len(times.probabilities) == model.longest_label - len(model.prompt) - 1

@@ -1,0 +1,165 @@
+"""A converted Whisper transcribes without torch, and only where it is the model's own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from speech_tl.data.manifest import Manifest
+from speech_tl.decoding.words import decode_words
+from speech_tl.models.audio_context import FULL, AudioContext
+from speech_tl.models.load import load_model
+from speech_tl.models.log_mel import LogMel
+from speech_tl.models.options import DecodingOptions
+from speech_tl.models.whisper import WhisperModel
+from speech_tl.transcribing import usual_engine
+from speech_tl.transcribing.converted_whisper import ConvertedWhisper
+from speech_tl.transcribing.transcribe import ModelName, transcribe
+from speech_tl.user_cache import CACHE_VARIABLE
+from tests.sounds import voice
+
+STARTERS = Path(__file__).parents[2] / "speech_tl" / "starters"
+
+WITHOUT_TORCH = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("torch", "transformers"):
+            raise AssertionError(f"{name} is imported")
+
+sys.meta_path.insert(0, Refuse())
+from speech_tl.transcribing.transcribe import transcribe
+
+result = transcribe(sys.argv[1], sys.argv[2], words=True)
+print(result.text)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def clips() -> Manifest:
+    return Manifest.read(STARTERS / "quickstart" / "manifest.csv", split="test").sample(5, seed=2)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the starter, which may be changed."""
+    return shutil.copytree(STARTERS / "whisper", tmp_path / "model")
+
+
+def of(model: WhisperModel, clip: np.ndarray) -> ConvertedWhisper:
+    found, note = usual_engine.usual_engine(model, DecodingOptions(), [clip])
+    assert note is None and isinstance(found, ConvertedWhisper)
+    return found
+
+
+@pytest.mark.parametrize("seconds", [0.3, 2.0, 29.99, 31.0])
+def test_frames_are_those_of_the_published_extractor(seconds: float) -> None:
+    model = load_model("starter-whisper", language="en", device="cpu")
+    extractor = model.extractor
+    front = LogMel(
+        extractor.mel_filters.astype(np.float32), 16000, extractor.n_fft, extractor.hop_length, model.full_frames
+    )
+    sound = voice(seconds)
+    mel, silence = front.mel_and_silence(sound)
+    published = model.features(sound)
+    assert np.allclose(mel, published["mel"], atol=1e-3) and silence == pytest.approx(published["silence"], abs=1e-3)
+    for context in (FULL, AudioContext.wanted("auto")):
+        own = front.window_frames(front.own_frames(len(sound)), context)
+        assert own / front.frames_a_second == model.window_s(seconds, context)
+
+
+def test_words_are_the_models_own_up_to_the_rounding_of_eight_bits(clips: Manifest) -> None:
+    model = load_model("starter-whisper", language="en", device="cpu")
+    waveforms = [clip.load(16000) for clip in clips]
+    own = decode_words(model, waveforms, DecodingOptions(workers=0))
+    written = of(model, waveforms[0]).written(waveforms)
+    same = [
+        (word, other)
+        for (text, words), (said, others) in zip(own, written, strict=True)
+        if text == said
+        for word, other in zip(words, others, strict=True)
+    ]
+    assert len({text for text, _ in own} & {text for text, _ in written}) >= 3 and len(same) > 10
+    assert np.median([abs(word.first - other.first) for word, other in same]) <= 2
+    assert all(word.text == other.text for word, other in same)
+
+
+def test_texts_do_not_depend_on_threads_or_company(clips: Manifest) -> None:
+    model = load_model("starter-whisper", language="en", device="cpu")
+    model.decoding_context = AudioContext.wanted("auto")
+    waveforms = [clip.load(16000) for clip in clips]
+    found = of(model, waveforms[0])
+    together = [text for text, _ in found.written(waveforms)]
+    found.threads = 3
+    assert [text for text, _ in found.written(waveforms[::-1])][::-1] == together
+    assert [found.written([waveform])[0][0] for waveform in waveforms] == together
+
+
+def test_the_second_time_torch_is_not_loaded(folder: Path, clips: Manifest) -> None:
+    clip = clips[0].audio
+    first = transcribe(folder, clip, words=True)
+    run = [sys.executable, "-c", WITHOUT_TORCH, str(folder), str(clip)]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(first.text).strip()
+
+
+def test_a_folder_that_changed_is_another_model(folder: Path, clips: Manifest) -> None:
+    transcribe(folder, clips[0].audio)
+    assert ModelName(folder).known(None) is not None
+    assert ModelName(folder, task="translate").known(None) is None
+    assert ModelName(folder).known(DecodingOptions(beam=2)) is None
+    assert ModelName(folder).known(DecodingOptions(engine="torch")) is None
+    assert ModelName(folder).known(DecodingOptions(batch_seconds=20)) is not None
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes())
+    assert ModelName(folder).known(None) is None
+
+
+def test_weights_that_moved_in_memory_are_nobodys_folder(folder: Path, clips: Manifest) -> None:
+    model = load_model(folder, device="cpu")
+    transcribe(model, clips[0].audio)
+    assert ModelName(folder).known(None) is None
+
+
+def test_a_damaged_conversion_is_made_again(folder: Path, clips: Manifest, tmp_path: Path) -> None:
+    first = transcribe(folder, clips[0].audio).text
+    (place,) = (tmp_path / "cache" / "ctranslate2").iterdir()
+    (place / "model.bin").write_bytes(b"damaged")
+    assert ModelName(folder).known(None) is None
+    assert transcribe(folder, clips[0].audio).text == first
+    assert ModelName(folder).known(None) is not None
+
+
+def test_silence_proves_nothing(folder: Path, clips: Manifest, tmp_path: Path) -> None:
+    model = load_model(folder, device="cpu")
+    silence = np.zeros(16000, np.float32)
+    own = decode_words(model, [silence], DecodingOptions(workers=0))
+    of(model, silence)
+    checked = [*(tmp_path / "cache" / "ctranslate2").glob("*/checked")]
+    assert bool(checked) == bool(own[0][0])
+
+
+def test_the_language_of_a_multilingual_one_is_heard(published_whisper: Callable[[str], Path], corpora: Path) -> None:
+    folder = published_whisper("whisper-base")
+    german = Manifest.read(corpora / "german_kerstin" / "manifest.csv", split="dev")[0]
+    first = transcribe(folder, german.audio).transcripts[0]
+    known = ModelName(folder).known(None)
+    assert known is not None and known.chooses_language
+    second = transcribe(known, german.audio).transcripts[0]
+    assert first.language == second.language == "de" and first.text == second.text
+    assert second.language_probability == pytest.approx(first.language_probability, abs=0.1)
+    english = transcribe(ModelName(folder, "de"), german.audio).transcripts[0]
+    assert english.text == first.text
