@@ -16,7 +16,7 @@ import argparse
 import csv
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -71,7 +71,7 @@ def run_side(side: str, model: str, threads: int, files: list[str]) -> None:
     began = time.process_time()
     texts = [write(file) for file in files]
     spent_s = time.process_time() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
     print(json.dumps({"texts": texts, "cpu_s": spent_s, "peak": peak}))
 
 
