@@ -140,8 +140,10 @@ def folder_state(folder: Path, language: str | None, task: str | None) -> str | 
         folder: of a whole model; for any other, and where models are not decoded on a CPU, there is no name.
         language, task: as for `load_model`.
     """
-    import ctranslate2
-
+    try:
+        import ctranslate2
+    except ImportError:
+        return None
     import speech_tl
 
     if not (folder / "model.safetensors").is_file() or (folder / "adapter_config.json").exists():

@@ -44,7 +44,7 @@ class CTranslate2:
             BadInput: the package is missing, or it cannot convert this model.
         """
         require_ctranslate2()
-        self.weights = _state(model)
+        self.weights = weights_state(model)
         self.precision, self.compared, self.lock = precision, 0, threading.Lock()
         threads = None if model.device.type == "cuda" else torch.get_num_threads()
         self.name, self.decoder = converted(
@@ -53,7 +53,7 @@ class CTranslate2:
 
     def fits(self, model: WhisperModel, precision: str) -> bool:
         """Whether the model still has the weights that were converted."""
-        return self.precision == precision and self.weights == _state(model)
+        return self.precision == precision and self.weights == weights_state(model)
 
     def tokens(
         self, features: torch.Tensor, prompt: Sequence[int], allowed: torch.Tensor, beam: int, temperature: float = 0.0
@@ -121,7 +121,7 @@ def _convert(model: WhisperModel, folder: Path, quantization: str | None) -> Non
     np.save(folder / FILTERS, model.extractor.mel_filters)
 
 
-def _state(model: WhisperModel) -> tuple[tuple[int, int], ...]:
+def weights_state(model: WhisperModel) -> tuple[tuple[int, int], ...]:
     """What changes with the weights: where they are, and how often they were written to."""
     return tuple((weight.data_ptr(), weight._version) for weight in model.network.parameters())
 

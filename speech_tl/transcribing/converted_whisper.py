@@ -21,11 +21,12 @@ import numpy as np
 from speech_tl.decoding.loops import Spoken, cut_with_words
 from speech_tl.decoding.memory import reuse_freed_memory
 from speech_tl.decoding.no_speech import without_noise
-from speech_tl.models.audio_context import AudioContext
+from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.converted import FILTERS, VOCABULARY
 from speech_tl.models.converted_decoder import ConvertedDecoder
 from speech_tl.models.frame_words import bytes_of, words_of_tokens
 from speech_tl.models.log_mel import LogMel
+from speech_tl.models.options import DecodingOptions
 
 PRECISION = "int8"
 
@@ -71,11 +72,12 @@ class Facts:
 
 
 class ConvertedWhisper:
-    """What `transcribe` asks of a model, see `AcousticModel`, for the usual options of decoding.
+    """What `transcribe` asks of a model, see `AcousticModel`.
 
     Attributes:
         facts: with the language that is spoken now.
         source: as the user wrote it.
+        decoding_context: how much of the window utterances get.
     """
 
     has_decoder, scores_frames = True, False
@@ -97,9 +99,21 @@ class ConvertedWhisper:
         filters = np.load(folder / FILTERS).astype(np.float32)
         self._front = LogMel(filters, facts.sample_rate, facts.n_fft, facts.hop_length, facts.full_frames)
         self._names: list[str] = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
-        self.decoding_context = AudioContext.read(facts.context)
+        self.decoding(DecodingOptions())
         self.sample_rate = facts.sample_rate
         self.window_limit_s = facts.full_frames / self._front.frames_a_second
+
+    def decoding(self, options: DecodingOptions, context: Sequence[int] = ()) -> ConvertedWhisper:
+        """Take the options of decoding from now on; returns self.
+
+        Args:
+            options: of which beam, temperature and audio context matter here.
+            context: tokens before the prompt, of text that it is shown as if it stood before what it writes.
+        """
+        own = AudioContext.read(self.facts.context)
+        self.decoding_context = FULL if options.audio_context == "full" else own
+        self._beam, self._temperature, self._context = options.beam, options.temperature, list(context)
+        return self
 
     @property
     def language(self) -> str | None:
@@ -174,7 +188,9 @@ class ConvertedWhisper:
         room = facts.longest - len(prompt)
         allowed = [min(room, facts.tokens_without_speech + int(facts.tokens_a_second * s)) for s in durations_s]
         positions = [-(-count // 2) for count in own]
-        found = self._decoder.tokens_with_times(features, prompt, allowed, 1, 0.0, positions, facts.end)
+        found = self._decoder.tokens_with_times(
+            features, prompt, allowed, self._beam, self._temperature, positions, facts.end
+        )
         said = [
             (self._text(tokens), words_of_tokens([self._names[token] for token in tokens], times, self.language))
             for tokens, times in found
@@ -189,10 +205,10 @@ class ConvertedWhisper:
         return b"".join(bytes_of(self._names[token]) for token in tokens).decode(errors="replace").strip()
 
     def _prompt(self) -> list[int]:
-        """Start, language and task where it has several, no timestamps."""
+        """Text before it, start, language and task where it has several, no timestamps."""
         facts = self.facts
         chosen = [facts.languages[facts.language], facts.tasks[facts.task]] if facts.languages else []
-        return [facts.start, *chosen, facts.no_timestamps]
+        return [*self._context, facts.start, *chosen, facts.no_timestamps]
 
 
 def usual_threads() -> int:

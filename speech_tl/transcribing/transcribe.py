@@ -174,10 +174,10 @@ class ModelName:
         Raises:
             BadInput: as `load_model`, as far as the name goes.
         """
-        from speech_tl.transcribing.usual_engine import is_usual, known_whisper
+        from speech_tl.models.options import DecodingOptions
+        from speech_tl.transcribing.usual_engine import known_whisper
 
-        usual = options is None or is_usual(options)
-        return known_whisper(self.source, self.language, self.task, threads) if usual else None
+        return known_whisper(self.source, self.language, self.task, options or DecodingOptions(), threads)
 
     def state(self) -> str | None:
         """See `folder_state`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -31,26 +32,28 @@ if TYPE_CHECKING:
 DIFFERENCE_ALLOWED = 0.25
 """Share of the words that may differ between the conversion and the model itself."""
 
-MATTERS_NOT = {"batch_seconds", "max_batch", "workers"}
-"""Options of decoding that change no text."""
+_earlier: WeakKeyDictionary[AcousticModel, tuple[object, ConvertedWhisper]] = WeakKeyDictionary()
+"""What a model in this process was converted to, and from which weights and facts."""
 
 
 def is_usual(options: DecodingOptions) -> bool:
-    """Whether nobody chose how to decode."""
-    return (
-        "engine" not in options.model_fields_set and not options.model_dump(exclude_defaults=True).keys() - MATTERS_NOT
-    )
+    """Whether nobody chose an engine, nor anything that only the model itself can do."""
+    chosen = "engine" in options.model_fields_set or options.precision != "float32" or not options.shortcuts
+    return not (chosen or options.fuses or options.test_time is not None)
 
 
 def known_whisper(
-    source: str | Path, language: str | None, task: str | None, threads: int | None = None
+    source: str | Path, language: str | None, task: str | None, options: DecodingOptions, threads: int | None = None
 ) -> ConvertedWhisper | None:
     """The conversion of a Whisper in a folder as the folder is now, if it was noted; None where it was not.
 
     Args:
         source, language, task: as for `load_model`.
+        options: of the decoding; a prompt is put into tokens by the model itself.
         threads: cores that decode; None takes all.
     """
+    if not is_usual(options) or options.prompt is not None:
+        return None
     state = state_of(source, language, task)
     noted = None if state is None else noted_conversion(state)
     if noted is None or not is_checked(noted["name"]):
@@ -58,7 +61,7 @@ def known_whisper(
     try:
         facts = Facts(**noted["facts"])
         place = conversion(noted["name"])
-        return ConvertedWhisper(place, facts, str(source), threads or usual_threads())
+        return ConvertedWhisper(place, facts, str(source), threads or usual_threads()).decoding(options)
     except (OSError, RuntimeError, TypeError, ValueError, KeyError, ImportError):  # damaged, or of another version
         return None
 
@@ -107,19 +110,23 @@ def _converted(
     state: str | None,
 ) -> ConvertedWhisper:
     from speech_tl.models.converted_decoder import require_ctranslate2
-    from speech_tl.models.engine import converted
+    from speech_tl.models.engine import converted, weights_state
 
     require_ctranslate2()
-    facts = _facts(model)
-    name, found = converted(
-        model, PRECISION, lambda folder: ConvertedWhisper(folder, facts, model.source, usual_threads())
-    )
+    facts, threads = _facts(model), usual_threads()
+    weights = (weights_state(model), facts, threads)
+    before = _earlier.get(model)
+    if before is not None and before[0] == weights:
+        return before[1].decoding(options, model.context)
+    name, found = converted(model, PRECISION, lambda folder: ConvertedWhisper(folder, facts, model.source, threads))
+    found.decoding(options, model.context)
     if not is_checked(name):
         with model.speaking(language), found.speaking(language):
             words = _compare(model, found, options, waveforms)
         if not words:
             return found
         remember_checked(name)
+    _earlier[model] = weights, found
     if state is not None and model.base is None and not model.remarks:
         note_conversion(state, {"name": name, "facts": facts.saved()})
     return found

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from speech_tl.data.manifest import Manifest
+from speech_tl.decoding.decode import require_able
 from speech_tl.decoding.words import decode_words
 from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.load import load_model
@@ -107,6 +109,31 @@ def test_texts_do_not_depend_on_threads_or_company(clips: Manifest) -> None:
     assert [found.written([waveform])[0][0] for waveform in waveforms] == together
 
 
+def test_a_model_in_memory_is_converted_once_until_it_changes(clips: Manifest) -> None:
+    model = load_model("starter-whisper", language="en", device="cpu")
+    clip = clips[0].load(16000)
+    first = of(model, clip)
+    assert of(model, clip) is first
+    with torch.no_grad():
+        model.network.model.decoder.layers[0].fc2.bias += 0
+    assert of(model, clip) is not first
+
+
+def test_beams_prompts_and_windows_are_the_models_own(clips: Manifest) -> None:
+    model = load_model("starter-whisper", language="en", device="cpu")
+    waveforms = [clip.load(16000) for clip in clips]
+    for options in (DecodingOptions(beam=3, workers=0), DecodingOptions(prompt="zero three five one", workers=0)):
+        own = [text for text, _ in decode_words(model, waveforms, options)]
+        require_able(model, options)
+        found, note = usual_engine.usual_engine(model, options, waveforms)
+        assert note is None and isinstance(found, ConvertedWhisper)
+        written = [text for text, _ in found.written(waveforms)]
+        assert sum(text == other for text, other in zip(own, written, strict=True)) >= 3
+    model.decoding_context = AudioContext.wanted("auto")
+    assert of(model, waveforms[0]).decoding_context.trims
+    assert not of(model, waveforms[0]).decoding(DecodingOptions(audio_context="full")).decoding_context.trims
+
+
 def test_the_second_time_torch_is_not_loaded(folder: Path, clips: Manifest) -> None:
     clip = clips[0].audio
     first = transcribe(folder, clip, words=True)
@@ -120,7 +147,7 @@ def test_a_folder_that_changed_is_another_model(folder: Path, clips: Manifest) -
     transcribe(folder, clips[0].audio)
     assert ModelName(folder).known(None) is not None
     assert ModelName(folder, task="translate").known(None) is None
-    assert ModelName(folder).known(DecodingOptions(beam=2)) is None
+    assert ModelName(folder).known(DecodingOptions(prompt="zero one")) is None
     assert ModelName(folder).known(DecodingOptions(engine="torch")) is None
     assert ModelName(folder).known(DecodingOptions(batch_seconds=20)) is not None
     weights = folder / "model.safetensors"
