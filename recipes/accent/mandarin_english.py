@@ -41,6 +41,9 @@ the interval is over speakers; the second line has loops cut, as decoding does s
     guard ljspeech, 100 clips      12.0 %   15.5 %   +1.4 to +5.4
     guard librispeech, 20 clips    15.3 %   23.3 %   too few to tell
 
+Where a Whisper's decoder stays as it is (strategy=encoder_only training.join_seconds=12 training.epochs=3) the same is
+learnt, and nothing is forgotten of LJSpeech; of LibriSpeech as much is (docs/results.md).
+
 The convolutional front end is trained too, because the starters have heard machines only, and so that the comparison
 with random weights is fair; a checkpoint that has heard people can keep its own: strategy.freeze_feature_encoder=true.
 """
