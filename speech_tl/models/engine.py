@@ -47,7 +47,7 @@ class CTranslate2:
         self.weights = weights_state(model)
         self.precision, self.compared, self.lock = precision, 0, threading.Lock()
         threads = None if model.device.type == "cuda" else torch.get_num_threads()
-        self.name, self.decoder = converted(
+        _, self.decoder = converted(
             model, precision, lambda folder: ConvertedDecoder(folder, precision, model.longest_label, threads)
         )
 
@@ -85,15 +85,29 @@ class CTranslate2:
             if self.compared >= COMPARED:
                 return
             self.compared += len(ours)
-        references = list(theirs())
-        wrong = sum(edits.errors for edits in align(references, list(ours)))
-        words = sum(len(text.split()) for text in references)
-        allowed = EIGHT_BITS_ALLOWED if self.precision == "int8" else DIFFERENCE_ALLOWED
-        if wrong > allowed * max(words, 1):
-            raise BadInput(
-                f"engine ctranslate2 writes other words than the model itself ({wrong} of {words} on "
-                f"{len(ours)} utterances): leave it out"
-            )
+        require_same_words(theirs(), ours, self.precision)
+
+
+def require_same_words(own: Sequence[str], theirs: Sequence[str], precision: str) -> int:
+    """See that a conversion writes what the model itself writes, and tell how many words that were.
+
+    Args:
+        own: the model's texts.
+        theirs: the conversion's, of the same utterances.
+        precision: of the conversion, as in `DecodingOptions`.
+
+    Raises:
+        BadInput: they differ.
+    """
+    wrong = sum(edits.errors for edits in align(list(own), list(theirs)))
+    words = sum(len(text.split()) for text in own)
+    allowed = EIGHT_BITS_ALLOWED if precision == "int8" else DIFFERENCE_ALLOWED
+    if wrong > allowed * max(words, 1):
+        raise BadInput(
+            f"engine ctranslate2 writes other words than the model itself ({wrong} of {words} on {len(own)} "
+            "utterances): leave it out"
+        )
+    return words
 
 
 def converted(model: WhisperModel, precision: str, load: Callable[[Path], Loaded]) -> tuple[str, Loaded]:

@@ -7,6 +7,7 @@ the model itself (`usual_engine.py`); so a command that finds both need not load
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import sys
@@ -91,8 +92,6 @@ class ConvertedWhisper:
             source: for the record.
             threads: batches that are decoded at a time, each on a core.
         """
-        import json
-
         reuse_freed_memory()
         self.facts, self.source, self.threads = facts, source, threads
         self._decoder = ConvertedDecoder(folder, PRECISION, facts.longest, threads)

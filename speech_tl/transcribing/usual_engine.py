@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from speech_tl.models.options import DecodingOptions
     from speech_tl.models.whisper import WhisperModel
 
-DIFFERENCE_ALLOWED = 0.25
-"""Share of the words that may differ between the conversion and the model itself."""
-
 _earlier: WeakKeyDictionary[AcousticModel, tuple[object, ConvertedWhisper]] = WeakKeyDictionary()
 """What a model in this process was converted to, and from which weights and facts."""
 
@@ -119,17 +116,18 @@ def _converted(
     if before is not None and before[0] == weights:
         return before[1].decoding(options, model.context)
     name, found = converted(model, PRECISION, lambda folder: ConvertedWhisper(folder, facts, model.source, threads))
-    found.decoding(options, model.context)
     if not is_checked(name):
+        searched = options.model_copy(update={"temperature": 0.0})  # draws differ anyhow
+        found.decoding(searched, model.context)
         with model.speaking(language), found.speaking(language):
-            words = _compare(model, found, options, waveforms)
+            words = _compare(model, found, searched, waveforms)
         if not words:
-            return found
+            return found.decoding(options, model.context)
         remember_checked(name)
     _earlier[model] = weights, found
     if state is not None and model.base is None and not model.remarks:
         note_conversion(state, {"name": name, "facts": facts.saved()})
-    return found
+    return found.decoding(options, model.context)
 
 
 def _compare(
@@ -141,15 +139,11 @@ def _compare(
         BadInput: they differ.
     """
     from speech_tl.decoding.words import decode_words
-    from speech_tl.scoring.alignment import align
+    from speech_tl.models.engine import require_same_words
 
     own = [text for text, _ in decode_words(model, waveforms, options)]
     theirs = [text for text, _ in found.written(waveforms)]
-    wrong = sum(edits.errors for edits in align(own, theirs))
-    words = sum(len(text.split()) for text in own)
-    if wrong > DIFFERENCE_ALLOWED * max(words, 1):
-        raise BadInput(f"CTranslate2 writes other words than the model itself ({wrong} of {words})")
-    return words
+    return require_same_words(own, theirs, PRECISION)
 
 
 def _facts(model: WhisperModel) -> Facts:

@@ -134,6 +134,28 @@ def test_beams_prompts_and_windows_are_the_models_own(clips: Manifest) -> None:
     assert not of(model, waveforms[0]).decoding(DecodingOptions(audio_context="full")).decoding_context.trims
 
 
+def test_draws_are_not_held_against_each_other(clips: Manifest, tmp_path: Path) -> None:
+    model = load_model("starter-whisper", language="en", device="cpu")
+    found, note = usual_engine.usual_engine(model, DecodingOptions(temperature=1.0), [clips[0].load(16000)])
+    assert note is None and isinstance(found, ConvertedWhisper)
+    texts = {found.written([clips[0].load(16000)])[0][0] for _ in range(3)}
+    assert len(texts) > 1 and [*(tmp_path / "cache" / "ctranslate2").glob("*/checked")]
+
+
+def test_noise_gets_no_text(published_whisper: Callable[[str], Path], corpora: Path) -> None:
+    model = load_model(published_whisper("whisper-tiny.en"), device="cpu")
+    noise = Manifest.read(corpora / "noise" / "manifest.csv")
+    cries = [row.load(16000) for row in noise if "baby_cry_3-151080" in str(row.audio)]
+    spoken = Manifest.read(corpora / "librispeech_mini" / "manifest.csv", split="dev").sample(1, seed=5)[0].load(16000)
+    found = of(model, spoken)
+    (cry, said) = found.written([*cries, spoken])
+    assert cry == ("", []) and said[0]
+    front = [found._front.mel_and_silence(sound) for sound in (*cries, spoken)]
+    theirs = found._decoder.no_speech(found._front.windows(front, found.facts.full_frames), found._prompt())
+    batch = model.collate([model.features(sound) for sound in (*cries, spoken)], None)
+    assert theirs == pytest.approx(model.no_speech(batch, [0, 1]), abs=0.1) and theirs[0] > 0.3 > theirs[1]
+
+
 def test_the_second_time_torch_is_not_loaded(folder: Path, clips: Manifest) -> None:
     clip = clips[0].audio
     first = transcribe(folder, clip, words=True)
