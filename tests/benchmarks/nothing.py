@@ -28,7 +28,7 @@ import torch
 from speech_tl.audio import load_audio, save_audio
 from speech_tl.data.manifest import Manifest, Utterance
 from speech_tl.decoding import no_speech
-from speech_tl.models.base import Batch
+from speech_tl.models.converted_decoder import ConvertedDecoder
 from speech_tl.models.load import load_model
 from speech_tl.scoring.wer import score
 from speech_tl.text import get_normaliser
@@ -144,14 +144,14 @@ def cost_to_speech(given: argparse.Namespace) -> None:
     """Print a row a corpus: WER with the guard and without, and how many texts were doubted and taken."""
     model = load_model(given.model, device="cpu")
     doubted: list[float] = []
-    ask = model.no_speech
+    ask = ConvertedDecoder.no_speech
 
-    def noting(batch: Batch, rows: Sequence[int]) -> list[float]:
-        found = ask(batch, rows)
+    def noting(decoder: ConvertedDecoder, features: np.ndarray, prompt: Sequence[int]) -> list[float]:
+        found = ask(decoder, features, prompt)
         doubted.extend(found)
         return found
 
-    model.no_speech = noting
+    ConvertedDecoder.no_speech = noting
     print("| | clips | doubted | taken | WER with the guard | without |\n|:--|--:|--:|--:|--:|--:|", flush=True)
     for corpus in SPEECH:
         clips, cells = clips_of(given.corpora, corpus, given.clips), []
