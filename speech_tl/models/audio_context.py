@@ -8,14 +8,14 @@ and 5.0 and 5.5 % after it (futo-org/whisper-acft).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 WINDOW_S = 30.0
 """Seconds that Whisper's encoder was made for."""
 
 SPARE_POSITIONS = 64
-"""Positions of silence after the speech, at least; a position is 20 ms in the published models."""
+"""Positions of silence after the speech of a model that was trained so; a position is 20 ms in the published models."""
 
 STEP_POSITIONS = 16
 """Windows are a multiple of this: few different shapes, and an utterance's window is its own, whatever its batch."""
@@ -28,10 +28,12 @@ class AudioContext:
     Attributes:
         at_most_s: an utterance that needs a longer window than this gets all 30 s; 0 gives 30 s to all.
         at_least_s: no window is shorter.
+        spare_positions: of silence after the speech, at least.
     """
 
     at_most_s: float = 0.0
     at_least_s: float = 0.0
+    spare_positions: int = SPARE_POSITIONS
 
     @classmethod
     def wanted(cls, option: str | float) -> AudioContext:
@@ -49,7 +51,7 @@ class AudioContext:
 
     def saved(self) -> dict[str, float]:
         """For config.json."""
-        return asdict(self)
+        return {"at_most_s": self.at_most_s, "at_least_s": self.at_least_s}
 
     @property
     def trims(self) -> bool:
@@ -64,7 +66,7 @@ class AudioContext:
             window: positions of 30 s.
         """
         a_second = window / WINDOW_S
-        needed = max(own + SPARE_POSITIONS, round(self.at_least_s * a_second))
+        needed = max(own + self.spare_positions, round(self.at_least_s * a_second))
         needed = -(-needed // STEP_POSITIONS) * STEP_POSITIONS
         return needed if needed <= min(window, round(self.at_most_s * a_second)) else window
 
@@ -78,3 +80,7 @@ class AudioContext:
 
 FULL = AudioContext()
 """30 s for everything, as published."""
+
+SHORTENED = AudioContext(WINDOW_S, at_least_s=15.0, spare_positions=100)
+"""What `transcribe` gives a Whisper that was never shown less than 30 s: from 15 s on, two seconds of silence after the
+speech are enough. It costs no words that could be counted (docs/results.md, long recordings); shorter windows do."""

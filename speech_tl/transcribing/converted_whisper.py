@@ -22,7 +22,7 @@ import numpy as np
 from speech_tl.decoding.loops import Spoken, cut_with_words
 from speech_tl.decoding.memory import reuse_freed_memory
 from speech_tl.decoding.no_speech import without_noise
-from speech_tl.models.audio_context import FULL, AudioContext
+from speech_tl.models.audio_context import FULL, SHORTENED, AudioContext
 from speech_tl.models.converted import FILTERS, VOCABULARY
 from speech_tl.models.converted_decoder import ConvertedDecoder
 from speech_tl.models.frame_words import bytes_of, words_of_tokens
@@ -78,7 +78,8 @@ class ConvertedWhisper:
     Attributes:
         facts: with the language that is spoken now.
         source: as the user wrote it.
-        decoding_context: how much of the window utterances get.
+        decoding_context: how much of the window its folder lets utterances have; where that is all of it, they are
+            given what `SHORTENED` says.
     """
 
     has_decoder, scores_frames = True, False
@@ -111,6 +112,8 @@ class ConvertedWhisper:
         """
         own = AudioContext.read(self.facts.context)
         self.decoding_context = FULL if options.audio_context == "full" else own
+        shortened = options.audio_context == "auto" and not own.trims
+        self._given = SHORTENED if shortened else self.decoding_context
         self._beam, self._temperature, self._context = options.beam, options.temperature, list(context)
         return self
 
@@ -153,7 +156,7 @@ class ConvertedWhisper:
     def written(self, waveforms: Sequence[np.ndarray]) -> list[Spoken]:
         """The text of each waveform `(samples,)` with its words, without loops and without text where nobody spoke."""
         clips = [self._front.mel_and_silence(waveform) for waveform in waveforms]
-        windows = [self._front.window_frames(mel.shape[1], self.decoding_context) for mel, _ in clips]
+        windows = [self._front.window_frames(mel.shape[1], self._given) for mel, _ in clips]
         found: list[Spoken] = [("", [])] * len(clips)
         batches = self._batches(windows)
 

@@ -1,7 +1,7 @@
 """A stream of audio blocks -> windows of up to 30 s full of speech, for models that hear so much at a time anyway.
 
-Speech is packed: pauses longer than a second are shortened to that, and every window ends in a long pause near its end,
-so that no sentence is torn if that can be helped. Seconds of a window are mapped back to the recording.
+Speech is packed: pauses longer than half a second are shortened to that, and every window ends in a long pause near its
+end, so that no sentence is torn if that can be helped. Seconds of a window are mapped back to the recording.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.models.options import DecodingOptions
 
-KEPT_S = 0.5
+KEPT_S = 0.25
 """Sound that stays on either side of a pause."""
 
 EARLIEST_CUT = 0.6

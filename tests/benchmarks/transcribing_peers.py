@@ -4,10 +4,11 @@
 
 MODEL is the folder of a Whisper that writes English; every program gets its weights (exported by `speech_tl`), CORPORA
 the folder of the corpora. Parts: `reading` (ljspeech_part joined with pauses of 0.2 to 1.2 s), `speakers`
-(librispeech_mini, a recording for each speaker), `noisy` (the reading in noise at 10 dB), `nothing` (clips of noise
-without speech: how many get text). The peers live in an environment of their own, `--peers` (made there if it is
-missing). Each program transcribes a part in a process of its own, which loads its model before the clock starts; CPU
-seconds are of all threads; peak is of the whole process. WER with the normaliser `english`.
+(librispeech_mini, a recording for each speaker), `noisy` (the reading in noise at 10 dB), `clips` (500 files of single
+sentences of the splits train and dev, see `material`), `nothing` (clips of noise without speech: how many get text).
+The peers live in an environment of their own, `--peers` (made there if it is missing). Each program transcribes a part
+in a process of its own, which loads its model before the clock starts; CPU seconds are of all threads; peak is of the
+whole process. WER with the normaliser `english`.
 """
 
 from __future__ import annotations
@@ -30,35 +31,52 @@ PAUSE_S = (0.2, 1.2)
 SNR_DB = 10.0
 CLIPS = 200
 PEERS = ("openai-whisper==20250625", "faster-whisper==1.2.1")
-PARTS = ("reading", "speakers", "noisy", "nothing")
-SIDES = ("openai-whisper", "faster-whisper", "faster-whisper, batched", "speech_tl, text", "speech_tl, every format")
+SHORT = 500
+PARTS = ("reading", "speakers", "noisy", "clips", "nothing")
+SIDES = (
+    "openai-whisper",
+    "faster-whisper",
+    "faster-whisper, batched",
+    "speech_tl, text",
+    "speech_tl, every format",
+    "speech_tl, every format, windows of 30 s",
+)
 
 
 # ---- the programs, each in a process of its own; of the peers' environment, so that nothing else is imported
 
 
-def transcriber(side: str, model: str, threads: int) -> Callable[[str], str]:
-    """What turns a file into text, its model loaded."""
+def transcriber(side: str, model: str, threads: int) -> Callable[[list[str]], list[str]]:
+    """What turns files into texts, its model loaded."""
     if side == "openai-whisper":
         import torch
         import whisper
 
         torch.set_num_threads(threads)
         loaded = whisper.load_model(model, device="cpu")
-        return lambda file: loaded.transcribe(file, language="en", fp16=False)["text"]
+        return lambda files: [loaded.transcribe(file, language="en", fp16=False)["text"] for file in files]
     if side.startswith("faster-whisper"):
         from faster_whisper import BatchedInferencePipeline, WhisperModel
 
         fast = WhisperModel(model, device="cpu", cpu_threads=threads, compute_type="int8")
         if side.endswith("batched"):
             pipeline = BatchedInferencePipeline(fast)
-            return lambda file: _joined(pipeline.transcribe(file, language="en", batch_size=8, beam_size=1)[0])
-        return lambda file: _joined(fast.transcribe(file, language="en", vad_filter=True, beam_size=1)[0])
+            settings = {"language": "en", "batch_size": 8, "beam_size": 1}
+            return lambda files: [_joined(pipeline.transcribe(file, **settings)[0]) for file in files]
+        settings = {"language": "en", "vad_filter": True, "beam_size": 1}
+        return lambda files: [_joined(fast.transcribe(file, **settings)[0]) for file in files]
     from speech_tl import transcribe
+    from speech_tl.models.options import DecodingOptions
     from speech_tl.transcribing.transcribe import ModelName
 
-    ours, alone = ModelName(model, "en").known(None, threads), side.endswith("text")
-    return lambda file: transcribe(ours, file, join=alone, words=not alone).text
+    options = DecodingOptions(audio_context="full" if side.endswith("windows of 30 s") else "auto")
+    ours, alone = ModelName(model, "en").known(options, threads), side.endswith("text")
+
+    def texts(files: list[str]) -> list[str]:
+        found = {told.audio: told.text for told in transcribe(ours, files, join=alone, words=not alone).transcripts}
+        return [found[file] for file in files]
+
+    return texts
 
 
 def _joined(segments: Iterable) -> str:
@@ -69,7 +87,7 @@ def run_side(side: str, model: str, threads: int, files: list[str]) -> None:
     """Print what a program makes of files, as JSON."""
     write = transcriber(side, model, threads)
     began = time.process_time()
-    texts = [write(file) for file in files]
+    texts = write(files)
     spent_s = time.process_time() - began
     peak = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
     print(json.dumps({"texts": texts, "cpu_s": spent_s, "peak": peak}))
@@ -115,6 +133,11 @@ def material(part: str, corpora: Path, folder: Path, minutes: float) -> list[tup
             if row["split"] in ("train", "dev"):
                 speakers[row["speaker"]].append(row)
         return [joined(found, folder / f"{name}.wav", minutes) for name, found in sorted(speakers.items())]
+    if part == "clips":
+        parts = [(name, "dev") for name in ("librispeech_mini", "ljspeech_part", "speechocean762")]
+        parts += [("librispeech_mini", "train"), ("speechocean762", "train")]
+        short = [row for name, split in parts for row in rows(corpora, name) if row["split"] == split]
+        return [(row["audio"], row["text"]) for row in short[:SHORT]]
     if part == "nothing":
         clips = [file for kind in ("wav", "flac", "ogg") for file in sorted((corpora / "noise").rglob(f"*.{kind}"))]
         return [(str(file), "") for file in clips[:CLIPS]]

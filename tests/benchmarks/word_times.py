@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.word_times MODEL ... [--utterances 200] [--split heldout|dev] [--snr 20] [--out DIR]
                                           [--faster-whisper CTRANSLATE2_FOLDER] [--openai-whisper NAME_OR_FILE]
+                                          [--whisper-timestamped NAME_OR_FILE]
 
 espeak-ng's library says with which sample each word begins. Everyday sentences in several of its voices are joined
 with pauses to recordings of five minutes, in a simulated room (its direct sound without delay) with its noise. Of the
@@ -202,6 +203,19 @@ def openai_whisper(name: str) -> Callable[[Path], list[Said]]:
     return words
 
 
+def whisper_timestamped(name: str) -> Callable[[Path], list[Said]]:
+    """whisper-timestamped at its own defaults."""
+    import whisper_timestamped
+
+    model = whisper_timestamped.load_model(name, device="cpu")
+
+    def words(file: Path) -> list[Said]:
+        segments = whisper_timestamped.transcribe(model, str(file), language="en", verbose=None)["segments"]
+        return [Said(w["text"].strip(), w["start"], w["end"]) for segment in segments for w in segment["words"]]
+
+    return words
+
+
 # ---- how far apart
 
 
@@ -252,11 +266,15 @@ def main() -> None:
     parser.add_argument("--snr", type=float, default=20.0, help="of the room's noise, in dB")
     parser.add_argument("--faster-whisper", metavar="FOLDER", action="append", default=[])
     parser.add_argument("--openai-whisper", metavar="NAME", action="append", default=[])
+    parser.add_argument("--whisper-timestamped", metavar="NAME", action="append", default=[])
     parser.add_argument("--out", type=Path, help="keep the recordings and their words.json here")
     asked = parser.parse_args()
     writers = [(model, lambda model=model: ours(model)) for model in asked.models]
     writers += [(f"faster-whisper {Path(m).name}", lambda m=m: faster_whisper(m)) for m in asked.faster_whisper]
     writers += [(f"openai-whisper {Path(m).name}", lambda m=m: openai_whisper(m)) for m in asked.openai_whisper]
+    writers += [
+        (f"whisper-timestamped {Path(m).name}", lambda m=m: whisper_timestamped(m)) for m in asked.whisper_timestamped
+    ]
     with tempfile.TemporaryDirectory() as scratch:
         folder = asked.out or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)

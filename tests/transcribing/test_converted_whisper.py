@@ -17,6 +17,7 @@ from speech_tl.decoding import no_speech
 from speech_tl.decoding.decode import require_able
 from speech_tl.decoding.words import decode_words
 from speech_tl.models.audio_context import FULL, AudioContext
+from speech_tl.models.converted_decoder import ConvertedDecoder
 from speech_tl.models.load import load_model
 from speech_tl.models.log_mel import LogMel
 from speech_tl.models.options import DecodingOptions
@@ -108,6 +109,40 @@ def test_texts_do_not_depend_on_threads_or_company(clips: Manifest) -> None:
     found.threads = 3
     assert [text for text, _ in found.written(waveforms[::-1])][::-1] == together
     assert [found.written([waveform])[0][0] for waveform in waveforms] == together
+
+
+@pytest.mark.parametrize(
+    ("own", "asked", "seconds", "window_s"),
+    [
+        (FULL, "auto", 2.0, 15.36),  # never shown less than 30 s: no less than half of that
+        (FULL, "auto", 20.0, 24.32),  # and silence after it
+        (FULL, "auto", 29.0, 30.0),
+        (FULL, "full", 2.0, 30.0),
+        (AudioContext.wanted("auto"), "auto", 2.0, 5.12),  # trained on short ones
+        (AudioContext.wanted("auto"), "full", 2.0, 30.0),
+    ],
+)
+def test_the_encoder_gets_the_sound_and_some_silence(
+    own: AudioContext,
+    asked: str,
+    seconds: float,
+    window_s: float,
+    clips: Manifest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, sound = load_model("starter-whisper", language="en", device="cpu"), voice(seconds)
+    model.decoding_context = own
+    found = of(model, next(iter(clips)).load(16000)).decoding(DecodingOptions(audio_context=asked))
+    frames: list[int] = []
+    write = ConvertedDecoder.tokens_with_times
+
+    def seen(self: ConvertedDecoder, features: np.ndarray, *rest: object) -> object:
+        frames.append(features.shape[2])
+        return write(self, features, *rest)
+
+    monkeypatch.setattr(ConvertedDecoder, "tokens_with_times", seen)
+    found.written([sound])
+    assert [count / found._front.frames_a_second for count in frames] == [window_s]
 
 
 def test_a_model_in_memory_is_converted_once_until_it_changes(clips: Manifest) -> None:
