@@ -82,5 +82,6 @@ FULL = AudioContext()
 """30 s for everything, as published."""
 
 SHORTENED = AudioContext(WINDOW_S, at_least_s=15.0, spare_positions=100)
-"""What `transcribe` gives a Whisper that was never shown less than 30 s: from 15 s on, two seconds of silence after the
-speech are enough. It costs no words that could be counted (docs/results.md, long recordings); shorter windows do."""
+"""What `transcribe` gives a Whisper that was never shown less than 30 s, if it writes the same words then: from 15 s
+on, two seconds of silence after the speech are enough for the published ones. It costs no words that could be counted
+(docs/results.md, long recordings); shorter windows do."""

@@ -248,6 +248,11 @@ class AcousticModel(ABC):
         """Whether the model writes several languages and was not told which."""
         return False
 
+    @property
+    def languages(self) -> dict[str, int]:
+        """Codes and tokens of the languages that a recording may be said to be in; none where nobody can ask."""
+        return {}
+
     def language_scores(self, waveform: np.ndarray) -> dict[str, float]:
         """Log probability of each language for a window of sound `(samples,)`, where one has to be chosen."""
         raise NotImplementedError

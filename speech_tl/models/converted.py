@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 Loaded = TypeVar("Loaded")
 
 CHECKED = "checked"
-"""A file of that name says that the conversion was held against the model itself."""
+"""A file of that name says that the conversion was held against the model itself, and with which windows."""
 
 FILTERS, VOCABULARY = "mel_filters.npy", "vocabulary.json"
 """Files of a conversion: our own one of the mel filters, and CTranslate2's of the tokens in order."""
 
-LAYOUT = 2
+LAYOUT = 3
 """Changes with what a conversion's folder holds, so that older ones are made again."""
 
 KEPT_MODELS, KEPT_NOTES = 8, 64
@@ -44,15 +44,19 @@ SETTINGS = ("alignment_heads", "suppress_tokens", "begin_suppress_tokens", "lang
 """What a conversion takes from generation_config.json."""
 
 
-def is_checked(name: str) -> bool:
-    """Whether a conversion wrote what the model itself writes, when that was tried."""
-    return (_place(name) / CHECKED).exists()
+def checked(name: str) -> dict[str, Any] | None:
+    """What `remember_checked` was given for a conversion; None where nothing was."""
+    try:
+        found = json.loads((_place(name) / CHECKED).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
-def remember_checked(name: str) -> None:
-    """It did."""
+def remember_checked(name: str, context: dict[str, Any]) -> None:
+    """That a conversion wrote what the model itself writes, and from which part of the window (`AudioContext`)."""
     with contextlib.suppress(OSError):
-        (_place(name) / CHECKED).touch()
+        (_place(name) / CHECKED).write_text(json.dumps(context), encoding="utf-8")
 
 
 def through_cache(name: str, convert: Callable[[Path], None], load: Callable[[Path], Loaded]) -> Loaded:

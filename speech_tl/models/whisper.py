@@ -360,10 +360,18 @@ class WhisperModel(WhisperText):
         """See `AcousticModel`."""
         return self.multilingual and self.language is None
 
+    @property
+    def languages(self) -> dict[str, int]:
+        """See `AcousticModel`."""
+        settings = self.network.generation_config
+        return (
+            {token.strip("<|>"): number for token, number in settings.lang_to_id.items()} if self.multilingual else {}
+        )
+
     @torch.inference_mode()
     def language_scores(self, waveform: np.ndarray) -> dict[str, float]:
         """See `AcousticModel`; the sound is heard as published, in a window of 30 s."""
-        names = {token: name.strip("<|>") for name, token in self.network.generation_config.lang_to_id.items()}
+        names = {token: code for code, token in self.languages.items()}
         found = self.features(waveform)
         mel, silence = torch.from_numpy(found["mel"])[None], torch.tensor([float(found["silence"])])
         inputs = fitted(mel.float(), silence, self.full_frames).to(self.device)

@@ -22,7 +22,7 @@ import numpy as np
 from speech_tl.decoding.loops import Spoken, cut_with_words
 from speech_tl.decoding.memory import reuse_freed_memory
 from speech_tl.decoding.no_speech import without_noise
-from speech_tl.models.audio_context import FULL, SHORTENED, AudioContext
+from speech_tl.models.audio_context import FULL, AudioContext
 from speech_tl.models.converted import FILTERS, VOCABULARY
 from speech_tl.models.converted_decoder import ConvertedDecoder
 from speech_tl.models.frame_words import bytes_of, words_of_tokens
@@ -48,6 +48,7 @@ class Facts:
         longest: positions of the decoder, the prompt's among them.
         tokens_without_speech, tokens_a_second: what a clip may get, and more for each second.
         context: of its decoding, as `AudioContext.saved` has it.
+        given: the context that its windows get, an `AudioContext`'s fields.
         sample_rate, n_fft, hop_length, full_frames: see `LogMel`.
     """
 
@@ -62,6 +63,7 @@ class Facts:
     tokens_without_speech: int
     tokens_a_second: int
     context: dict[str, float]
+    given: dict[str, Any]
     sample_rate: int
     n_fft: int
     hop_length: int
@@ -78,8 +80,8 @@ class ConvertedWhisper:
     Attributes:
         facts: with the language that is spoken now.
         source: as the user wrote it.
-        decoding_context: how much of the window its folder lets utterances have; where that is all of it, they are
-            given what `SHORTENED` says.
+        context: tokens before the prompt, see `decoding`.
+        decoding_context: how much of the window its folder lets utterances have; see `Facts.given`.
     """
 
     has_decoder, scores_frames = True, False
@@ -110,11 +112,10 @@ class ConvertedWhisper:
             options: of which beam, temperature and audio context matter here.
             context: tokens before the prompt, of text that it is shown as if it stood before what it writes.
         """
-        own = AudioContext.read(self.facts.context)
-        self.decoding_context = FULL if options.audio_context == "full" else own
-        shortened = options.audio_context == "auto" and not own.trims
-        self._given = SHORTENED if shortened else self.decoding_context
-        self._beam, self._temperature, self._context = options.beam, options.temperature, list(context)
+        whole = options.audio_context == "full"
+        self.decoding_context = FULL if whole else AudioContext.read(self.facts.context)
+        self._given = FULL if whole else AudioContext(**self.facts.given)
+        self._beam, self._temperature, self.context = options.beam, options.temperature, list(context)
         return self
 
     @property
@@ -128,6 +129,16 @@ class ConvertedWhisper:
         return self.language is None
 
     @property
+    def hears_languages(self) -> bool:
+        """Whether CTranslate2 takes it for a multilingual one, which it tells by the number of tokens."""
+        return bool(self._decoder.whisper.is_multilingual)
+
+    @property
+    def languages(self) -> dict[str, int]:
+        """See `AcousticModel`."""
+        return self.facts.languages
+
+    @property
     def frame_samples(self) -> int:
         """Samples between two positions of the encoder."""
         return 2 * self.facts.hop_length
@@ -138,10 +149,10 @@ class ConvertedWhisper:
         return self._front.window_frames(own, context) / self._front.frames_a_second
 
     @contextlib.contextmanager
-    def speaking(self, language: str | None) -> Iterator[None]:
-        """Within, it writes `language`; None leaves it as it is."""
+    def speaking(self, language: str | None, task: str | None = None) -> Iterator[None]:
+        """Within, it writes `language` and does `task`; None leaves it as it is."""
         before = self.facts
-        self.facts = replace(before, language=language or before.language)
+        self.facts = replace(before, language=language or before.language, task=task or before.task)
         try:
             yield
         finally:
@@ -210,7 +221,7 @@ class ConvertedWhisper:
         """Text before it, start, language and task where it has several, no timestamps."""
         facts = self.facts
         chosen = [facts.languages[facts.language], facts.tasks[facts.task]] if facts.languages else []
-        return [*self._context, facts.start, *chosen, facts.no_timestamps]
+        return [*self.context, facts.start, *chosen, facts.no_timestamps]
 
 
 def usual_threads() -> int:

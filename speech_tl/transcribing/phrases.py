@@ -112,7 +112,7 @@ def _write(
 ) -> list[Spoken]:
     """The text of each waveform `(samples,)` with its words."""
     if isinstance(model, ConvertedWhisper):
-        return model.written(waveforms)
+        return model.decoding(options, model.context).written(waveforms)
     from speech_tl.decoding.words import decode_words
 
     return decode_words(model, waveforms, options)
@@ -140,7 +140,8 @@ def _placed(words: Sequence[FrameWord], window: Segment, frame_s: float) -> list
     for word in words:
         start_s = window.place_s(max(0.0, word.first * frame_s - LATE_S))
         end_s = window.place_s(max(0.0, (word.last + 1) * frame_s - LATE_S))
-        start_s, end_s = _out_of_pauses(start_s, max(start_s, end_s), window.speech)
+        if window.speech:
+            start_s, end_s = _out_of_pauses(start_s, max(start_s, end_s), window.speech)
         start_s = max(start_s, found[-1].end_s if found else 0.0)
         found.append(Word(start_s, max(start_s, end_s), word.text, word.probability))
     return found

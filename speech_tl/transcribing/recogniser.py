@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from speech_tl.text import language_code, language_name
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.models.options import DecodingOptions
+    from speech_tl.transcribing.converted_whisper import ConvertedWhisper
     from speech_tl.transcribing.formats import TranscribedSegment
     from speech_tl.transcribing.segments import Segment
 
@@ -43,17 +45,33 @@ class Recogniser:
     """One model, asked by one thread at a time (but for `require` and `pieces`, which only read).
 
     Attributes:
-        model: the loaded model.
+        model: the loaded model, or what transcribes in its place, see `usual_engine`; chosen with the first sound.
         sample_rate: Hz of all waveforms.
         hears_frames: whether it scores frames (CTC), so that a word's end is known before the sentence is over.
     """
 
-    def __init__(self, model: AcousticModel, options: DecodingOptions | None = None, name: str | None = None) -> None:
-        """`options` as for `transcribe`; `name` is what messages call the model, by default its source."""
-        self.model, self.options, self.name = model, options, name or model.source
-        from speech_tl.decoding.memory import SERVED_BYTES, FreedMemory
+    def __init__(
+        self,
+        model: AcousticModel | ConvertedWhisper,
+        options: DecodingOptions | None = None,
+        name: str | None = None,
+        state: str | None = None,
+    ) -> None:
+        """What to ask.
 
-        self._freed = FreedMemory(model.device.type, SERVED_BYTES)
+        Args:
+            model: loaded.
+            options: as for `transcribe`.
+            name: what messages call the model, by default its source.
+            state: of the folder from which it was loaded, see `folder_state`.
+        """
+        from speech_tl.decoding.memory import SERVED_BYTES, FreedMemory
+        from speech_tl.models.options import DecodingOptions
+        from speech_tl.transcribing.converted_whisper import ConvertedWhisper
+
+        self.model, self.options, self.name = model, options or DecodingOptions(), name or model.source
+        self._state, self._engine_is_chosen = state, isinstance(model, ConvertedWhisper)
+        self._freed = FreedMemory("cpu" if isinstance(model, ConvertedWhisper) else model.device.type, SERVED_BYTES)
         self.sample_rate = model.sample_rate
         self.hears_frames = not model.has_decoder
 
@@ -63,7 +81,7 @@ class Recogniser:
         Raises:
             BadInput: the model does not write that language, or does not do that task.
         """
-        model, code, codes = self.model, language_code(language), self._languages()
+        model, code, codes = self.model, language_code(language), set(self.model.languages)
         if len(codes) > 1:
             from speech_tl.models.whisper_languages import language_token
 
@@ -75,19 +93,12 @@ class Recogniser:
             raise BadInput(f"model {self.name} writes {own} only, not language={language}: leave it out")
         return None
 
-    def _languages(self) -> set[str]:
-        """The codes that can be asked for; none of a model that writes one language."""
-        if not getattr(self.model, "multilingual", False):
-            return set()
-        return {token.strip("<|>") for token in self.model.network.generation_config.lang_to_id}
-
     def pieces(self, blocks: Iterable[np.ndarray]) -> Iterator[Segment]:
         """What of a recording is recognised at a time."""
-        from speech_tl.models.options import DecodingOptions
         from speech_tl.transcribing.pieces import pieces
         from speech_tl.transcribing.windows import full_window_s, windows
 
-        window_s = full_window_s(self.model, self.options or DecodingOptions())
+        window_s = full_window_s(self.model, self.options)
         if window_s is not None:
             return windows(blocks, self.sample_rate, max_window_s=window_s)
         return pieces(blocks, self.sample_rate, max_segment_s=LONGEST_PIECE_S)
@@ -117,32 +128,55 @@ class Recogniser:
         Words of windows have their own times; those of other pieces are shares of them, by the number of characters.
         `temperature` as in `DecodingOptions`; 0 is what this was made with.
         """
-        from speech_tl.decoding.decode import decode_waveforms
-
         options = self._at(temperature) if temperature else self.options
-        if self.model.has_decoder and all(piece.kept for piece in pieces):
-            return self._of_windows(pieces, language, task, options)
-        with self.model.speaking(language, task):
-            texts = decode_waveforms(self.model, [piece.waveform for piece in pieces], options)
+        self._choose_engine(pieces, language)
+        if self.model.has_decoder and (self._is_converted or all(piece.kept for piece in pieces)):
+            found = self._with_words(pieces, language, task, options)
+        else:
+            found = self._texts(pieces, language, task, options)
         self._freed.bound()
-        return [_segments(piece, " ".join(text.split())) for piece, text in zip(pieces, texts, strict=True)]
+        return found
+
+    @property
+    def _is_converted(self) -> bool:
+        from speech_tl.transcribing.converted_whisper import ConvertedWhisper
+
+        return isinstance(self.model, ConvertedWhisper)
+
+    def _choose_engine(self, pieces: Sequence[Segment], language: str | None) -> None:
+        """With the first sound, as `transcribe` does."""
+        if self._engine_is_chosen:
+            return
+        from speech_tl.transcribing.usual_engine import COMPARED, usual_engine
+
+        first = [piece.waveform for piece in pieces[:COMPARED]]
+        self.model, remark = usual_engine(self.model, self.options, first, language, self._state)
+        if remark:
+            print(f"speech-tl: note: {remark}", file=sys.stderr)
+        self._engine_is_chosen = True
 
     def _at(self, temperature: float) -> DecodingOptions:
         """The options, with a temperature in place of a search."""
-        from speech_tl.models.options import DecodingOptions
+        return self.options.model_copy(update={"temperature": temperature, "beam": 1})
 
-        return (self.options or DecodingOptions()).model_copy(update={"temperature": temperature, "beam": 1})
-
-    def _of_windows(
-        self, windows: Sequence[Segment], language: str | None, task: str | None, options: DecodingOptions | None
+    def _texts(
+        self, pieces: Sequence[Segment], language: str | None, task: str | None, options: DecodingOptions
     ) -> list[list[SpokenSegment]]:
-        """The same for windows full of speech."""
-        from speech_tl.models.options import DecodingOptions
+        """A segment for each piece."""
+        from speech_tl.decoding.decode import decode_waveforms
+
+        with self.model.speaking(language, task):
+            texts = decode_waveforms(self.model, [piece.waveform for piece in pieces], options)
+        return [_segments(piece, " ".join(text.split())) for piece, text in zip(pieces, texts, strict=True)]
+
+    def _with_words(
+        self, pieces: Sequence[Segment], language: str | None, task: str | None, options: DecodingOptions
+    ) -> list[list[SpokenSegment]]:
+        """Sentences with their words, of windows full of speech, and of whatever a conversion hears."""
         from speech_tl.transcribing.phrases import segments_of_windows
 
         with self.model.speaking(language, task):
-            found = segments_of_windows(self.model, windows, options or DecodingOptions())
-        self._freed.bound()
+            found = segments_of_windows(self.model, pieces, options)
         return [[_spoken(segment) for segment in segments if segment.text] for segments in found]
 
     def words_by_frames(self, waveform: np.ndarray) -> list[Word]:
@@ -221,6 +255,7 @@ def load_recogniser(
     Raises:
         BadInput: as `load_model`.
     """
-    from speech_tl.models.load import load_model
+    from speech_tl.transcribing.transcribe import ModelName
 
-    return Recogniser(load_model(source, language=language, task=task), options, name)
+    model, state = ModelName(source, language, task).loaded(options)
+    return Recogniser(model, options, name, state)

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 MAX_SEGMENT_S = 25.0
 SORTED_S = 480.0  # segments of so many seconds are sorted by length together: more pads less, but a kill loses more
-COMPARED = 4  # pieces of speech that a converted model and the model itself both write, the first time
 BATCHES_AT_ONCE = 2  # or segments of so many batches, where the options say how much a batch is
 
 Progress = Callable[[float, float], None]
@@ -179,6 +178,17 @@ class ModelName:
 
         return known_whisper(self.source, self.language, self.task, options or DecodingOptions(), threads)
 
+    def loaded(
+        self, options: DecodingOptions | None, threads: int | None = None
+    ) -> tuple[AcousticModel | ConvertedWhisper, str | None]:
+        """It, or what transcribes in its place; and the state of the folder from which it was loaded just now.
+
+        Raises:
+            BadInput: as `load_model`.
+        """
+        known, state = self.known(options, threads), self.state()
+        return (self.load(), state) if known is None else (known, None)
+
     def state(self) -> str | None:
         """See `folder_state`."""
         from speech_tl.transcribing.usual_engine import state_of
@@ -206,10 +216,7 @@ def _loaded(
     """A model, and the state of the folder that it was loaded from just now."""
     if isinstance(model, str | Path):
         model = ModelName(model)
-    if not isinstance(model, ModelName):
-        return model, None
-    known, state = model.known(options, threads), model.state()
-    return (model.load(), state) if known is None else (known, None)
+    return model.loaded(options, threads) if isinstance(model, ModelName) else (model, None)
 
 
 def _refuse_jobs(jobs: int, model: AcousticModel | ConvertedWhisper | ModelName | str | Path, on: str | None) -> None:
@@ -379,7 +386,7 @@ class _Run:
 
     def _choose_engine(self, part: Sequence[tuple[_Job, Segment]]) -> None:
         """Where nobody did; before the first text."""
-        from speech_tl.transcribing.usual_engine import usual_engine
+        from speech_tl.transcribing.usual_engine import COMPARED, usual_engine
 
         if not self.engine_is_chosen:
             job, first = part[0][0], [segment.waveform for _, segment in part[:COMPARED]]

@@ -7,17 +7,19 @@ in a folder it is noted which conversion is its own, so that the next command lo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from speech_tl.errors import BadInput
+from speech_tl.models.audio_context import FULL, SHORTENED
 from speech_tl.models.converted import (
+    checked,
     conversion,
     folder_state,
-    is_checked,
     note_conversion,
     noted_conversion,
     remember_checked,
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.models.options import DecodingOptions
     from speech_tl.models.whisper import WhisperModel
+
+COMPARED = 4
+"""Pieces of speech that a conversion and the model itself both write, the first time."""
 
 _earlier: WeakKeyDictionary[AcousticModel, tuple[object, ConvertedWhisper]] = WeakKeyDictionary()
 """What a model in this process was converted to, and from which weights and facts."""
@@ -53,7 +58,7 @@ def known_whisper(
         return None
     state = state_of(source, language, task)
     noted = None if state is None else noted_conversion(state)
-    if noted is None or not is_checked(noted["name"]):
+    if noted is None or checked(noted["name"]) is None:
         return None
     try:
         facts = Facts(**noted["facts"])
@@ -116,34 +121,52 @@ def _converted(
     if before is not None and before[0] == weights:
         return before[1].decoding(options, model.context)
     name, found = converted(model, PRECISION, lambda folder: ConvertedWhisper(folder, facts, model.source, threads))
-    if not is_checked(name):
-        searched = options.model_copy(update={"temperature": 0.0})  # draws differ anyhow
-        found.decoding(searched, model.context)
-        with model.speaking(language), found.speaking(language):
-            words = _compare(model, found, searched, waveforms)
-        if not words:
+    if found.chooses_language and not found.hears_languages:
+        raise BadInput("engine ctranslate2 tells a multilingual Whisper by another number of tokens")
+    given = checked(name)
+    if given is None:
+        given = _agreed_context(model, found, options, waveforms, language)
+        if given is None:
             return found.decoding(options, model.context)
-        remember_checked(name)
+        remember_checked(name, given)
+    found.facts = facts if model.decoding_context.trims else replace(facts, given=given)
     _earlier[model] = weights, found
     if state is not None and model.base is None and not model.remarks:
-        note_conversion(state, {"name": name, "facts": facts.saved()})
+        note_conversion(state, {"name": name, "facts": found.facts.saved()})
     return found.decoding(options, model.context)
 
 
-def _compare(
-    model: AcousticModel, found: ConvertedWhisper, options: DecodingOptions, waveforms: Sequence[np.ndarray]
-) -> int:
-    """Hold the conversion's texts against those of the model itself, and tell how many words that were.
+def _agreed_context(
+    model: WhisperModel,
+    found: ConvertedWhisper,
+    options: DecodingOptions,
+    waveforms: Sequence[np.ndarray],
+    language: str | None,
+) -> dict[str, Any] | None:
+    """From which part of the window a conversion writes what the model itself writes; None where neither writes.
 
     Raises:
-        BadInput: they differ.
+        BadInput: they differ, from the whole window, too.
     """
     from speech_tl.decoding.words import decode_words
     from speech_tl.models.engine import require_same_words
 
-    own = [text for text, _ in decode_words(model, waveforms, options)]
-    theirs = [text for text, _ in found.written(waveforms)]
-    return require_same_words(own, theirs, PRECISION)
+    searched = options.model_copy(update={"temperature": 0.0})  # draws differ anyhow
+    with model.speaking(language):
+        own = [text for text, _ in decode_words(model, waveforms, searched)]
+    contexts = [found.facts.given] if model.decoding_context.trims else [found.facts.given, asdict(FULL)]
+    for context in contexts:
+        found.facts = replace(found.facts, given=context)
+        with found.decoding(searched, model.context).speaking(language):
+            theirs = [text for text, _ in found.written(waveforms)]
+        try:
+            words = require_same_words(own, theirs, PRECISION)
+        except BadInput:
+            if context == contexts[-1]:
+                raise
+        else:
+            return context if words else None
+    return None
 
 
 def _facts(model: WhisperModel) -> Facts:
@@ -154,7 +177,7 @@ def _facts(model: WhisperModel) -> Facts:
     return Facts(
         language=None if several and getattr(settings, "language", None) is None else model.language,
         task=model.task,
-        languages={token.strip("<|>"): number for token, number in settings.lang_to_id.items()} if several else {},
+        languages=model.languages,
         tasks=dict(settings.task_to_id) if several else {},
         start=model.prompt[0],
         no_timestamps=model.prompt[-1],
@@ -163,6 +186,7 @@ def _facts(model: WhisperModel) -> Facts:
         tokens_without_speech=TOKENS_WITHOUT_SPEECH,
         tokens_a_second=TOKENS_A_SECOND,
         context=model.decoding_context.saved(),
+        given=asdict(model.decoding_context if model.decoding_context.trims else SHORTENED),
         sample_rate=model.sample_rate,
         n_fft=extractor.n_fft,
         hop_length=extractor.hop_length,

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.decoding import no_speech
 from speech_tl.decoding.decode import require_able
 from speech_tl.decoding.words import decode_words
-from speech_tl.models.audio_context import FULL, AudioContext
+from speech_tl.models.audio_context import FULL, SHORTENED, AudioContext
 from speech_tl.models.converted_decoder import ConvertedDecoder
 from speech_tl.models.load import load_model
 from speech_tl.models.log_mel import LogMel
@@ -168,6 +169,20 @@ def test_beams_prompts_and_windows_are_the_models_own(clips: Manifest) -> None:
     model.decoding_context = AudioContext.wanted("auto")
     assert of(model, waveforms[0]).decoding_context.trims
     assert not of(model, waveforms[0]).decoding(DecodingOptions(audio_context="full")).decoding_context.trims
+
+
+def test_who_writes_other_words_in_short_windows_gets_whole_ones(
+    clips: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, sound = load_model("starter-whisper", language="en", device="cpu"), clips[0].load(16000)
+    assert of(model, sound).facts.given == asdict(SHORTENED)
+    monkeypatch.setattr(usual_engine, "SHORTENED", AudioContext(30.0, 0.0, 0))  # no silence at all
+    other = load_model("starter-whisper", language="en", device="cpu")
+    with torch.no_grad():
+        other.network.model.decoder.layers[0].fc2.bias += 1e-6
+    assert of(other, sound).facts.given == asdict(FULL)
+    other.decoding_context = AudioContext.wanted("auto")  # its folder says more than a check of others
+    assert of(other, sound).facts.given == asdict(other.decoding_context)
 
 
 def test_draws_are_not_held_against_each_other(clips: Manifest, tmp_path: Path) -> None:
