@@ -249,6 +249,11 @@ class AcousticModel(ABC):
         return False
 
     @property
+    def words_late_s(self) -> float:
+        """How long after the beginning of a word's sound `transcribe_words` finds it, in seconds."""
+        return 0.0
+
+    @property
     def languages(self) -> dict[str, int]:
         """Codes and tokens of the languages that a recording may be said to be in; none where nobody can ask."""
         return {}

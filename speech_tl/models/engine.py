@@ -5,6 +5,7 @@ On the first utterances both engines write, and if what they write differs, the 
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.converted import FILTERS, Loaded, fingerprint, through_cache
 from speech_tl.models.converted_decoder import ConvertedDecoder, require_ctranslate2
 from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.whisper_words import alignment_heads
 from speech_tl.scoring.alignment import align
 
 if TYPE_CHECKING:
@@ -127,12 +129,20 @@ def _convert(model: WhisperModel, folder: Path, quantization: str | None) -> Non
 
     with TemporaryDirectory() as plain, quiet_transformers():
         model.save(plain)
+        _list_heads(Path(plain) / "generation_config.json", model)
         try:
             TransformersConverter(plain).convert(str(folder), quantization=quantization)
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             why = (str(error).splitlines() or [type(error).__name__])[0][:120]
             raise BadInput(f"engine ctranslate2 cannot take {model.source}: {why}; leave it out") from error
     np.save(folder / FILTERS, model.extractor.mel_filters)
+
+
+def _list_heads(settings: Path, model: WhisperModel) -> None:
+    """Write into a folder's settings which heads place words: by itself CTranslate2 takes what a checkpoint lists."""
+    told = json.loads(settings.read_text(encoding="utf-8"))
+    told["alignment_heads"] = alignment_heads(model.network)[0]
+    settings.write_text(json.dumps(told), encoding="utf-8")
 
 
 def weights_state(model: WhisperModel) -> tuple[tuple[int, int], ...]:

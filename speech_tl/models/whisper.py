@@ -29,7 +29,7 @@ from speech_tl.models.quiet import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
 from speech_tl.models.whisper_scores import only_at
 from speech_tl.models.whisper_text import IGNORED, TIMESTAMP_S, WhisperText
-from speech_tl.models.whisper_words import token_times
+from speech_tl.models.whisper_words import alignment_heads, token_times
 from speech_tl.scoring.loops import most_characters
 
 TOKENS_WITHOUT_SPEECH, TOKENS_A_SECOND = 30, 50
@@ -216,6 +216,11 @@ class WhisperModel(WhisperText):
     def tells_words(self) -> bool:
         """See `AcousticModel`."""
         return True
+
+    @property
+    def words_late_s(self) -> float:
+        """See `AcousticModel`."""
+        return alignment_heads(self.network)[1]
 
     @property
     def frame_samples(self) -> int:

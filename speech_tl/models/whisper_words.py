@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from transformers import WhisperForConditionalGeneration
 
+from speech_tl.models.alignment_heads import Heads, chosen_heads
 from speech_tl.models.converted_decoder import SMOOTHED
 from speech_tl.models.frame_words import TokenTimes
 
@@ -24,13 +25,10 @@ NEVER = -1e4
 """Score of what no path may take."""
 
 
-def alignment_heads(network: WhisperForConditionalGeneration) -> list[tuple[int, int]]:
-    """(layer, head) of the decoder's heads that follow the sound."""
-    config = network.config
-    layers, heads = config.decoder_layers, config.decoder_attention_heads
-    listed = getattr(network.generation_config, "alignment_heads", None) or ()
-    known = [(layer, head) for layer, head in listed if layer < layers and head < heads]
-    return known or [(layer, head) for layer in range(layers // 2, layers) for head in range(heads)]
+def alignment_heads(network: WhisperForConditionalGeneration) -> tuple[Heads, float]:
+    """See `chosen_heads`."""
+    config, listed = network.config, getattr(network.generation_config, "alignment_heads", None)
+    return chosen_heads(listed, config.decoder_layers, config.decoder_attention_heads)
 
 
 def token_times(
@@ -53,7 +51,7 @@ def token_times(
     rows = [torch.tensor(list(row), dtype=torch.long) for row in tokens]
     written = nn.utils.rnn.pad_sequence(rows, True, network.config.eos_token_id).to(states.device)
     read = torch.cat([prompts, written], dim=1)
-    heads = alignment_heads(network)
+    heads, _ = alignment_heads(network)
     with _attention(network, {layer for layer, _ in heads}) as heard:
         hidden = network.model.decoder(input_ids=read, encoder_hidden_states=states, use_cache=False)[0]
     scores = network.proj_out(hidden[:, given - 1 : -1]).float().log_softmax(-1) if written.shape[1] else None

@@ -64,6 +64,7 @@ class Facts:
     tokens_a_second: int
     context: dict[str, float]
     given: dict[str, Any]
+    words_late_s: float
     sample_rate: int
     n_fft: int
     hop_length: int
@@ -137,6 +138,11 @@ class ConvertedWhisper:
     def languages(self) -> dict[str, int]:
         """See `AcousticModel`."""
         return self.facts.languages
+
+    @property
+    def words_late_s(self) -> float:
+        """See `AcousticModel`."""
+        return self.facts.words_late_s
 
     @property
     def frame_samples(self) -> int:

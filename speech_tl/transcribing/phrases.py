@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from speech_tl.models.frame_words import FrameWord
     from speech_tl.models.options import DecodingOptions
 
-LATE_S = 0.11
-"""Attention reaches a word so much after its sound has begun. Measured on sentences of the split dev of
-`tests/benchmarks/word_times.py` with whisper-tiny.en."""
-
 PAUSE_S = 0.8
 """Between two words it ends a segment."""
 
@@ -68,7 +64,7 @@ def segments_of_windows(
     space = " " if leading_rate(model.language) == "wer" else ""
     found = []
     for window, parts in zip(heard, _decoded(model, heard, options), strict=True):
-        words = [word for part, _, placed in parts for word in _placed(placed, part, frame_s)]
+        words = [word for part, _, placed in parts for word in _placed(placed, part, frame_s, model.words_late_s)]
         alone = TranscribedSegment(window.start_s, window.end_s, _text(parts))
         found.append(phrases(words, longest_s, space) if words else [alone])
     return found
@@ -134,12 +130,12 @@ def _worth(parts: Sequence[Decoded]) -> float:
     return sum(len(text) for _, text, _ in parts) * _sure([words for _, _, words in parts]) ** 2
 
 
-def _placed(words: Sequence[FrameWord], window: Segment, frame_s: float) -> list[Word]:
+def _placed(words: Sequence[FrameWord], window: Segment, frame_s: float, late_s: float) -> list[Word]:
     """Words on a window's frames -> on the recording's seconds, in order, none in a pause."""
     found: list[Word] = []
     for word in words:
-        start_s = window.place_s(max(0.0, word.first * frame_s - LATE_S))
-        end_s = window.place_s(max(0.0, (word.last + 1) * frame_s - LATE_S))
+        start_s = window.place_s(max(0.0, word.first * frame_s - late_s))
+        end_s = window.place_s(max(0.0, (word.last + 1) * frame_s - late_s))
         if window.speech:
             start_s, end_s = _out_of_pauses(start_s, max(start_s, end_s), window.speech)
         start_s = max(start_s, found[-1].end_s if found else 0.0)

@@ -187,6 +187,7 @@ def _facts(model: WhisperModel) -> Facts:
         tokens_a_second=TOKENS_A_SECOND,
         context=model.decoding_context.saved(),
         given=asdict(model.decoding_context if model.decoding_context.trims else SHORTENED),
+        words_late_s=model.words_late_s,
         sample_rate=model.sample_rate,
         n_fft=extractor.n_fft,
         hop_length=extractor.hop_length,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from speech_tl.audio import load_audio
 from speech_tl.decoding.decode import decode_waveforms
 from speech_tl.decoding.words import decode_words
 from speech_tl.errors import BadInput
+from speech_tl.models.alignment_heads import BASE, LATE_S, TINY_EN, UPPER_HALF_LATE_S, chosen_heads
+from speech_tl.models.engine import _convert
 from speech_tl.models.load import load_model
 from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
@@ -47,16 +50,24 @@ def test_words_are_runs_of_tokens_and_characters_without_spaces(starter: Whisper
     assert all(before.last < after.first for before, after in pairwise(words))
 
 
-def test_heads_that_nobody_lists_are_those_of_the_upper_layers(starter: WhisperModel) -> None:
-    settings, config = starter.network.generation_config, starter.network.config
-    listed = getattr(settings, "alignment_heads", None)
-    settings.alignment_heads = None
-    assert {layer for layer, _ in alignment_heads(starter.network)} == set(
-        range(config.decoder_layers // 2, config.decoder_layers)
-    )
-    settings.alignment_heads = [[0, 0], [99, 0]]
-    assert alignment_heads(starter.network) == [(0, 0)]
-    settings.alignment_heads = listed
+@pytest.mark.parametrize("listed", [None, [[0, 0]], [[1, 0], [99, 0]]])
+def test_heads_whose_delay_nobody_measured_are_those_of_the_upper_layers(
+    starter: WhisperModel, listed: list[list[int]] | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = starter.network.config
+    monkeypatch.setattr(starter.network.generation_config, "alignment_heads", listed, raising=False)
+    upper = range(config.decoder_layers // 2, config.decoder_layers)
+    heads, late_s = alignment_heads(starter.network)
+    assert heads == tuple((layer, head) for layer in upper for head in range(config.decoder_attention_heads))
+    assert late_s == UPPER_HALF_LATE_S == starter.words_late_s
+    _convert(starter, tmp_path / "converted", "int8")
+    told = json.loads((tmp_path / "converted" / "config.json").read_text())
+    assert [tuple(one) for one in told["alignment_heads"]] == [*heads]
+
+
+def test_measured_heads_are_taken_with_their_delay() -> None:
+    assert chosen_heads([*reversed(BASE)], 6, 8) == (BASE, LATE_S[BASE])
+    assert chosen_heads(TINY_EN, 3, 6)[0] == tuple((layer, head) for layer in (1, 2) for head in range(6)), "smaller"
 
 
 def test_a_prompt_stands_before_what_is_written(starter: WhisperModel) -> None:
