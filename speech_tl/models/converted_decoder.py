@@ -22,8 +22,8 @@ COMPUTE_TYPES = {"float32": "float32", "fp16": "float16", "bf16": "bfloat16", "i
 
 SMOOTHED = 3
 """Positions of the median filter over the attention that places words. Published are 7, which takes a third of the time
-of placing them: starts of 294 words are 44 ms from the truth in the median with 7, and 43 ms with 3 (whisper-tiny.en,
-`python -m tests.benchmarks.word_times MODEL --split dev --utterances 60`)."""
+of placing them: starts of 294 words are 44 ms from the truth in the median with 7 in its place, and 43 ms with 3
+(whisper-tiny.en, `python -m tests.benchmarks.word_times MODEL --split dev --utterances 60`)."""
 
 
 def require_ctranslate2() -> None:

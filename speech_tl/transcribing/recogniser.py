@@ -11,11 +11,11 @@ import numpy as np
 
 from speech_tl.errors import BadInput
 from speech_tl.text import language_code, language_name
+from speech_tl.transcribing.converted_whisper import ConvertedWhisper
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.models.options import DecodingOptions
-    from speech_tl.transcribing.converted_whisper import ConvertedWhisper
     from speech_tl.transcribing.formats import TranscribedSegment
     from speech_tl.transcribing.segments import Segment
 
@@ -67,7 +67,6 @@ class Recogniser:
         """
         from speech_tl.decoding.memory import SERVED_BYTES, FreedMemory
         from speech_tl.models.options import DecodingOptions
-        from speech_tl.transcribing.converted_whisper import ConvertedWhisper
 
         self.model, self.options, self.name = model, options or DecodingOptions(), name or model.source
         self._state, self._engine_is_chosen = state, isinstance(model, ConvertedWhisper)
@@ -139,8 +138,6 @@ class Recogniser:
 
     @property
     def _is_converted(self) -> bool:
-        from speech_tl.transcribing.converted_whisper import ConvertedWhisper
-
         return isinstance(self.model, ConvertedWhisper)
 
     def _choose_engine(self, pieces: Sequence[Segment], language: str | None) -> None:
