@@ -22,6 +22,13 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["SPEECH_TL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own; returns where its conversions will be."""
+    monkeypatch.setenv("SPEECH_TL_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "ctranslate2"
+
+
 @pytest.fixture(scope="session")
 def corpora() -> Path:
     """The folder of real corpora; tests that need it are skipped where it is not there."""

@@ -23,12 +23,6 @@ QUICKSTART = Path(__file__).parents[2] / "speech_tl" / "starters" / "quickstart"
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-    return tmp_path / "cache" / "ctranslate2"
-
-
-@pytest.fixture
 def whisper() -> WhisperModel:
     return load_model("starter-whisper", language="en", device="cpu")
 
@@ -43,20 +37,20 @@ def never(*_: object) -> None:
 
 
 def test_a_conversion_serves_every_process_and_is_checked_once(
-    cache: Path, whisper: WhisperModel, clip: Path, monkeypatch: pytest.MonkeyPatch
+    empty_cache: Path, whisper: WhisperModel, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_torch = transcribe(whisper, clip, options=DecodingOptions(engine="torch"))
-    assert not cache.exists()
+    assert not empty_cache.exists()
     first = transcribe(whisper, clip)
     assert first.text[:20] == by_torch.text[:20] and not first.transcripts[0].notes
-    (place,) = cache.iterdir()
+    (place,) = empty_cache.iterdir()
     assert {file.name for file in place.iterdir()} >= {"model.bin", converted.CHECKED, converted.FILTERS}
     monkeypatch.setattr(engine, "_convert", never)
     monkeypatch.setattr(WhisperModel, "_tokens_of", never)
     assert transcribe(load_model("starter-whisper", language="en", device="cpu"), clip).text == first.text
 
 
-def test_figures_are_measured_with_the_model_itself(cache: Path, whisper: WhisperModel, clip: Path) -> None:
+def test_figures_are_measured_with_the_model_itself(empty_cache: Path, whisper: WhisperModel, clip: Path) -> None:
     transcribe(whisper, clip)
     decode(whisper, Manifest.read(QUICKSTART, split="test").select([0]))
     assert whisper.engine is None
@@ -72,26 +66,26 @@ def test_other_weights_have_another_name(whisper: WhisperModel) -> None:
 
 
 def test_a_folder_that_cannot_be_used_is_done_without(
-    cache: Path, whisper: WhisperModel, clip: Path, monkeypatch: pytest.MonkeyPatch
+    empty_cache: Path, whisper: WhisperModel, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = transcribe(whisper, clip).text
-    (place,) = cache.iterdir()
+    (place,) = empty_cache.iterdir()
     (place / "model.bin").write_bytes(b"damaged")
     assert transcribe(whisper, clip).text == expected
     monkeypatch.setenv(CACHE_VARIABLE, str(clip))  # a file
     assert transcribe(whisper, clip).text == expected
 
 
-def test_the_conversions_used_last_are_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_conversions_used_last_are_kept(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(converted, "KEPT_MODELS", 2)
     for seconds_ago, name in ((30, "a"), (20, "b"), (10, "c")):
         assert converted.through_cache(name, Path.mkdir, lambda place: place.name) == name
-        os.utime(cache / name, (time.time() - seconds_ago,) * 2)
-    assert sorted(place.name for place in cache.iterdir()) == ["b", "c"]
+        os.utime(empty_cache / name, (time.time() - seconds_ago,) * 2)
+    assert sorted(place.name for place in empty_cache.iterdir()) == ["b", "c"]
 
 
 def test_what_cannot_be_converted_is_decoded_by_torch_and_said(
-    cache: Path, whisper: WhisperModel, clip: Path, monkeypatch: pytest.MonkeyPatch
+    empty_cache: Path, whisper: WhisperModel, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise BadInput("engine ctranslate2 cannot take it")

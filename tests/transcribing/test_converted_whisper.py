@@ -26,7 +26,6 @@ from speech_tl.models.whisper import WhisperModel
 from speech_tl.transcribing import usual_engine
 from speech_tl.transcribing.converted_whisper import ConvertedWhisper
 from speech_tl.transcribing.transcribe import ModelName, transcribe
-from speech_tl.user_cache import CACHE_VARIABLE
 from tests.sounds import voice
 
 STARTERS = Path(__file__).parents[2] / "speech_tl" / "starters"
@@ -47,9 +46,7 @@ print(result.text)
 """
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("empty_cache")
 
 
 @pytest.fixture(scope="module")

@@ -14,15 +14,12 @@ from speech_tl.transcribing.converted_whisper import ConvertedWhisper
 from speech_tl.transcribing.recogniser import Recogniser, load_recogniser
 from speech_tl.transcribing.segments import Segment
 from speech_tl.transcribing.transcribe import transcribe
-from speech_tl.user_cache import CACHE_VARIABLE
 from tests.tiny import tiny_whisper
 
 STARTERS = Path(__file__).parents[2] / "speech_tl" / "starters"
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+pytestmark = pytest.mark.usefixtures("empty_cache")
 
 
 @pytest.fixture(scope="module")
