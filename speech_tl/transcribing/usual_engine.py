@@ -151,7 +151,8 @@ def _agreed_context(
     from speech_tl.decoding.words import decode_words
     from speech_tl.models.engine import require_same_words
 
-    searched = options.model_copy(update={"temperature": 0.0})  # draws differ anyhow
+    # draws differ anyhow, and both search as wide
+    searched = options.model_copy(update={"temperature": 0.0, "beam": options.beam})
     with model.speaking(language):
         own = [text for text, _ in decode_words(model, waveforms, searched)]
     contexts = [found.facts.given] if model.decoding_context.trims else [found.facts.given, asdict(FULL)]

@@ -35,8 +35,10 @@ SHORT = 500
 PARTS = ("reading", "speakers", "noisy", "clips", "nothing")
 SIDES = (
     "openai-whisper",
+    "openai-whisper, beam of 5",
     "faster-whisper",
     "faster-whisper, batched",
+    "faster-whisper, batched, beam of 5",
     "speech_tl, text",
     "speech_tl, every format",
     "speech_tl, every format, windows of 30 s",
@@ -48,22 +50,24 @@ SIDES = (
 
 def transcriber(side: str, model: str, threads: int) -> Callable[[list[str]], list[str]]:
     """What turns files into texts, its model loaded."""
-    if side == "openai-whisper":
+    beam = 5 if side.endswith("beam of 5") else 1
+    if side.startswith("openai-whisper"):
         import torch
         import whisper
 
         torch.set_num_threads(threads)
         loaded = whisper.load_model(model, device="cpu")
-        return lambda files: [loaded.transcribe(file, language="en", fp16=False)["text"] for file in files]
+        asked = {"language": "en", "fp16": False, "beam_size": None if beam == 1 else beam}
+        return lambda files: [loaded.transcribe(file, **asked)["text"] for file in files]
     if side.startswith("faster-whisper"):
         from faster_whisper import BatchedInferencePipeline, WhisperModel
 
         fast = WhisperModel(model, device="cpu", cpu_threads=threads, compute_type="int8")
-        if side.endswith("batched"):
+        if "batched" in side:
             pipeline = BatchedInferencePipeline(fast)
-            settings = {"language": "en", "batch_size": 8, "beam_size": 1}
+            settings = {"language": "en", "batch_size": 8, "beam_size": beam}
             return lambda files: [_joined(pipeline.transcribe(file, **settings)[0]) for file in files]
-        settings = {"language": "en", "vad_filter": True, "beam_size": 1}
+        settings = {"language": "en", "vad_filter": True, "beam_size": beam}
         return lambda files: [_joined(fast.transcribe(file, **settings)[0]) for file in files]
     from speech_tl import transcribe
     from speech_tl.models.options import DecodingOptions

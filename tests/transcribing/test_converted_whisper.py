@@ -24,7 +24,7 @@ from speech_tl.models.log_mel import LogMel
 from speech_tl.models.options import DecodingOptions
 from speech_tl.models.whisper import WhisperModel
 from speech_tl.transcribing import usual_engine
-from speech_tl.transcribing.converted_whisper import ConvertedWhisper
+from speech_tl.transcribing.converted_whisper import USUAL_BEAM, ConvertedWhisper
 from speech_tl.transcribing.transcribe import ModelName, transcribe
 from tests.sounds import voice
 
@@ -85,8 +85,9 @@ def test_frames_are_those_of_the_published_extractor(seconds: float) -> None:
 def test_words_are_the_models_own_up_to_the_rounding_of_eight_bits(clips: Manifest) -> None:
     model = load_model("starter-whisper", language="en", device="cpu")
     waveforms = [clip.load(16000) for clip in clips]
-    own = decode_words(model, waveforms, DecodingOptions(workers=0))
-    written = of(model, waveforms[0]).written(waveforms)
+    greedy = DecodingOptions(beam=1, workers=0)
+    own = decode_words(model, waveforms, greedy)
+    written = of(model, waveforms[0]).decoding(greedy).written(waveforms)
     same = [
         (word, other)
         for (text, words), (said, others) in zip(own, written, strict=True)
@@ -151,6 +152,32 @@ def test_a_model_in_memory_is_converted_once_until_it_changes(clips: Manifest) -
     with torch.no_grad():
         model.network.model.decoder.layers[0].fc2.bias += 0
     assert of(model, clip) is not first
+
+
+@pytest.mark.parametrize(
+    ("options", "beam"),
+    [
+        (DecodingOptions(), USUAL_BEAM),
+        (DecodingOptions(beam=1), 1),
+        (DecodingOptions(beam=3), 3),
+        (DecodingOptions(temperature=0.5), 1),
+    ],
+)
+def test_a_second_hypothesis_unless_somebody_says_how_many(
+    options: DecodingOptions, beam: int, clips: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound = clips[0].load(16000)
+    found = of(load_model("starter-whisper", language="en", device="cpu"), sound).decoding(options)
+    beams: list[int] = []
+    write = ConvertedDecoder._written
+
+    def seen(self: ConvertedDecoder, sound: object, prompt: object, allowed: object, beam: int, at: float) -> object:
+        beams.append(beam)
+        return write(self, sound, prompt, allowed, beam, at)
+
+    monkeypatch.setattr(ConvertedDecoder, "_written", seen)
+    assert found.written([sound])[0][0]
+    assert beams == [beam]
 
 
 def test_beams_prompts_and_windows_are_the_models_own(clips: Manifest) -> None:
