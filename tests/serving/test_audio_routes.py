@@ -11,7 +11,6 @@ import numpy as np
 import openai
 import pytest
 
-from speech_tl.models.options import DecodingOptions
 from speech_tl.transcribing.recogniser import load_recogniser
 from speech_tl.transcribing.transcribe import transcribe
 from tests.recording.made import as_wav
@@ -44,8 +43,7 @@ def client(served: Running) -> openai.OpenAI:
 @pytest.fixture(scope="module")
 def said(served: Running) -> str:
     """What `transcribe` writes for the clip."""
-    torch = DecodingOptions(engine="torch")
-    return transcribe(served.service.recognisers["english"].model, clips()[8], options=torch).text
+    return transcribe(served.service.recognisers["english"].model, clips()[8]).text
 
 
 def test_text_is_what_transcribe_writes(client: openai.OpenAI, said: str):
@@ -98,8 +96,7 @@ def test_events_come_segment_by_segment(client: openai.OpenAI, served: Running, 
     assert [event.type for event in events] == ["transcript.text.delta"] * (len(events) - 1) + ["transcript.text.done"]
     assert len(events) > 2
     assert "".join(event.delta for event in events[:-1]) == events[-1].text
-    torch = DecodingOptions(engine="torch")
-    assert events[-1].text == transcribe(served.service.recognisers["english"].model, file, options=torch).text
+    assert events[-1].text == transcribe(served.service.recognisers["english"].model, file).text
 
 
 @pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")

@@ -183,7 +183,8 @@ def test_a_second_hypothesis_unless_somebody_says_how_many(
 def test_beams_prompts_and_windows_are_the_models_own(clips: Manifest) -> None:
     model = load_model("starter-whisper", language="en", device="cpu")
     waveforms = [clip.load(16000) for clip in clips]
-    for options in (DecodingOptions(beam=3, workers=0), DecodingOptions(prompt="zero three five one", workers=0)):
+    beam, prompt = {"beam": 3}, {"beam": 1, "prompt": "zero three five one"}
+    for options in (DecodingOptions(workers=0, **chosen) for chosen in (beam, prompt)):
         own = [text for text, _ in decode_words(model, waveforms, options)]
         require_able(model, options)
         found, note = usual_engine.usual_engine(model, options, waveforms)
