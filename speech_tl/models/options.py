@@ -83,8 +83,8 @@ class DecodingOptions(Options):
         batch_seconds: upper bound on `utterances * longest` of one batch, in seconds of audio; None picks by device.
         max_batch: upper bound on the utterances of one batch.
         beam: beam width; 1 is greedy. With `lm` or `hotwords` CTC searches with 50 where nobody says more than 1, with
-            hotwords Whisper with 5; where nobody says, `transcribe`, `serve` and `live` search with 2 for a Whisper on a
-            CPU.
+            hotwords Whisper with 5. Unless somebody says, `transcribe`, `serve` and `live` search with 2 for a Whisper
+            on a CPU.
         temperature: 0 takes the most probable tokens; above, Whisper's are drawn, their scores divided by it. CTC draws
             nothing.
         lm: an n-gram model, FILE.arpa or KenLM's FILE.bin, for CTC: `speech-tl lm` makes one from texts.
