@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speech_tl.data.corpora import Context, Corpus, Download, Row, Script, Setting
-from speech_tl.data.corpora.holding import hold_out
+from speech_tl.data.corpora.held_out import hold_out
 
 CATEGORIES = {"D": "domestic", "N": "nature", "O": "office", "P": "public", "S": "street", "T": "transportation"}
 PLACES = [

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speech_tl.data.corpora import Context, Corpus, Row, Script, Setting
-from speech_tl.data.corpora.holding import keep_sentences_apart
+from speech_tl.data.corpora.held_out import keep_sentences_apart
 from speech_tl.data.corpora.tables import read_lines
 
 SPEAKERS = {

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speech_tl.data.corpora import Context, Corpus, Download, Row, Script, Setting
-from speech_tl.data.corpora.holding import alternating
+from speech_tl.data.corpora.held_out import alternating
 from speech_tl.data.corpora.tables import read_kaldi
 from speech_tl.errors import BadInput
 

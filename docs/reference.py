@@ -244,7 +244,7 @@ def recipes_page() -> str:
 
 def corpora_page() -> str:
     """Every corpus that has a script."""
-    from speech_tl.data.corpora.shelf import KINDS, command, corpora, facts
+    from speech_tl.data.corpora.catalogue import KINDS, command, corpora, facts
 
     lines = [
         "# Corpora",

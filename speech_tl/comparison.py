@@ -110,7 +110,7 @@ def _evaluations(
     language: str | None = None,
 ) -> list[Evaluation]:
     """The evaluations themselves: folders are read, files scored as the first folder was where not told otherwise."""
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
     from speech_tl.scoring.wer import Evaluation
 
     files = [side for side in given if not isinstance(side, Evaluation) and Path(side).is_file()]

@@ -248,7 +248,7 @@ def test_resuming_a_finished_run_repeats_the_report_without_work(run: Run, monke
         raise AssertionError("decoded or trained again")
 
     monkeypatch.setattr("speech_tl.decoding.measuring.decode", forbidden)
-    monkeypatch.setattr("speech_tl.adaptation.helping.train", forbidden)
+    monkeypatch.setattr("speech_tl.adaptation.worker_processes.train", forbidden)
     told = run.report
     again = adapt(run.recipe, run.result.folder, resume=True)
     assert run.report["training"]["run_seconds"] >= told["training"]["run_seconds"], "looking again takes time, too"

@@ -219,7 +219,7 @@ def test_sigterm_is_heard_like_ctrl_c(recipe, tmp_path):
 
 def test_a_run_stopped_before_training_is_resumed_too(recipe, tmp_path, monkeypatch, capsys):
     from speech_tl import adaptation
-    from speech_tl.adaptation import helping
+    from speech_tl.adaptation import worker_processes
 
     wanted = ["adapt", str(recipe), "--out", str(tmp_path / "run")]
 
@@ -227,7 +227,7 @@ def test_a_run_stopped_before_training_is_resumed_too(recipe, tmp_path, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(helping, "train", interrupted)
+        patch.setattr(worker_processes, "train", interrupted)
         assert _run(wanted) == 130
     assert "--resume" in capsys.readouterr().err
     assert (tmp_path / "run" / "before" / "summary.json").is_file()

@@ -146,7 +146,7 @@ def test_files_of_two_other_recognisers_are_compared(tmp_path: Path) -> None:
 
 def test_a_file_is_scored_as_the_folder_beside_it_was(tmp_path: Path) -> None:
     one, _ = hypotheses(tmp_path, one="a x", two="a b")
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 
     evaluate_hypotheses(one, tmp_path / "said.csv", normaliser="none", out=tmp_path / "folder")
     report = compare(tmp_path / "folder", tmp_path / "two.csv", data=tmp_path / "said.csv")

@@ -158,7 +158,7 @@ def test_every_command_and_corpus_is_in_the_reference():
     assert [verb for verb in COMMANDS if f"## speech-tl {verb}\n" not in page] == []
     options = {option for command in COMMANDS.values() for parameter in command.params for option in parameter.opts}
     assert [option for option in options if option.startswith("--") and option not in page] == []
-    from speech_tl.data.corpora.shelf import corpora
+    from speech_tl.data.corpora.catalogue import corpora
 
     assert [name for name in corpora() if f"### {name}\n" not in REFERENCE.corpora_page()] == []
 

@@ -49,7 +49,7 @@ def test_wheel_carries_recipes_starters_and_templates(wheel: zipfile.ZipFile):
 
 
 def test_wheel_carries_every_corpus_script_and_a_stranger_can_run_them(wheel: zipfile.ZipFile, tmp_path: Path):
-    from speech_tl.data.corpora.shelf import corpora
+    from speech_tl.data.corpora.catalogue import corpora
 
     folder = "speech_tl/data_scripts"
     shipped = {Path(name).stem for name in wheel.namelist() if name.startswith(f"{folder}/")}

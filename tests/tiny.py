@@ -60,7 +60,7 @@ def tiny_whisper(
     """A Whisper with byte-level tokens, Whisper's special tokens and room for `tokens` target tokens."""
     import torch
 
-    from speech_tl.models.fresh import new_whisper
+    from speech_tl.models.random_initialisation import new_whisper
 
     torch.manual_seed(seed)
     model = new_whisper(

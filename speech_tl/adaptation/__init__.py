@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING
 
 from speech_tl.adaptation.before_and_after import BeforeAndAfter
 from speech_tl.adaptation.context import settle_context
-from speech_tl.adaptation.helping import end_with_launcher, goes_on, help_along, helps, learn, wait_for_report
 from speech_tl.adaptation.merging import merge_and_check
 from speech_tl.adaptation.phases import Phases
 from speech_tl.adaptation.plan_text import plan_text, with_recipe
 from speech_tl.adaptation.preparation import Data, prepare, published, small_test_set, starts_anew
 from speech_tl.adaptation.restored_texts import seconds_to_restore, with_restored_texts
 from speech_tl.adaptation.rounds import Rounds, of_rounds, trained_in_plan
+from speech_tl.adaptation.worker_processes import (
+    end_with_launcher,
+    is_worker,
+    join_training,
+    learn,
+    wait_for_report,
+    was_restarted,
+)
 from speech_tl.data.check import write_excluded
 from speech_tl.data.guards import Guard
 from speech_tl.data.leaks import leak_notes
@@ -86,9 +93,9 @@ def adapt(
     """
     phases, folder, screen = Phases(), run_path(recipe, out), screen or Screen()
     end_with_launcher()
-    resume = resume or goes_on(folder)
-    if helps():
-        help_along(recipe, folder, resume)
+    resume = resume or was_restarted(folder)
+    if is_worker():
+        join_training(recipe, folder, resume)
         wait_for_report(folder)
         return read_result(recipe, folder)
     run = RunFolder(folder, recipe.to_yaml(), resume, recipe.training.keep_checkpoints)

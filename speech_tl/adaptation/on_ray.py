@@ -97,15 +97,15 @@ def _worker(given: dict[str, Any]) -> None:
     """One process of the run, on some node; what a user has to mend is noted, and no second try begins."""
     from rich.console import Console
 
-    from speech_tl.adaptation.helping import helps
+    from speech_tl.adaptation.worker_processes import is_worker
 
     folder, refused = given["folder"], given["notes"] / REFUSED
     if refused.is_file():
         return
     begun = (folder / "recipe.yaml").is_file()
-    screen = Screen() if helps() else Screen(Console(stderr=True))
+    screen = Screen() if is_worker() else Screen(Console(stderr=True))
     try:
-        if not helps():
+        if not is_worker():
             wait_until_free(folder, screen.line)  # of a process that is being ended
         adapt(given["recipe"], folder, resume=given["resume"] or begun, screen=screen)
     except BadInput as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from speech_tl.adaptation.hearing import Hearing
+from speech_tl.adaptation.augmentation import AugmentationSources
 from speech_tl.adaptation.text_style import TextStyle, style_gap
 from speech_tl.data.augment import Augmenter, Chain, Ladder
 from speech_tl.data.check import RUN_DEPTH, CheckResult, check_manifest, tag_list
@@ -20,8 +20,8 @@ from speech_tl.decoding.fused import require_fused
 from speech_tl.decoding.suta import require_frames
 from speech_tl.errors import BadInput
 from speech_tl.evaluation import require_columns
-from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model, only_language
+from speech_tl.models.random_initialisation import new_model
 from speech_tl.recipe import Recipe
 from speech_tl.retention.collection import require_fit
 from speech_tl.retention.source_speech import Sources, checked_sources, read_sources
@@ -134,7 +134,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     language = normaliser.language
     read = read_sources(recipe.keep, options.split_seed)
     guards = _guards(recipe, language, normaliser, screen)
-    hearing = Hearing.of(recipe, screen)
+    sources = AugmentationSources.of(recipe, screen)
     texts = [text for text in split.manifest.split("train").column("text") if text]
 
     def new_model() -> AcousticModel:
@@ -168,14 +168,14 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     sources = checked_sources(recipe.keep, read, options, model, unheard_rows(parts, guards), screen)
     recipe.strategy.require_steps(model, _steps(recipe, sources, learnt))
     unseen = _language_model_note(recipe, parts, guards)
-    ladder = hearing.opened(recipe, parts | {"train": learnt}, model.sample_rate)
+    ladder = sources.opened(recipe, parts | {"train": learnt}, model.sample_rate)
     style = _style(recipe, model, parts["train"], normaliser, screen)
     return model, Data(
         **parts,
         language=language,
         normaliser=normaliser,
         check=check,
-        augmenter=hearing.augmenter,
+        augmenter=sources.augmenter,
         ladder=ladder,
         new_model=new_model,
         style=style,

@@ -71,7 +71,7 @@ def hear(
     """Write a few utterances as training would hear them, with a spectrogram of each."""
     from speech_tl.data.manifest import Manifest
     from speech_tl.recipe import augment_options
-    from speech_tl.reporting.hearing import hear as run
+    from speech_tl.reporting.preview import hear as run
 
     options = augment_options(augment or [])
     table = Manifest.read(manifest)
@@ -124,6 +124,6 @@ def corpora(
     """List the public corpora that a script turns into a manifest, each with its command."""
     from shutil import get_terminal_size
 
-    from speech_tl.data.corpora.shelf import corpus_named, listing, page
+    from speech_tl.data.corpora.catalogue import corpus_named, listing, page
 
     typer.echo(listing(get_terminal_size((120, 24)).columns) if name is None else page(corpus_named(name)), nl=False)

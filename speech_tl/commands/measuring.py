@@ -75,7 +75,7 @@ def evaluate(
     chosen: dict[str, Any] = {"split": split, "by": by or [], "normaliser": normaliser, "language": language}
     chosen |= {"silence": silence, "out": out}
     if hypotheses is not None:
-        from speech_tl.scoring.elsewhere import evaluate_hypotheses
+        from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 
         evaluation = evaluate_hypotheses(hypotheses, data, **chosen)
     else:

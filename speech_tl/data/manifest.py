@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 from pydantic import Field, model_validator
 
-from speech_tl.data.amounts import so_many_minutes
 from speech_tl.data.columns import SECONDS_COLUMNS, standard_split
 from speech_tl.data.filtering import wanted_rows
+from speech_tl.data.minutes import subset_of_minutes
 from speech_tl.data.paths import audio_path, missing_hint
 from speech_tl.data.reading import read_table
 from speech_tl.data.splitting import SplitResult, ensure_splits, speaker_disjoint_split
@@ -444,7 +444,7 @@ def open_data(options: DataOptions, *, needs_train: bool = True) -> SplitResult:
     result = ensure_splits(manifest.where(options.where), options.split_seed, needs_train=needs_train)
     if options.train_minutes is not None:
         lengths = (options.min_duration_s, options.max_duration_s)
-        manifest = so_many_minutes(result.manifest, options.train_minutes, options.train_seed, lengths)
+        manifest = subset_of_minutes(result.manifest, options.train_minutes, options.train_seed, lengths)
         result = SplitResult(manifest, result.basis, result.note)
     limits = {"train": options.train_limit, "dev": options.dev_limit, "test": options.test_limit}
     if not any(limits.values()):

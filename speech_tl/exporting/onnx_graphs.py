@@ -18,7 +18,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.transformers_output import quiet_transformers
 
 if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel

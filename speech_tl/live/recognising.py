@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from speech_tl.live.policies import LocalAgreement, StableFrames
-from speech_tl.live.session import Hearing, LiveSession
+from speech_tl.live.session import DecodingRequest, LiveSession
 from speech_tl.transcribing.recogniser import Recogniser, SpokenSegment, Word
 from speech_tl.transcribing.segments import Segment
 
@@ -16,9 +16,9 @@ def new_session(recogniser: Recogniser, step_s: float = 1.0) -> LiveSession:
     return LiveSession(recogniser.sample_rate, policy, step_s)
 
 
-def as_piece(hearing: Hearing, sample_rate: int) -> Segment:
+def as_piece(request: DecodingRequest, sample_rate: int) -> Segment:
     """What is to be decoded, as a recording of its own."""
-    return Segment(0.0, len(hearing.waveform) / sample_rate, hearing.waveform)
+    return Segment(0.0, len(request.waveform) / sample_rate, request.waveform)
 
 
 def words_of(segments: Sequence[SpokenSegment]) -> list[Word]:
@@ -38,15 +38,15 @@ class LiveRecogniser:
         self.recogniser, self.task = recogniser, task
         self.language = language or recogniser.model.language
 
-    def words(self, hearing: Hearing) -> list[Word]:
-        """The words of a hearing, times from its beginning."""
+    def words(self, request: DecodingRequest) -> list[Word]:
+        """The words of a request, times from its beginning."""
         recogniser = self.recogniser
         if recogniser.hears_frames:
-            return recogniser.words_by_frames(hearing.waveform)
-        piece = as_piece(hearing, recogniser.sample_rate)
+            return recogniser.words_by_frames(request.waveform)
+        piece = as_piece(request, recogniser.sample_rate)
         language = self.language
         if language is None and recogniser.chooses_language:
             language = recogniser.hear_language([piece])
-            if hearing.last:
+            if request.last:
                 self.language = language
         return words_of(recogniser.transcribe_batch([piece], language, self.task)[0])

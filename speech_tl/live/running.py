@@ -45,13 +45,13 @@ def run_live(
     show = _JsonLines(out) if as_json else (_Terminal(out) if out.isatty() else _Lines(out))
     while True:
         with reader.changed:
-            while (hearing := session.next_hearing()) is None and not session.is_done:
+            while (request := session.next_request()) is None and not session.is_done:
                 reader.changed.wait()
-        if hearing is None:
+        if request is None:
             break
-        words = live.words(hearing)
+        words = live.words(request)
         with reader.changed:
-            messages = session.take(hearing, words)
+            messages = session.take(request, words)
             reader.changed.notify_all()
         for message in messages:
             show.tell(message)

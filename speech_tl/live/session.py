@@ -99,7 +99,7 @@ class Utterance:
 
 
 @dataclass(frozen=True)
-class Hearing:
+class DecodingRequest:
     """What is to be decoded: `waveform` from `begin_s` of the utterance on; `last` where the utterance is over."""
 
     utterance: Utterance
@@ -111,7 +111,7 @@ class Hearing:
 
 @dataclass
 class LiveSession:
-    """Sound goes in, `Hearing`s come out one at a time, their words go in again, messages come out.
+    """Sound goes in, `DecodingRequest`s come out one at a time, their words go in again, messages come out.
 
     Attributes:
         sample_rate: Hz of the sound.
@@ -166,7 +166,7 @@ class LiveSession:
             open_one.append(self._unmarked)
             self._close(open_one)
 
-    def next_hearing(self) -> Hearing | None:
+    def next_request(self) -> DecodingRequest | None:
         """What is to be decoded now; None where nothing new is worth it. Its words are `take`n before the next one."""
         while self._utterances and self._utterances[0].is_over and self._is_click(self._utterances[0]):
             if self._utterances[0].policy.final:
@@ -181,20 +181,20 @@ class LiveSession:
         begin_s = first.policy.begin_s()
         begin = round(begin_s * self.sample_rate)
         first.settled, first.decoded = first.decoded, first.samples
-        return Hearing(first, first.waveform[begin:], begin_s, first.samples / self.sample_rate, first.is_over)
+        return DecodingRequest(first, first.waveform[begin:], begin_s, first.samples / self.sample_rate, first.is_over)
 
-    def take(self, hearing: Hearing, words: Sequence[Word]) -> list[Message]:
-        """The messages of what was decoded; `words` have times since the hearing's beginning."""
-        utterance, policy = hearing.utterance, hearing.utterance.policy
-        offset_s, start_s = hearing.begin_s, utterance.start_s
+    def take(self, request: DecodingRequest, words: Sequence[Word]) -> list[Message]:
+        """The messages of what was decoded; `words` have times since the request's beginning."""
+        utterance, policy = request.utterance, request.utterance.policy
+        offset_s, start_s = request.begin_s, utterance.start_s
         own = [Word(word.text, word.start_s + offset_s, word.end_s + offset_s) for word in words]
-        fresh, rest = policy.take(own, hearing.end_s, last=hearing.last)
-        end_s = start_s + hearing.end_s
+        fresh, rest = policy.take(own, request.end_s, last=request.last)
+        end_s = start_s + request.end_s
         messages = []
         if fresh:
             told = _shifted(fresh, start_s)
             messages.append(Message("final", utterance.number, told, told[0].start_s, told[-1].end_s))
-        if not hearing.last:
+        if not request.last:
             messages.append(Message("partial", utterance.number, _shifted(rest, start_s), start_s, end_s))
             return messages
         self._utterances.popleft()

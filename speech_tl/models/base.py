@@ -14,7 +14,7 @@ import torch
 
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, AudioContext
-from speech_tl.models.fixed import FixedStage
+from speech_tl.models.frozen import FrozenStage
 from speech_tl.models.options import DecodingOptions
 from speech_tl.text import Normaliser, get_normaliser
 
@@ -147,7 +147,7 @@ class AcousticModel(ABC):
 
     # ---- what training leaves as it is
 
-    def fixed_stage(self, frozen: Sequence[torch.nn.Module], whole: bool = True) -> FixedStage | None:
+    def fixed_stage(self, frozen: Sequence[torch.nn.Module], whole: bool = True) -> FrozenStage | None:
         """The largest first part of the network whose output for an utterance never changes while training.
 
         Args:
@@ -159,13 +159,13 @@ class AcousticModel(ABC):
         """
         return None
 
-    def with_stage(self, stage: FixedStage, batch: Batch, dtype: torch.dtype = torch.float16) -> Batch:
+    def with_stage(self, stage: FrozenStage, batch: Batch, dtype: torch.dtype = torch.float16) -> Batch:
         """A collated batch with the stage's output `(batch, frames, width)` under its name, as `dtype`, in place of
         what it is computed from; `loss` takes either.
         """
         raise NotImplementedError
 
-    def stage_frames(self, stage: FixedStage, samples: torch.Tensor) -> torch.Tensor:
+    def stage_frames(self, stage: FrozenStage, samples: torch.Tensor) -> torch.Tensor:
         """Frames of the stage's output for utterances of so many `samples` `(batch,)`."""
         raise NotImplementedError
 

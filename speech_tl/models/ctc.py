@@ -24,13 +24,13 @@ from speech_tl.models.base import AcousticModel, Batch, DecodingOptions, linear_
 from speech_tl.models.ctc_fused import beam_search, fused_conditions, searches
 from speech_tl.models.ctc_words import align_words, labels_of, words_of
 from speech_tl.models.filterbank import fix_filterbank, trainable_convolutions
-from speech_tl.models.fixed import FixedStage, all_fixed
 from speech_tl.models.frame_words import FrameWord
 from speech_tl.models.front import FrontEnd, Samples, computed
+from speech_tl.models.frozen import FrozenStage, all_frozen
 from speech_tl.models.heads import LayersHead, give_head, linear_of, new_linear, said, save_own
 from speech_tl.models.hotwords import read_hotwords
 from speech_tl.models.positions import rearrange
-from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.transformers_output import quiet_transformers
 from speech_tl.text import ctc_characters, fit_case, leading_rate, spelt_words
 from speech_tl.text.style import FINAL_MARKS
 
@@ -156,20 +156,20 @@ class CTCModel(AcousticModel):
 
     # ---- what stays as it is
 
-    def fixed_stage(self, frozen: Sequence[nn.Module], whole: bool = True) -> FixedStage | None:
+    def fixed_stage(self, frozen: Sequence[nn.Module], whole: bool = True) -> FrozenStage | None:
         """The encoder where all of it is fixed and nothing random is before or in it, else the front end."""
         base, config = self.network.base_model, self.network.config
-        if not self.exact_in_batches or not all_fixed(self.parts()["feature_encoder"], frozen):
+        if not self.exact_in_batches or not all_frozen(self.parts()["feature_encoder"], frozen):
             return None
         above = [module for name, module in base.named_children() if name != "feature_extractor"]
         masked = config.apply_spec_augment and max(config.mask_time_prob, config.mask_feature_prob) > 0
         reads_one = getattr(base, "adapter", None) is None and not (self.own_head and self.own_head.weighted)
-        if whole and reads_one and not masked and self._middle is None and all_fixed(above, frozen):
-            return FixedStage("encoded", config.hidden_size, base)
-        return FixedStage("front", self.front.width, base.feature_extractor)
+        if whole and reads_one and not masked and self._middle is None and all_frozen(above, frozen):
+            return FrozenStage("encoded", config.hidden_size, base)
+        return FrozenStage("front", self.front.width, base.feature_extractor)
 
     @torch.no_grad()
-    def with_stage(self, stage: FixedStage, batch: Batch, dtype: torch.dtype = torch.float16) -> Batch:
+    def with_stage(self, stage: FrozenStage, batch: Batch, dtype: torch.dtype = torch.float16) -> Batch:
         """The batch with the stage's output in place of its waveforms."""
         if stage.name == "front":
             output = self.front.outputs(batch["input_values"], batch["lengths"])
@@ -177,7 +177,7 @@ class CTCModel(AcousticModel):
             output = self._through(stage.module, batch).last_hidden_state
         return {stage.name: output.to(dtype), **{key: value for key, value in batch.items() if key != "input_values"}}
 
-    def stage_frames(self, stage: FixedStage, samples: Samples) -> Samples:
+    def stage_frames(self, stage: FrozenStage, samples: Samples) -> Samples:
         """Frames of the stage's output for clips of so many samples."""
         return self.front.frames(samples)
 

@@ -18,7 +18,7 @@ import torch
 from speech_tl.errors import BadInput
 from speech_tl.models.converted import FILTERS, Loaded, fingerprint, through_cache
 from speech_tl.models.converted_decoder import ConvertedDecoder, require_ctranslate2
-from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.transformers_output import quiet_transformers
 from speech_tl.models.whisper_words import alignment_heads
 from speech_tl.scoring.alignment import align
 

@@ -10,7 +10,7 @@ from speech_tl.errors import BadInput
 from speech_tl.models.adapter_folder import PROCESSOR, TOKENIZER, AdapterFolder, fetched_settings
 from speech_tl.models.checkpoints import Checkpoint, is_ctranslate2, refuse_file, refuse_folder
 from speech_tl.models.foreign import refuse_foreign
-from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.transformers_output import quiet_transformers
 from speech_tl.models.whisper_languages import TASKS
 from speech_tl.text import nearest
 

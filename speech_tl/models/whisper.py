@@ -25,7 +25,7 @@ from speech_tl.models.engine import CTranslate2
 from speech_tl.models.favoured import BEAM, WEIGHT, FavouredScores
 from speech_tl.models.frame_words import FrameWord, TokenTimes
 from speech_tl.models.greedy import Limits, greedy_tokens, heard_languages, is_plain, language_log_probabilities
-from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.transformers_output import quiet_transformers
 from speech_tl.models.whisper_encoder import ShortContextEncoder, fitted
 from speech_tl.models.whisper_scores import only_at
 from speech_tl.models.whisper_text import IGNORED, TIMESTAMP_S, WhisperText

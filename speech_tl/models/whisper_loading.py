@@ -125,7 +125,7 @@ def _require_fitting(
 
 def _complete_settings(network: WhisperForConditionalGeneration, tokenizer: WhisperTokenizer) -> None:
     """Give a checkpoint what transformers asks of it today: older ones have no generation_config.json."""
-    from speech_tl.models.fresh import language_tokens
+    from speech_tl.models.random_initialisation import language_tokens
 
     settings, known = network.generation_config, tokenizer.get_vocab()
     if tokenizer.pad_token is None:  # the ASR pipeline makes no batches without one

@@ -19,7 +19,7 @@ from fastapi import WebSocket, WebSocketDisconnect
 from speech_tl.audio.limits import HIGHEST_RATE, LOWEST_RATE
 from speech_tl.errors import BadInput
 from speech_tl.live.recognising import LiveRecogniser, as_piece, new_session, words_of
-from speech_tl.live.session import Hearing, LiveSession
+from speech_tl.live.session import DecodingRequest, LiveSession
 from speech_tl.serving.batching import Asked
 from speech_tl.serving.live_input import KNOWN, PCM16, open_input
 from speech_tl.serving.problems import Problem
@@ -141,24 +141,24 @@ class _Connection:
     async def _answer(self) -> None:
         """Decode what is due, and send what became of it."""
         while not self.session.is_done:
-            hearing = self.session.next_hearing()
-            if hearing is None:
+            request = self.session.next_request()
+            if request is None:
                 if self.session.is_done:
                     break
                 self.changed.clear()
                 await self.changed.wait()
                 continue
-            words = await self._words(hearing)
-            for message in self.session.take(hearing, words):
+            words = await self._words(request)
+            for message in self.session.take(request, words):
                 await self.socket.send_json(message.as_json())
 
-    async def _words(self, hearing: Hearing) -> list[Word]:
+    async def _words(self, request: DecodingRequest) -> list[Word]:
         """In the worker's thread: with others in a batch, where the language is known and the words need no frames."""
         batcher, live = self.service.batcher, self.live
         if self.recogniser.hears_frames or live.language is None:
-            return await asyncio.wrap_future(batcher.call(lambda: live.words(hearing), live=True))
+            return await asyncio.wrap_future(batcher.call(lambda: live.words(request), live=True))
         asked = Asked(self.name, live.language, live.task)
-        piece = as_piece(hearing, self.recogniser.sample_rate)
+        piece = as_piece(request, self.recogniser.sample_rate)
         return words_of(await asyncio.wrap_future(batcher.submit(piece, asked, live=True)))
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from speech_tl.serving.batching import Asked, Batcher
 from speech_tl.serving.sound import DecodedUpload
-from speech_tl.transcribing.hearing_language import HEARD_S
+from speech_tl.transcribing.language_detection import HEARD_S
 from speech_tl.transcribing.recogniser import SpokenSegment
 from speech_tl.transcribing.segments import Segment
 

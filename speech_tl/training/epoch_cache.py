@@ -16,7 +16,7 @@ import torch
 from speech_tl.audio.remote import is_remote
 from speech_tl.data.cache import SLACK_SAMPLES, RowStore, WaveformStore, open_store
 from speech_tl.models.base import AcousticModel, Batch
-from speech_tl.models.fixed import FixedStage
+from speech_tl.models.frozen import FrozenStage
 from speech_tl.training.run_lock import Tell
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class EpochCache:
     """
 
     folder: Path | None = None
-    stage: FixedStage | None = None
+    stage: FrozenStage | None = None
     rows: RowStore | None = None
     waveforms: WaveformStore | None = None
 

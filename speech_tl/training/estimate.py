@@ -14,7 +14,7 @@ from speech_tl.decoding.decode import decode, decoding_batches, loader_workers, 
 from speech_tl.decoding.memory import GAPS_BYTES, FreedMemory
 from speech_tl.models.audio_context import WINDOW_S
 from speech_tl.models.base import AcousticModel, DecodingOptions
-from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.transformers_output import quiet_transformers
 from speech_tl.retention.collection import Retention
 from speech_tl.training.batch_size import batch_seconds
 from speech_tl.training.batches import training_batches, training_dataset

@@ -20,7 +20,7 @@ from speech_tl.decoding.measuring import measure
 from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import WINDOW_S
 from speech_tl.models.base import AcousticModel, DecodingOptions
-from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.transformers_output import quiet_transformers
 from speech_tl.retention.base import FOLDER, TrainingStart
 from speech_tl.retention.collection import Retention
 from speech_tl.scoring.dev_choice import CHOICE, look_at, never_better, too_small, weights_kept

@@ -109,9 +109,9 @@ class Recogniser:
 
     def hear_language(self, pieces: Sequence[Segment]) -> str | None:
         """The language of a recording by its first pieces."""
-        from speech_tl.transcribing.hearing_language import heard_language
+        from speech_tl.transcribing.language_detection import detected_language
 
-        heard = heard_language(self.model, pieces, self.sample_rate)
+        heard = detected_language(self.model, pieces, self.sample_rate)
         return None if heard is None else heard[0]
 
     def transcribe_batch(

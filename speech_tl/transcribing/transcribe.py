@@ -16,15 +16,15 @@ import numpy as np
 from speech_tl.audio import glance_s, probe, stream_audio
 from speech_tl.audio.remote import place
 from speech_tl.errors import AudioError, BadInput
-from speech_tl.transcribing.ahead import ahead
 from speech_tl.transcribing.channels import asked_channel, on_channels
 from speech_tl.transcribing.converted_whisper import ConvertedWhisper
 from speech_tl.transcribing.formats import Layout, TranscribedSegment, Transcript, known_formats
-from speech_tl.transcribing.hearing_language import HEARD_S, heard_language
+from speech_tl.transcribing.language_detection import HEARD_S, detected_language
 from speech_tl.transcribing.overlap import Joiner, add_windows, context_s, with_context
 from speech_tl.transcribing.phrases import LONGEST_S as LONGEST_PHRASE_S
 from speech_tl.transcribing.phrases import segments_of_windows, text_of_windows
 from speech_tl.transcribing.pieces import pieces
+from speech_tl.transcribing.prefetch import prefetch
 from speech_tl.transcribing.processes import Processes, Work
 from speech_tl.transcribing.recordings import Recording, find_recordings
 from speech_tl.transcribing.results import Desk, FailedRecording, TranscriptionResult
@@ -302,7 +302,7 @@ class _Run:
         if self.progress is not None:
             self.total_s = sum(_promised_s(recording) for recording in recordings)
         latest = None
-        for job, segment in ahead(self._read(recordings), _seconds, self.sorted_s):
+        for job, segment in prefetch(self._read(recordings), _seconds, self.sorted_s):
             if job is not latest:
                 self.jobs.append(job)
                 latest = job
@@ -401,7 +401,7 @@ class _Run:
             spoken_s = sum(segment.end_s - segment.start_s for segment in segments)
             if self.model.chooses_language and not (last or job.read or spoken_s >= HEARD_S):
                 continue
-            heard = heard_language(self.model, segments, self.model.sample_rate)
+            heard = detected_language(self.model, segments, self.model.sample_rate)
             job.language, job.language_probability = heard or (self.model.language, None)
             job.language_is_known = True
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from speech_tl import adaptation
-from speech_tl.adaptation import adapt, helping, plan
+from speech_tl.adaptation import adapt, plan, worker_processes
 from speech_tl.adaptation.rounds import Rounds
 from speech_tl.cli import _run
 from speech_tl.data.manifest import Manifest
@@ -65,7 +65,7 @@ def hypotheses(run: Path) -> dict[str, str]:
 def test_labelled_and_unlabelled_together(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     learnt: list[list[tuple[str, str]]] = []
     tested: list[int] = []
-    train, evaluate = helping.train, adaptation.before_and_after.measure
+    train, evaluate = worker_processes.train, adaptation.before_and_after.measure
 
     def seen(model: Any, utterances: Any, *rest: Any, **options: Any) -> Any:
         learnt.append(list(zip(utterances.column("id"), utterances.column("text"), strict=True)))
@@ -75,7 +75,7 @@ def test_labelled_and_unlabelled_together(shop: Path, tmp_path: Path, monkeypatc
         tested.append(len(test_set.utterances))
         return evaluate(model, test_set, *rest, **options)
 
-    monkeypatch.setattr(helping, "train", seen)
+    monkeypatch.setattr(worker_processes, "train", seen)
     monkeypatch.setattr(adaptation.before_and_after, "measure", counted)
     result = adapt(recipe(shop, "half.csv", *EASY, "strategy=lora"), tmp_path / "run")
     assert tested == [4, 4], "test is decoded twice, whatever the rounds"
@@ -166,7 +166,7 @@ def test_a_round_that_writes_nothing_is_not_the_best() -> None:
 
 def test_the_best_round_on_dev_is_the_model(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Round 1 is made the best one: its weights are those that test is decoded with."""
-    train, figures = helping.train, iter([0.9, 0.2, 0.5])
+    train, figures = worker_processes.train, iter([0.9, 0.2, 0.5])
     saved: list[dict[str, torch.Tensor]] = []
 
     def told_otherwise(model: Any, *rest: Any, **options: Any) -> Any:
@@ -175,7 +175,7 @@ def test_the_best_round_on_dev_is_the_model(shop: Path, tmp_path: Path, monkeypa
         saved.append({name: value.clone() for name, value in model.network.state_dict().items()})
         return trained
 
-    monkeypatch.setattr(helping, "train", told_otherwise)
+    monkeypatch.setattr(worker_processes, "train", told_otherwise)
     result = adapt(recipe(shop, "half.csv", *EASY), tmp_path / "run")
     assert result.report.as_dict()["training"]["pseudo_labels"]["chosen"] == 1
     for network in (result.model.network, load_model(tmp_path / "run" / "model").network):
@@ -188,7 +188,7 @@ def test_a_killed_run_ends_as_one_that_was_not(
     place: str, shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, straight: Path
 ) -> None:
     run = recipe(shop, "half.csv", *EASY, "training.eval_steps=1")
-    train, judged, read = helping.train, Rounds._judged, adaptation.BeforeAndAfter.after
+    train, judged, read = worker_processes.train, Rounds._judged, adaptation.BeforeAndAfter.after
     with monkeypatch.context() as patch:
 
         def dying(model: Any, utterances: Any, dev: Any, options: Any, folder: Path, **rest: Any) -> Any:
@@ -211,7 +211,7 @@ def test_a_killed_run_ends_as_one_that_was_not(
         elif place.startswith("labels"):
             patch.setattr(Rounds, "_judged", dead)
         else:
-            patch.setattr(helping, "train", dying)
+            patch.setattr(worker_processes, "train", dying)
         with pytest.raises(KeyboardInterrupt):
             adapt(run, tmp_path / "run")
     assert adaptation.BeforeAndAfter.after is read

@@ -80,11 +80,11 @@ def simulated(recogniser, waveform: np.ndarray, step_s: float) -> tuple[list[tup
         if given >= len(waveform) and not session.is_over:
             session.end()
         begun = time.process_time()
-        hearing = session.next_hearing()
-        if hearing is None:
+        request = session.next_request()
+        if request is None:
             now_s = max(now_s, (given + block) / RATE)
             continue
-        messages = session.take(hearing, live.words(hearing))
+        messages = session.take(request, live.words(request))
         took_s = time.process_time() - begun
         now_s += took_s
         work_s += took_s
@@ -106,8 +106,8 @@ def hours(recogniser, waveform: np.ndarray, hours: float, step_s: float) -> None
             place, given_s = (place + block) % (len(waveform) // block * block), given_s + len(part) / RATE
         else:
             session.end()
-        while (hearing := session.next_hearing()) is not None:
-            told = session.take(hearing, live.words(hearing))
+        while (request := session.next_request()) is not None:
+            told = session.take(request, live.words(request))
             words += sum(len(message.words) for message in told if message.kind == "final")
             memory.append(process.memory_info().rss)
     took_s = time.monotonic() - begun

@@ -75,7 +75,7 @@ def _whisper(folder: Path, texts: list[str], seed: int, d_model: int, layers: in
     import torch
     from transformers import WhisperForConditionalGeneration
 
-    from speech_tl.models.fresh import new_whisper
+    from speech_tl.models.random_initialisation import new_whisper
 
     torch.manual_seed(seed)
     model = new_whisper(

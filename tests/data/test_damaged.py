@@ -17,7 +17,7 @@ from pyarrow import parquet
 from speech_tl.data.check import check_manifest
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
-from speech_tl.scoring.elsewhere import evaluate_hypotheses
+from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 from speech_tl.scoring.wer import Evaluation
 
 GOOD = {"audio": ["a.wav", "b.wav"], "text": ["one", "two"]}

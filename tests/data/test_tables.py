@@ -368,7 +368,7 @@ def test_what_is_no_table_is_named(tmp_path: Path) -> None:
 
 
 def test_evaluate_leaves_out_what_has_no_text_and_says_so(tmp_path: Path) -> None:
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 
     rows = [("a", '"one"'), ("b", "NaN"), ("c", '["x"]'), ("d", '"four"'), ("e", '""')]
     lines = "".join(f'{{"audio": "{name}.wav", "text": {text}, "split": "eval"}}\n' for name, text in rows)

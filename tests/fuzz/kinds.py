@@ -161,7 +161,7 @@ def _saved(folder: Path) -> Path:
 
 def use_hypotheses(path: Path) -> None:
     """Scored against references that are right."""
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 
     evaluation = evaluate_hypotheses(path, path.parent / "said.csv")
     evaluation.write(path.parent / "scored")
@@ -169,14 +169,14 @@ def use_hypotheses(path: Path) -> None:
 
 def use_references(path: Path) -> None:
     """Hypotheses that are right, scored against them."""
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 
     evaluate_hypotheses(path.parent / "heard.csv", path, by=[]).score.as_dict()
 
 
 def use_beside(path: Path) -> None:
     """A table that holds both."""
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 
     evaluate_hypotheses(path, by=["accent"]).write(path.parent / "scored")
 
@@ -251,7 +251,7 @@ def use_results(folder: Path) -> None:
 
 
 def _results(folder: Path) -> Path:
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 
     path = _beside(folder)
     for side in ("before", "after"):

@@ -38,14 +38,14 @@ def counted(session: LiveSession, waveform: np.ndarray) -> Iterator[Message]:
     """Messages of a decoder that writes a word for every half second of its sound."""
     for start in range(0, len(waveform), BLOCK):
         session.add(waveform[start : start + BLOCK])
-        while (hearing := session.next_hearing()) is not None:
-            seconds = len(hearing.waveform) / SAMPLE_RATE
+        while (request := session.next_request()) is not None:
+            seconds = len(request.waveform) / SAMPLE_RATE
             count = int(seconds * 2)
-            yield from session.take(hearing, spread(" ".join(f"w{n}" for n in range(count)), 0, seconds))
+            yield from session.take(request, spread(" ".join(f"w{n}" for n in range(count)), 0, seconds))
     session.end()
-    while (hearing := session.next_hearing()) is not None:
-        seconds = len(hearing.waveform) / SAMPLE_RATE
-        yield from session.take(hearing, spread(" ".join(f"w{n}" for n in range(int(seconds * 2))), 0, seconds))
+    while (request := session.next_request()) is not None:
+        seconds = len(request.waveform) / SAMPLE_RATE
+        yield from session.take(request, spread(" ".join(f"w{n}" for n in range(int(seconds * 2))), 0, seconds))
     assert session.is_done
 
 
@@ -102,8 +102,8 @@ def test_memory_does_not_grow():
 def counted_without_end(session: LiveSession, waveform: np.ndarray) -> Iterator[Message]:
     for start in range(0, len(waveform), BLOCK):
         session.add(waveform[start : start + BLOCK])
-        while (hearing := session.next_hearing()) is not None:
-            yield from session.take(hearing, spread("a word", 0, hearing.end_s))
+        while (request := session.next_request()) is not None:
+            yield from session.take(request, spread("a word", 0, request.end_s))
 
 
 @pytest.fixture(scope="module")
@@ -135,9 +135,9 @@ def test_frames_are_heard_with_their_context(tmp_path: Path):
     sound, finals, longest = speech(14.0, 2.0), [], 0
     for start in range(0, len(sound), BLOCK):
         session.add(sound[start : start + BLOCK])
-        while (hearing := session.next_hearing()) is not None:
-            longest = max(longest, len(hearing.waveform))
-            for message in session.take(hearing, live.words(hearing)):
+        while (request := session.next_request()) is not None:
+            longest = max(longest, len(request.waveform))
+            for message in session.take(request, live.words(request)):
                 finals += message.words if message.kind == "final" else ()
     assert len(finals) > 5
     times = [word.start_s for word in finals]

@@ -11,8 +11,8 @@ from transformers import AutoModelForCTC
 from speech_tl.errors import BadInput
 from speech_tl.models.ctc import CTCModel
 from speech_tl.models.filterbank import STEEPNESS, channels
-from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model
+from speech_tl.models.random_initialisation import new_model
 from speech_tl.strategies.trained import Full
 
 FILTERS = 20

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from speech_tl.models.base import AcousticModel
-from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model, only_language
 from speech_tl.models.options import ModelOptions
+from speech_tl.models.random_initialisation import new_model
 from speech_tl.text import get_normaliser
 from tests.tiny import tiny_ctc, tiny_whisper
 

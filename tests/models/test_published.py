@@ -1,7 +1,7 @@
 """Published Whisper weights: written as transformers writes, adapted in thirty steps, and at home in other programs.
 
 Where they are not there (`SPEECH_TL_MODELS`), all of this is skipped. The language of a recording is heard in
-`tests/transcribing/test_hearing_language.py`, loops are stopped in `tests/decoding/test_loops.py`.
+`tests/transcribing/test_language_detection.py`, loops are stopped in `tests/decoding/test_loops.py`.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from speech_tl.cli import _run
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
 from speech_tl.recipe import Recipe, read_recipe
-from speech_tl.scoring.elsewhere import evaluate_hypotheses
+from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 from speech_tl.study.value import Study, Variant
 from speech_tl.training.run_folder import git_revision
 

@@ -16,9 +16,9 @@ import torch
 from speech_tl.cli import _run
 from speech_tl.errors import BadInput
 from speech_tl.models.foreign import refuse_foreign
-from speech_tl.models.fresh import new_model
 from speech_tl.models.load import load_model, only_language
 from speech_tl.models.options import ModelOptions
+from speech_tl.models.random_initialisation import new_model
 from tests.security.test_code import Runs
 from tests.tiny import tiny_ctc, tiny_whisper
 

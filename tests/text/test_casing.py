@@ -150,7 +150,7 @@ def table(path: Path, language: str | None = None) -> Path:
 @pytest.mark.parametrize("language", ["tr", "Turkish", "tur", "tr-TR", "az"])
 @pytest.mark.parametrize("by", ["option", "column"])
 def test_right_turkish_words_are_right(language: str, by: str, tmp_path: Path) -> None:
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 
     column, option = (language, None) if by == "column" else (None, language)
     found = evaluate_hypotheses(table(tmp_path / "t.csv", column), language=option, out=tmp_path / "out")
@@ -162,7 +162,7 @@ def test_right_turkish_words_are_right(language: str, by: str, tmp_path: Path) -
 
 
 def test_rows_of_several_languages_are_each_folded_by_their_own(tmp_path: Path) -> None:
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
     from speech_tl.scoring.wer import Evaluation
 
     path = table(tmp_path / "t.csv", "tr")
@@ -179,7 +179,7 @@ def test_rows_of_several_languages_are_each_folded_by_their_own(tmp_path: Path) 
 def test_a_comparison_folds_a_file_as_the_evaluation_was(tmp_path: Path) -> None:
     from speech_tl.comparison import compare
     from speech_tl.errors import BadInput
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 
     for name, language in (("turkish", "tr"), ("unsaid", None)):
         evaluate_hypotheses(table(tmp_path / "t.csv"), language=language, out=tmp_path / name)
@@ -191,7 +191,7 @@ def test_a_comparison_folds_a_file_as_the_evaluation_was(tmp_path: Path) -> None
 
 def test_an_evaluation_from_before_languages_were_recorded_is_still_read(tmp_path: Path) -> None:
     from speech_tl.comparison import compare
-    from speech_tl.scoring.elsewhere import evaluate_hypotheses
+    from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 
     evaluate_hypotheses(table(tmp_path / "t.csv"), out=tmp_path / "old")
     summary = json.loads((tmp_path / "old" / "summary.json").read_text())

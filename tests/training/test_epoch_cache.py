@@ -14,7 +14,7 @@ import pytest
 from speech_tl.data.batching import SpeechDataset
 from speech_tl.data.manifest import Manifest
 from speech_tl.models.base import AcousticModel
-from speech_tl.models.fixed import FixedStage
+from speech_tl.models.frozen import FrozenStage
 from speech_tl.models.load import load_model
 from speech_tl.strategies.trained import Full, HeadOnly
 from speech_tl.training.epoch_cache import open_cache
@@ -187,7 +187,7 @@ def test_what_does_not_fit_is_said_and_the_next_best_is_kept(
 ) -> None:
     said: list[str] = []
     model = load_model(folders["ctc"])
-    stage = FixedStage("front", 4096, model.front.module)
+    stage = FrozenStage("front", 4096, model.front.module)
     monkeypatch.setattr(model, "fixed_stage", lambda *_: stage)
     found = opened(model, corpus, tmp_path / "c", limit_gb=limit_gb, tell=said.append)
     assert found.what == kept

@@ -10,7 +10,7 @@ import numpy as np
 
 from speech_tl.errors import BadInput
 from speech_tl.exporting.target import Package, Target, Transcriber, cpu_threads, require_published_window
-from speech_tl.models.quiet import quiet_transformers
+from speech_tl.models.transformers_output import quiet_transformers
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig

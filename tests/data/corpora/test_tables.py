@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from speech_tl.data.corpora.holding import hold_out, keep_sentences_apart
+from speech_tl.data.corpora.held_out import hold_out, keep_sentences_apart
 from speech_tl.data.corpora.tables import read_kaldi, read_quoted, read_unquoted
 from speech_tl.errors import BadInput
 

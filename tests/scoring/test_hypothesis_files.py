@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from speech_tl.errors import BadInput
-from speech_tl.scoring.elsewhere import evaluate_hypotheses
+from speech_tl.scoring.hypothesis_files import evaluate_hypotheses
 from speech_tl.scoring.pairing import differing_conditions, pair
 from speech_tl.scoring.wer import Evaluation
 from tests.scoring.made import evaluation

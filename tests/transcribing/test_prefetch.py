@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from speech_tl.transcribing.ahead import ahead
+from speech_tl.transcribing.prefetch import prefetch
 
 
 def test_everything_arrives_in_order() -> None:
-    assert list(ahead(range(1000), lambda _: 1.0, 10)) == list(range(1000))
-    assert list(ahead([], lambda _: 1.0, 10)) == []
+    assert list(prefetch(range(1000), lambda _: 1.0, 10)) == list(range(1000))
+    assert list(prefetch([], lambda _: 1.0, 10)) == []
 
 
 def test_no_more_is_made_than_allowed_to_wait() -> None:
@@ -24,7 +24,7 @@ def test_no_more_is_made_than_allowed_to_wait() -> None:
             made.append(number)
             yield number
 
-    taken = ahead(source(), float, 20)
+    taken = prefetch(source(), float, 20)
     assert next(taken) == 0
     time.sleep(0.2)
     assert len(made) == 8, "1 to 6 wait, they cost 21; 7 is made and held back"
@@ -32,7 +32,7 @@ def test_no_more_is_made_than_allowed_to_wait() -> None:
 
 
 def test_one_item_may_wait_whatever_it_costs() -> None:
-    assert list(ahead([5, 6, 7], lambda _: 100.0, 1.0)) == [5, 6, 7]
+    assert list(prefetch([5, 6, 7], lambda _: 100.0, 1.0)) == [5, 6, 7]
 
 
 def test_an_error_comes_after_the_items_before_it() -> None:
@@ -41,7 +41,7 @@ def test_an_error_comes_after_the_items_before_it() -> None:
         yield 2
         raise ValueError("third")
 
-    taken = ahead(source(), lambda _: 1.0, 10)
+    taken = prefetch(source(), lambda _: 1.0, 10)
     assert [next(taken), next(taken)] == [1, 2]
     with pytest.raises(ValueError, match="third"):
         next(taken)
@@ -56,7 +56,7 @@ def test_it_runs_while_the_taker_is_busy_and_stops_when_nobody_takes() -> None:
         made.set()
         yield from range(1000)
 
-    taken = ahead(source(), lambda _: 1.0, 5)
+    taken = prefetch(source(), lambda _: 1.0, 5)
     assert next(taken) == 1
     assert made.wait(5)
     taken.close()

@@ -15,7 +15,7 @@ from speech_tl.data.augment.levels import snr_db
 from speech_tl.data.manifest import Manifest
 from speech_tl.errors import BadInput
 from speech_tl.recipe import augment_options
-from speech_tl.reporting.hearing import hear
+from speech_tl.reporting.preview import hear
 from speech_tl.reporting.spectrogram import spectrogram_db
 from tests.data.augment.made import noise_folder
 from tests.small import made_corpus, rows_of, written

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from speech_tl.cli import _run
-from speech_tl.data.corpora.shelf import corpora, listing, page, scripts_folder
+from speech_tl.data.corpora.catalogue import corpora, listing, page, scripts_folder
 from tests.test_package import ENVIRONMENT
 
 NAMES = {

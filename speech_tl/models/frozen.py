@@ -10,7 +10,7 @@ from torch import nn
 
 
 @dataclass(frozen=True)
-class FixedStage:
+class FrozenStage:
     """A part of a network, from its input on, whose output for an utterance is the same whenever it is computed.
 
     Attributes:
@@ -28,7 +28,7 @@ class FixedStage:
         return self.module.state_dict().values()
 
 
-def all_fixed(modules: Iterable[nn.Module], fixed: Iterable[nn.Module]) -> bool:
+def all_frozen(modules: Iterable[nn.Module], fixed: Iterable[nn.Module]) -> bool:
     """Whether each of `modules` is one of `fixed` or inside one of them."""
     within = {id(module) for part in fixed for module in part.modules()}
     return all(id(module) in within for module in modules)

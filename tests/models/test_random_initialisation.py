@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from speech_tl.errors import BadInput
-from speech_tl.models.fresh import new_model, special_tokens
 from speech_tl.models.load import load_model
+from speech_tl.models.random_initialisation import new_model, special_tokens
 
 WHISPER_SHAPE = {
     "d_model": 16,

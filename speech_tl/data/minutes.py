@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from speech_tl.data.manifest import Manifest, Utterance
 
 
-def so_many_minutes(manifest: Manifest, minutes: float, seed: int, lengths_s: tuple[float, float]) -> Manifest:
+def subset_of_minutes(manifest: Manifest, minutes: float, seed: int, lengths_s: tuple[float, float]) -> Manifest:
     """All of dev and test, and `minutes` of train, a little more where the last utterance reaches beyond.
 
     Args:

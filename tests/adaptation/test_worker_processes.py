@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from speech_tl.adaptation import adapt
-from speech_tl.adaptation.helping import WAIT_S, help_along
+from speech_tl.adaptation.worker_processes import WAIT_S, join_training
 from speech_tl.recipe import Recipe
 from tests.small import ROOT, by_two_processes, made_corpus
 from tests.tiny import tiny_ctc
@@ -43,7 +43,7 @@ def test_two_processes_tell_one_story_and_learn_what_one_learns_from_twice_the_b
     assert len(losses[0]) >= 2 and losses[1] == pytest.approx(losses[0], rel=1e-4)
     assert two["training"]["steps"] == one["training"]["steps"] == 6
     assert two["target"]["before"] == one["target"]["before"]
-    help_along(recipe, tmp_path / "two", resume=True)  # comes too late: returns instead of waiting for the first
+    join_training(recipe, tmp_path / "two", resume=True)  # comes too late: returns instead of waiting for the first
     by_two_processes("tests.adaptation.script_of_two", tmp_path / "recipe.yaml", tmp_path / "script")
     wanted = {"target": two["target"], "utterances": two["target"]["after"]["utterances"]}
     for name in ("first-0", "first-1", "second-0", "second-1"):
@@ -52,7 +52,7 @@ def test_two_processes_tell_one_story_and_learn_what_one_learns_from_twice_the_b
 
 LAUNCHED = """
 import sys, time
-from speech_tl.adaptation.helping import end_with_launcher
+from speech_tl.adaptation.worker_processes import end_with_launcher
 print("imported", flush=True)
 time.sleep(float(sys.argv[1]))
 end_with_launcher()

@@ -30,12 +30,12 @@ def processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def helps() -> bool:
+def is_worker() -> bool:
     """Whether this process is not the run's first."""
     return int(os.environ.get("RANK", "0")) > 0
 
 
-def goes_on(folder: Path) -> bool:
+def was_restarted(folder: Path) -> bool:
     """Whether torchrun has started this process anew after one was lost (--max-restarts), and the run has begun."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0 and (folder / "recipe.yaml").is_file()
 
@@ -70,7 +70,7 @@ def _is_python(process: int) -> bool:
         return False
 
 
-def help_along(recipe: Recipe, folder: Path, resume: bool) -> None:
+def join_training(recipe: Recipe, folder: Path, resume: bool) -> None:
     """What a process beside the first does: prepare the same, and train with it.
 
     Args:

@@ -12,7 +12,7 @@ from speech_tl.screen import Screen
 
 
 @dataclass(frozen=True)
-class Hearing:
+class AugmentationSources:
     """The recordings that a recipe names, all listened to.
 
     Attributes:
@@ -24,7 +24,7 @@ class Hearing:
     ladder_noise: LadderNoise | None
 
     @classmethod
-    def of(cls, recipe: Recipe, screen: Screen) -> Hearing:
+    def of(cls, recipe: Recipe, screen: Screen) -> AugmentationSources:
         """Read and listen to everything.
 
         Raises:

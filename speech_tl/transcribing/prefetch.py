@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-def ahead(source: Iterable[Item], cost: Callable[[Item], float], most: float) -> Iterator[Item]:
+def prefetch(source: Iterable[Item], cost: Callable[[Item], float], most: float) -> Iterator[Item]:
     """The items of `source`, which is iterated in a thread that stops while items of more than `most` wait.
 
     Args:
@@ -18,16 +18,16 @@ def ahead(source: Iterable[Item], cost: Callable[[Item], float], most: float) ->
         cost: of one item, in any unit.
         most: in the same unit; one item may always wait.
     """
-    shelf: _Shelf[Item] = _Shelf(cost, most)
-    threading.Thread(target=shelf.fill, args=(source,), daemon=True).start()
+    queue: _Queue[Item] = _Queue(cost, most)
+    threading.Thread(target=queue.fill, args=(source,), daemon=True).start()
     try:
-        while (item := shelf.take()) is not None:
+        while (item := queue.take()) is not None:
             yield item[0]
     finally:
-        shelf.close()
+        queue.close()
 
 
-class _Shelf(Generic[Item]):
+class _Queue(Generic[Item]):
     """Where one thread puts items and another takes them."""
 
     def __init__(self, cost: Callable[[Item], float], most: float) -> None:

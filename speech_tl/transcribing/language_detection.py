@@ -17,7 +17,7 @@ HEARD_S = 30.0
 """Seconds of speech that decide; Whisper's own command hears the first 30 s whatever they hold."""
 
 
-def heard_language(model: AcousticModel, segments: Iterable[Segment], sample_rate: int) -> tuple[str, float] | None:
+def detected_language(model: AcousticModel, segments: Iterable[Segment], sample_rate: int) -> tuple[str, float] | None:
     """The language of a recording and its probability; None for a model that has none to choose.
 
     The first 30 s of speech, without the pauses between its segments, are one window of the model: one pass over them
