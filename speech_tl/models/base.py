@@ -228,6 +228,15 @@ class AcousticModel(ABC):
         if text is not None:
             raise BadInput(f"a prompt is for Whisper, and {self.source} is no Whisper: leave --prompt out")
 
+    def fitting_prompt(self, text: str) -> str:
+        """The last words of a text that `set_prompt` takes.
+
+        Raises:
+            BadInput: the family takes no prompt.
+        """
+        self.set_prompt(text)
+        return text
+
     def set_hotwords(self, path: Path | None, weight: float | None) -> None:
         """Take `options.hotwords` and their weight, before decoding and after `set_prompt`.
 

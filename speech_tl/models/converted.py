@@ -28,10 +28,10 @@ Loaded = TypeVar("Loaded")
 CHECKED = "checked"
 """A file of that name says that the conversion was held against the model itself, and with which windows."""
 
-FILTERS, VOCABULARY = "mel_filters.npy", "vocabulary.json"
-"""Files of a conversion: our own one of the mel filters, and CTranslate2's of the tokens in order."""
+FILTERS, TOKENIZER, VOCABULARY = "mel_filters.npy", "tokenizer.json", "vocabulary.json"
+"""Files of a conversion: our own ones of the mel filters and the tokenizer, CTranslate2's of the tokens in order."""
 
-LAYOUT = 3
+LAYOUT = 4
 """Changes with what a conversion's folder holds, so that older ones are made again."""
 
 KEPT_MODELS, KEPT_NOTES = 8, 64

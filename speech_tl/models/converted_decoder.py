@@ -120,7 +120,8 @@ class ConvertedDecoder:
     def _written(
         self, sound: StorageView, prompt: Sequence[int], allowed: Sequence[int], beam: int, temperature: float
     ) -> list[list[int]]:
-        longest = 2 * max(allowed)  # CTranslate2 takes half of it for new tokens
+        # of which CTranslate2 takes half for new tokens, and no more than the prompt leaves
+        longest = max(2 * max(allowed), max(allowed) + len(prompt))
         drawn = {"sampling_topk": 0, "sampling_temperature": temperature} if temperature else {}
         prompts = [list(prompt)] * len(allowed)
         found = self.whisper.generate(sound, prompts, beam_size=beam, max_length=longest, **drawn)

@@ -6,6 +6,7 @@ On the first utterances both engines write, and if what they write differs, the 
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 
 from speech_tl.errors import BadInput
-from speech_tl.models.converted import FILTERS, Loaded, fingerprint, through_cache
+from speech_tl.models.converted import FILTERS, TOKENIZER, Loaded, fingerprint, through_cache
 from speech_tl.models.converted_decoder import ConvertedDecoder, require_ctranslate2
 from speech_tl.models.transformers_output import quiet_transformers
 from speech_tl.models.whisper_words import alignment_heads
@@ -135,6 +136,7 @@ def _convert(model: WhisperModel, folder: Path, quantization: str | None) -> Non
         except (ValueError, KeyError, AttributeError, TypeError) as error:
             why = (str(error).splitlines() or [type(error).__name__])[0][:120]
             raise BadInput(f"engine ctranslate2 cannot take {model.source}: {why}; leave it out") from error
+        shutil.copy(Path(plain) / TOKENIZER, folder)
     np.save(folder / FILTERS, model.extractor.mel_filters)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import chain
@@ -20,6 +19,7 @@ from speech_tl.models.favoured import Favoured
 from speech_tl.models.frame_words import SPACE, FrameWord, TokenTimes, byte_letters, words_of_tokens
 from speech_tl.models.hotwords import read_hotwords
 from speech_tl.models.whisper_languages import default_prompt, language_token
+from speech_tl.models.whisper_prompt import end_that_fits, require_short_prompt, tokens_of_text
 from speech_tl.text import language_code, leading_rate
 
 TIMESTAMP_S = 0.02
@@ -115,10 +115,12 @@ class WhisperText(AcousticModel):
         self.context = []
         if text is None or not text.strip():
             return
-        written, most = self.encode(text)[:-1], self.longest_label // 2 - 1
-        if len(written) > most:
-            raise BadInput(f"a prompt of {len(written)} tokens: {self.source} takes at most {most}; shorten --prompt")
+        written = require_short_prompt(self._encoded(text), self.longest_label, self.source)
         self.context = [*self._tokens("<|startofprev|>"), *written]
+
+    def fitting_prompt(self, text: str) -> str:
+        """See `AcousticModel`."""
+        return end_that_fits(text, lambda part: len(self._encoded(part)), self.longest_label)
 
     def set_hotwords(self, path: Path | None, weight: float | None) -> None:
         """See `AcousticModel`; as they are written and in lower case, which is all that some adapted models write."""
@@ -156,10 +158,10 @@ class WhisperText(AcousticModel):
 
         Tags that the run's normaliser drops are left out, and the names of Whisper's own tokens are text like any.
         """
-        said = self.scored_by.without_tags(text).strip()
-        pieces = re.split(r"(?<=<)(?=\|)", f" {said}") if said else []  # no piece holds the name of a token
-        ids = (self.tokenizer.encode(piece, add_special_tokens=False) for piece in pieces)
-        return [*chain.from_iterable(ids), self.end]
+        return [*self._encoded(self.scored_by.without_tags(text)), self.end]
+
+    def _encoded(self, text: str) -> list[int]:
+        return tokens_of_text(text, lambda piece: self.tokenizer.encode(piece, add_special_tokens=False))
 
     def targets(self, labels: Sequence[Sequence[int]]) -> Batch:
         """`labels` and `decoder_input_ids` `(batch, tokens)` of rows of label ids.

@@ -54,7 +54,11 @@ def _described(more: dict[str, Any]) -> dict[str, Any]:
     fields = {
         "file": {"type": "string", "format": "binary", "description": "Audio or video in any common format."},
         "model": {"type": "string", "description": "A name from /v1/models; whisper-1 is the first one."},
-        "prompt": {"type": "string", "description": "Taken, and without effect in this version."},
+        "prompt": {
+            "type": "string",
+            "description": "Text that a Whisper is shown as if it stood before: names and terms, as they are to be "
+            "written. Of a longer one the end is taken that half of its decoder has room for.",
+        },
         "response_format": {"type": "string", "enum": list(FORMATS), "default": "json"},
         "temperature": {
             "type": "number",
@@ -247,11 +251,13 @@ def _order(service: Service, form: FormData, task: str | None) -> Order:
     stream = _flag("stream", fields.get("stream"))
     if stream and format not in STREAMED:
         raise Problem(400, f"stream=true is for response_format {' or '.join(STREAMED)}", param="stream")
+    prompt = " ".join(fields.get("prompt", "").split()) or None
     try:
-        language = service.recognisers[model].require(fields.get("language"), task)
+        language = service.recognisers[model].require(fields.get("language"), task, prompt)
     except BadInput as error:
-        raise Problem(400, str(error), param="language" if fields.get("language") else "model") from error
-    return Order(file, Asked(model, language, task, temperature), format, granularities, stream)
+        param = next((name for name in ("language", "prompt") if name in str(error) and fields.get(name)), "model")
+        raise Problem(400, str(error), param=param) from error
+    return Order(file, Asked(model, language, task, temperature, prompt), format, granularities, stream)
 
 
 def _temperature(value: str | None) -> float:

@@ -28,6 +28,7 @@ class Asked:
     language: str | None = None
     task: str | None = None
     temperature: float = 0.0
+    prompt: str | None = None
 
 
 @dataclass(eq=False)
@@ -143,4 +144,5 @@ class Batcher:
         asked = first.asked
         pieces = [one.piece for one in begun]
         recogniser = self.recognisers[asked.model]
-        return recogniser.transcribe_batch(pieces, asked.language, asked.task, temperature=asked.temperature)
+        more = {"temperature": asked.temperature, "prompt": asked.prompt}
+        return recogniser.transcribe_batch(pieces, asked.language, asked.task, **more)

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,11 +24,15 @@ from speech_tl.decoding.loops import Spoken, cut_with_words
 from speech_tl.decoding.memory import reuse_freed_memory
 from speech_tl.decoding.no_speech import without_noise
 from speech_tl.models.audio_context import FULL, AudioContext
-from speech_tl.models.converted import FILTERS, VOCABULARY
+from speech_tl.models.converted import FILTERS, TOKENIZER, VOCABULARY
 from speech_tl.models.converted_decoder import ConvertedDecoder
 from speech_tl.models.frame_words import bytes_of, words_of_tokens
 from speech_tl.models.log_mel import LogMel
 from speech_tl.models.options import DecodingOptions
+from speech_tl.models.whisper_prompt import end_that_fits, require_short_prompt, tokens_of_text
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 PRECISION = "int8"
 
@@ -86,7 +91,7 @@ class ConvertedWhisper:
     Attributes:
         facts: with the language that is spoken now.
         source: as the user wrote it.
-        context: tokens before the prompt, see `decoding`.
+        context: tokens before the prompt, of the options' own.
         decoding_context: how much of the window its folder lets utterances have; see `Facts.given`.
     """
 
@@ -96,7 +101,7 @@ class ConvertedWhisper:
         """Load a converted model's folder.
 
         Args:
-            folder: with the files `FILTERS` and `VOCABULARY`.
+            folder: with the files `FILTERS`, `TOKENIZER` and `VOCABULARY`.
             facts: see there.
             source: for the record.
             threads: batches that are decoded at a time, each on a core.
@@ -107,24 +112,50 @@ class ConvertedWhisper:
         filters = np.load(folder / FILTERS).astype(np.float32)
         self._front = LogMel(filters, facts.sample_rate, facts.n_fft, facts.hop_length, facts.full_frames)
         self._names: list[str] = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
+        self._tokenizer = (folder / TOKENIZER).read_text(encoding="utf-8")  # the folder may be gone when it is needed
+        self._context_of: tuple[str | None, list[int]] = None, []
         self.decoding(DecodingOptions())
         self.sample_rate = facts.sample_rate
         self.window_limit_s = facts.full_frames / self._front.frames_a_second
 
-    def decoding(self, options: DecodingOptions, context: Sequence[int] = ()) -> ConvertedWhisper:
+    def decoding(self, options: DecodingOptions) -> ConvertedWhisper:
         """Take the options of decoding from now on; returns self.
 
         Args:
-            options: of which beam (`USUAL_BEAM` where nobody says), temperature and audio context matter here.
-            context: tokens before the prompt, of text that it is shown as if it stood before what it writes.
+            options: of which beam (`USUAL_BEAM` where nobody says), temperature, prompt and audio context matter here.
+
+        Raises:
+            BadInput: the prompt is too long.
         """
         whole = options.audio_context == "full"
         self.decoding_context = FULL if whole else AudioContext.read(self.facts.context)
         self._given = FULL if whole else AudioContext(**self.facts.given)
         said = "beam" in options.model_fields_set or options.temperature
         self._beam = options.beam if said else USUAL_BEAM
-        self._temperature, self.context = options.temperature, list(context)
+        self._temperature, self.context = options.temperature, self._context(options.prompt)
         return self
+
+    def fitting_prompt(self, text: str) -> str:
+        """See `AcousticModel`."""
+        return end_that_fits(text, lambda part: len(self._encoded(part)), self.facts.longest)
+
+    def _context(self, prompt: str | None) -> list[int]:
+        """Tokens of text that it is shown as if it stood before what it writes; those of the last one are kept."""
+        if self._context_of[0] != prompt:
+            written = self._encoded(prompt or "")
+            require_short_prompt(written, self.facts.longest, self.source)
+            before = [self._names.index("<|startofprev|>"), *written] if written else []
+            self._context_of = prompt, before
+        return self._context_of[1]
+
+    def _encoded(self, text: str) -> list[int]:
+        return tokens_of_text(text, lambda piece: self._tokens.encode(piece, add_special_tokens=False).ids)
+
+    @cached_property
+    def _tokens(self) -> Tokenizer:
+        from tokenizers import Tokenizer
+
+        return Tokenizer.from_str(self._tokenizer)
 
     @property
     def language(self) -> str | None:

@@ -108,7 +108,7 @@ def _write(
 ) -> list[Spoken]:
     """The text of each waveform `(samples,)` with its words."""
     if isinstance(model, ConvertedWhisper):
-        return model.decoding(options, model.context).written(waveforms)
+        return model.decoding(options).written(waveforms)
     from speech_tl.decoding.words import decode_words
 
     return decode_words(model, waveforms, options)

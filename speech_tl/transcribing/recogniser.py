@@ -74,12 +74,14 @@ class Recogniser:
         self.sample_rate = model.sample_rate
         self.hears_frames = not model.has_decoder
 
-    def require(self, language: str | None, task: str | None) -> str | None:
+    def require(self, language: str | None, task: str | None, prompt: str | None = None) -> str | None:
         """The code of a language that a client asks for; None where none was.
 
         Raises:
-            BadInput: the model does not write that language, or does not do that task.
+            BadInput: the model does not write that language, does not do that task, or takes no prompt.
         """
+        if prompt is not None and not self.model.has_decoder:
+            raise BadInput(f"model {self.name} takes no prompt, as it is no Whisper: leave it out")
         model, code, codes = self.model, language_code(language), set(self.model.languages)
         if len(codes) > 1:
             from speech_tl.models.whisper_languages import language_token
@@ -121,14 +123,18 @@ class Recogniser:
         task: str | None = None,
         *,
         temperature: float = 0.0,
+        prompt: str | None = None,
     ) -> list[list[SpokenSegment]]:
         """The segments of each piece, times in its recording; none where nothing was recognised.
 
         Words of windows have their own times; those of other pieces are shares of them, by the number of characters.
-        `temperature` as in `DecodingOptions`; 0 is what this was made with.
+        `temperature` and `prompt` as in `DecodingOptions`; without them it is what this was made with. Of a prompt that
+        is too long its end is taken.
         """
-        options = self._at(temperature) if temperature else self.options
         self._choose_engine(pieces, language)
+        options = self._at(temperature) if temperature else self.options
+        if prompt is not None:
+            options = options.model_copy(update={"prompt": self.model.fitting_prompt(prompt)})
         if self.model.has_decoder and (self._is_converted or all(piece.kept for piece in pieces)):
             found = self._with_words(pieces, language, task, options)
         else:

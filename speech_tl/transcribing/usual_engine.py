@@ -51,10 +51,10 @@ def known_whisper(
 
     Args:
         source, language, task: as for `load_model`.
-        options: of the decoding; a prompt is put into tokens by the model itself.
+        options: of the decoding.
         threads: cores that decode; None takes all.
     """
-    if not is_usual(options) or options.prompt is not None:
+    if not is_usual(options):
         return None
     state = state_of(source, language, task)
     noted = None if state is None else noted_conversion(state)
@@ -119,7 +119,7 @@ def _converted(
     weights = (weights_state(model), facts, threads)
     before = _earlier.get(model)
     if before is not None and before[0] == weights:
-        return before[1].decoding(options, model.context)
+        return before[1].decoding(options)
     name, found = converted(model, PRECISION, lambda folder: ConvertedWhisper(folder, facts, model.source, threads))
     if found.chooses_language and not found.hears_languages:
         raise BadInput("engine ctranslate2 tells a multilingual Whisper by another number of tokens")
@@ -127,13 +127,13 @@ def _converted(
     if given is None:
         given = _agreed_context(model, found, options, waveforms, language)
         if given is None:
-            return found.decoding(options, model.context)
+            return found.decoding(options)
         remember_checked(name, given)
     found.facts = facts if model.decoding_context.trims else replace(facts, given=given)
     _earlier[model] = weights, found
     if state is not None and model.base is None and not model.remarks:
         note_conversion(state, {"name": name, "facts": found.facts.saved()})
-    return found.decoding(options, model.context)
+    return found.decoding(options)
 
 
 def _agreed_context(
@@ -158,7 +158,7 @@ def _agreed_context(
     contexts = [found.facts.given] if model.decoding_context.trims else [found.facts.given, asdict(FULL)]
     for context in contexts:
         found.facts = replace(found.facts, given=context)
-        with found.decoding(searched, model.context).speaking(language):
+        with found.decoding(searched).speaking(language):
             theirs = [text for text, _ in found.written(waveforms)]
         try:
             words = require_same_words(own, theirs, PRECISION)

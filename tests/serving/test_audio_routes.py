@@ -11,6 +11,7 @@ import numpy as np
 import openai
 import pytest
 
+from speech_tl.models.options import DecodingOptions
 from speech_tl.transcribing.recogniser import load_recogniser
 from speech_tl.transcribing.transcribe import transcribe
 from tests.recording.made import as_wav
@@ -54,6 +55,17 @@ def test_text_is_what_transcribe_writes(client: openai.OpenAI, said: str):
     assert (
         client.audio.transcriptions.create(**asked | {"model": "whisper-1"}, language="en", temperature=0).text == said
     )
+
+
+def test_a_prompt_is_shown_to_the_model(client: openai.OpenAI, served: Running, said: str):
+    asked = {"model": "english", "file": clips()[8]}
+    model = served.service.recognisers["english"].model
+    prompts = "the end of the year", "seven nine two zero", "word " * 3000
+    texts = [client.audio.transcriptions.create(**asked, prompt=prompt).text for prompt in prompts]
+    fitting = [DecodingOptions(prompt=model.fitting_prompt(prompt)) for prompt in prompts]
+    assert texts == [transcribe(model, clips()[8], options=options).text for options in fitting]
+    assert len({*texts, said}) > 2, "prompts change what this model writes"
+    assert client.audio.transcriptions.create(**asked).text == said, "the next request has none"
 
 
 def test_words_are_drawn_at_a_temperature(client: openai.OpenAI, said: str):
@@ -146,6 +158,7 @@ def test_models_are_listed(client: openai.OpenAI):
             "word or",
         ),
         ({"language": "Klingonish", "model": "several"}, "language", "no token"),
+        ({"prompt": "Ada Lovelace", "model": "letters"}, "prompt", "letters takes no prompt"),
     ],
 )
 def test_a_field_that_cannot_be_used_is_named(served: Running, fields: dict, param: str, told: str):

@@ -17,6 +17,7 @@ from speech_tl.data.manifest import Manifest
 from speech_tl.decoding import no_speech
 from speech_tl.decoding.decode import require_able
 from speech_tl.decoding.words import decode_words
+from speech_tl.errors import BadInput
 from speech_tl.models.audio_context import FULL, SHORTENED, AudioContext
 from speech_tl.models.converted_decoder import ConvertedDecoder
 from speech_tl.models.load import load_model
@@ -196,6 +197,22 @@ def test_beams_prompts_and_windows_are_the_models_own(clips: Manifest) -> None:
     assert not of(model, waveforms[0]).decoding(DecodingOptions(audio_context="full")).decoding_context.trims
 
 
+def test_a_prompt_has_the_models_own_tokens_and_an_end_that_fits(clips: Manifest) -> None:
+    model = load_model("starter-whisper", language="en", device="cpu")
+    found = of(model, clips[0].load(16000))
+    for prompt in ("Ada Lovelace, Čapek; 一二三", "<|nospeech|> is text <|endoftext|>", " ", None):
+        model.set_prompt(prompt)
+        assert found.decoding(DecodingOptions(prompt=prompt)).context == model.context
+    long = " ".join(f"word{number}" for number in range(2000))
+    end = found.fitting_prompt(long)
+    most = model.longest_label // 2 - 1
+    assert end == model.fitting_prompt(long) and long.endswith(f" {end}")
+    model.set_prompt(end)
+    assert 0.9 * most < len(model.context) - 1 <= most
+    with pytest.raises(BadInput, match=f"takes at most {most}; shorten --prompt"):
+        found.decoding(DecodingOptions(prompt=long))
+
+
 def test_who_writes_other_words_in_short_windows_gets_whole_ones(
     clips: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +262,7 @@ def test_a_folder_that_changed_is_another_model(folder: Path, clips: Manifest) -
     transcribe(folder, clips[0].audio)
     assert ModelName(folder).known(None) is not None
     assert ModelName(folder, task="translate").known(None) is None
-    assert ModelName(folder).known(DecodingOptions(prompt="zero one")) is None
+    assert ModelName(folder).known(DecodingOptions(prompt="zero one")) is not None
     assert ModelName(folder).known(DecodingOptions(engine="torch")) is None
     assert ModelName(folder).known(DecodingOptions(batch_seconds=20)) is not None
     weights = folder / "model.safetensors"
