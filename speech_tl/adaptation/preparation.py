@@ -134,7 +134,7 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     language = normaliser.language
     read = read_sources(recipe.keep, options.split_seed)
     guards = _guards(recipe, language, normaliser, screen)
-    sources = AugmentationSources.of(recipe, screen)
+    augmentation = AugmentationSources.of(recipe, screen)
     texts = [text for text in split.manifest.split("train").column("text") if text]
 
     def new_model() -> AcousticModel:
@@ -168,14 +168,14 @@ def prepare(recipe: Recipe, screen: Screen) -> tuple[AcousticModel, Data]:
     sources = checked_sources(recipe.keep, read, options, model, unheard_rows(parts, guards), screen)
     recipe.strategy.require_steps(model, _steps(recipe, sources, learnt))
     unseen = _language_model_note(recipe, parts, guards)
-    ladder = sources.opened(recipe, parts | {"train": learnt}, model.sample_rate)
+    ladder = augmentation.opened(recipe, parts | {"train": learnt}, model.sample_rate)
     style = _style(recipe, model, parts["train"], normaliser, screen)
     return model, Data(
         **parts,
         language=language,
         normaliser=normaliser,
         check=check,
-        augmenter=sources.augmenter,
+        augmenter=augmentation.augmenter,
         ladder=ladder,
         new_model=new_model,
         style=style,
@@ -253,7 +253,7 @@ def _steps(recipe: Recipe, sources: Sources, learnt: Manifest) -> int:
     """How many steps the training has, source speech among its batches."""
     retention = sources.retention()
     epoch_s = epoch_seconds(retention.mixed(learnt))
-    return recipe.training.max_steps or steps_of_epochs(epoch_s, retention.learning(recipe.training))
+    return recipe.training.max_steps or steps_of_epochs(epoch_s, recipe.training.shortened(retention.batch_share))
 
 
 def _unlabelled_rows(recipe: Recipe) -> Manifest | None:

@@ -142,7 +142,7 @@ def _rows(model: AcousticModel, data: Data, recipe: Recipe) -> dict[str, list[in
     chain = data.augmenter.chain("train", data.train, sample_rate=model.sample_rate, seed=recipe.seed)
     dataset = training_dataset(retention.mixed(data.train), model, options, chain, recipe.seed)
     ranks = int(os.environ.get("WORLD_SIZE", "1"))
-    heard = first_rows(dataset, model, retention.learning(options), recipe.seed, ranks)
+    heard = first_rows(dataset, model, options.shortened(retention.batch_share), recipe.seed, ranks)
     targets = len(data.train)
     found = {"train": [row for row in heard if row < targets]}
     if retention.mixed_in is not None:

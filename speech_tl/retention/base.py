@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from speech_tl.retention.mixture import Mixture
     from speech_tl.screen import Screen
     from speech_tl.strategies.base import BaseStrategy
-    from speech_tl.training.options import TrainingOptions
 
 FOLDER = "retention"
 """In a training's folder: what a resumed run need not compute again."""
@@ -106,7 +105,7 @@ class TrainingStart:
         model: prepared by the strategy.
         strategy: may begin a part of the network anew.
         folder: for what a resumed run need not compute again; it goes when the training has ended.
-        options: of the training, `batch_seconds` a number.
+        batch_seconds: audio of one step, in seconds.
         decoding: how the old model transcribes.
         seed: of the order in which source speech is heard.
         tell: shows the user a line, of what takes a while.
@@ -115,7 +114,7 @@ class TrainingStart:
     model: AcousticModel
     strategy: BaseStrategy | None
     folder: Path
-    options: TrainingOptions
+    batch_seconds: float
     decoding: DecodingOptions
     seed: int
     tell: Callable[[str], None]

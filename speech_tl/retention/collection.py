@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from speech_tl.models.base import AcousticModel
     from speech_tl.retention.mixture import Mixture
     from speech_tl.strategies.base import BaseStrategy
-    from speech_tl.training.options import TrainingOptions
-    from speech_tl.training.progress import TrainingFacts
 
 
 class Retention:
@@ -43,12 +41,10 @@ class Retention:
         """The method whose source utterances stand behind the target's own, and these; None where none do."""
         return next(((name, hooks.mixed_in) for name, hooks in self.hooks.items() if hooks.mixed_in is not None), None)
 
-    def learning(self, options: TrainingOptions) -> TrainingOptions:
-        """The options of the batches that are learnt: shorter by the batches that methods bring."""
-        if not self.bringing:
-            return options
-        seconds = options.expected_batch_seconds * (1 - sum(hooks.options.batch_share for hooks in self.bringing))
-        return options.model_copy(update={"batch_seconds": seconds})
+    @property
+    def batch_share(self) -> float:
+        """Of a step's audio, what the batches that methods bring take."""
+        return sum(hooks.options.batch_share for hooks in self.bringing)
 
     def before_training(self, start: TrainingStart) -> None:
         """Remember what the model is before the first step.
@@ -75,12 +71,16 @@ class Retention:
         """What the methods add to the loss at this moment, for the log."""
         return {name: value for hooks in self.hooks.values() for name, value in hooks.logged().items()}
 
-    def figures(self, facts: TrainingFacts) -> dict[str, Any]:
-        """For report.json: {} without any method, else each with its options and what it did while training."""
+    def figures(self, source_seconds: float) -> dict[str, Any]:
+        """For report.json: {} without any method, else each with its options and what it did while training.
+
+        Args:
+            source_seconds: of the audio trained on, speech of the source domain.
+        """
         if not self.hooks:
             return {}
         figures = {name: _available(hooks) | hooks.figures() for name, hooks in self.hooks.items()}
-        return {"keep": figures, "source_seconds": round(facts.source_seconds, 1)}
+        return {"keep": figures, "source_seconds": round(source_seconds, 1)}
 
     @property
     def notes(self) -> list[str]:

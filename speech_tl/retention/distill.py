@@ -89,7 +89,7 @@ class DistillationHooks(RetentionHooks):
         self.dataset = SpeechDataset(source, model, with_labels=model.has_decoder, seed=start.seed)
         self.collator, self.latest = Collator(model), 0.0
         self.durations_s = source.durations_s()
-        self.seconds = self.options.share * start.options.expected_batch_seconds
+        self.seconds = self.options.share * start.batch_seconds
         self._epoch: tuple[int, list[list[tuple[int, int]]]] | None = None
 
     def batch(self, number: int, ranks: int, rank: int) -> tuple[Batch, BatchFacts]:

@@ -115,7 +115,7 @@ def estimate(
     seconds = batch_seconds(model, mixed, options, None)
     whole = options.model_copy(update={"batch_seconds": seconds})
     whole, planned = with_validation(whole, model, mixed, dev, retention, decoding)
-    options = retention.learning(whole)
+    options = whole.shortened(retention.batch_share)
     transformers.set_seed(seed)
     chain = augmenter.chain("train", train, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(mixed, model, options, chain, seed)

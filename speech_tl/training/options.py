@@ -133,6 +133,11 @@ class TrainingOptions(Options):
         """Of a batch, as far as it can be said before anything is measured."""
         return USUAL_BATCH_S if self.batch_seconds == "auto" else self.batch_seconds
 
+    def shortened(self, share: float) -> TrainingOptions:
+        """The same with batches that are shorter by a share: of what is learnt beside batches of another kind."""
+        seconds = self.expected_batch_seconds * (1 - share)
+        return self.model_copy(update={"batch_seconds": seconds}) if share else self
+
 
 def peak_learning_rate(options: TrainingOptions, model: AcousticModel, strategy: BaseStrategy | None = None) -> float:
     """The rate asked for, or the usual one for the model's family and size and for the strategy."""

@@ -117,7 +117,8 @@ def train(
     mixed = retention.mixed(utterances)
     options = _with_batch_seconds(options, model, mixed, folder, tell)
     options, planned = with_validation(options, model, mixed, dev.utterances if dev else [], retention, decoding)
-    retention.before_training(TrainingStart(model, strategy, folder / FOLDER, options, decoding, seed, tell))
+    start = TrainingStart(model, strategy, folder / FOLDER, options.expected_batch_seconds, decoding, seed, tell)
+    retention.before_training(start)
     transformers.set_seed(seed)
     set_masks(model, augmenter.options.spec_augment, strategy)
     facts, interruption = TrainingFacts(rate), Interruption()
@@ -130,7 +131,7 @@ def train(
     scorer = scorer and interruption.at_once(scorer)
     chain = augmenter.chain("train", utterances, sample_rate=model.sample_rate, seed=seed)
     dataset = training_dataset(mixed, model, options, chain, seed)
-    learning = retention.learning(options)
+    learning = options.shortened(retention.batch_share)
     trainer = _trainer(model, dataset, scorer, selects, learning, folder, seed, facts, callbacks, strategy)
     trainer.retention = retention
     checkpoint = newest_whole(folder, tell) if resume else None
@@ -148,7 +149,7 @@ def train(
     figures = _figures(trainer, model, facts, folder, small) | {"batch_seconds": options.batch_seconds}
     if planned.utterances:
         figures["validation"] = dataclasses.asdict(planned)
-    return TrainingResult(figures | retention.figures(facts), facts.problems, notes)
+    return TrainingResult(figures | retention.figures(facts.source_seconds), facts.problems, notes)
 
 
 def _with_batch_seconds(
@@ -172,7 +173,7 @@ def with_validation(
 ) -> tuple[TrainingOptions, Validation]:
     """The options with numbers for `eval_steps` and `dev_limit`, and the validation passes that they make."""
     dev_s = [utterance.duration_s or 0.0 for utterance in dev]
-    learning = retention.learning(options)
+    learning = options.shortened(retention.batch_share)
     steps = options.max_steps or steps_of_epochs(epoch_seconds(utterances), learning)
     found = validation(model, utterances.durations_s().tolist(), dev_s, steps, learning, decoding)
     limit = found.utterances or None

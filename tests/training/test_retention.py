@@ -47,8 +47,9 @@ def retention(source: Manifest, *methods: RetentionMethod) -> Retention:
 
 
 def begin(kept: Retention, model: AcousticModel, strategy: BaseStrategy, folder: Path, **options: Any) -> None:
-    decoding, chosen = DecodingOptions(workers=0), TrainingOptions(**{"batch_seconds": 6.0} | options)
-    kept.before_training(TrainingStart(model, strategy, folder, chosen, decoding, 1, lambda line: None))
+    chosen = TrainingOptions(**{"batch_seconds": 6.0} | options)
+    seconds, decoding = chosen.expected_batch_seconds, DecodingOptions(workers=0)
+    kept.before_training(TrainingStart(model, strategy, folder, seconds, decoding, 1, lambda line: None))
 
 
 def curve(folder: Path) -> list[dict[str, Any]]:
