@@ -24,8 +24,8 @@ Measured with openai/whisper-base, one voice (32 minutes to learn from, 150 test
 voice): only the encoder is trained, on clips that follow each other, and a share of what was learnt is kept:
 
     speech-tl adapt language/dutch data.root=dutch_nathalie data.allow_speaker_overlap=true model=openai/whisper-base \
-        strategy=encoder_only training.join_seconds=12 training.epochs=3 'keep=[{name: interpolate, fixed_share: 0.6}]' \
-        guards.librispeech=librispeech.csv guards.ljspeech=ljspeech.csv
+        strategy=encoder_only training.join_seconds=12 training.epochs=3 \
+        'keep=[{name: interpolate, fixed_share: 0.6}]' guards.librispeech=librispeech.csv guards.ljspeech=ljspeech.csv
 
 WER 19.6 to 13.2 % (change -8.7 to -4.1 points), CER 6.9 to 4.4 %; English: librispeech 10.7 to 11.2 %, ljspeech 11.5 to
 12.2 %; 31 minutes on one core of a busy two-core machine, of which training 17 (28 November 2026).

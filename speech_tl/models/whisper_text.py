@@ -115,12 +115,12 @@ class WhisperText(AcousticModel):
         self.context = []
         if text is None or not text.strip():
             return
-        written = require_short_prompt(self._encoded(text), self.longest_label, self.source)
+        written = require_short_prompt(_encoded(self.tokenizer, text), self.longest_label, self.source)
         self.context = [*self._tokens("<|startofprev|>"), *written]
 
     def fitting_prompt(self, text: str) -> str:
         """See `AcousticModel`."""
-        return end_that_fits(text, lambda part: len(self._encoded(part)), self.longest_label)
+        return end_that_fits(text, lambda part: len(_encoded(self.tokenizer, part)), self.longest_label)
 
     def set_hotwords(self, path: Path | None, weight: float | None) -> None:
         """See `AcousticModel`; as they are written and in lower case, which is all that some adapted models write."""
@@ -158,10 +158,7 @@ class WhisperText(AcousticModel):
 
         Tags that the run's normaliser drops are left out, and the names of Whisper's own tokens are text like any.
         """
-        return [*self._encoded(self.scored_by.without_tags(text)), self.end]
-
-    def _encoded(self, text: str) -> list[int]:
-        return tokens_of_text(text, lambda piece: self.tokenizer.encode(piece, add_special_tokens=False))
+        return [*_encoded(self.tokenizer, self.scored_by.without_tags(text)), self.end]
 
     def targets(self, labels: Sequence[Sequence[int]]) -> Batch:
         """`labels` and `decoder_input_ids` `(batch, tokens)` of rows of label ids.
@@ -234,3 +231,7 @@ def _pad(rows: Sequence[Sequence[int]], value: int) -> torch.Tensor:
     """`(batch, longest)` from rows of ids."""
     tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
     return nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)
+
+
+def _encoded(tokenizer: WhisperTokenizer, text: str) -> list[int]:
+    return tokens_of_text(text, lambda piece: tokenizer.encode(piece, add_special_tokens=False))

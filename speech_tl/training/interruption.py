@@ -62,7 +62,7 @@ class Interruption(TrainerCallback):
         return interruptible
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._process:  # a loader's worker: Ctrl-C is the main process's business
+        if os.getpid() != self._process:  # a worker: Ctrl-C is the main process's business
             if number == signal.SIGTERM:
                 die_of(number)
             return
@@ -72,6 +72,19 @@ class Interruption(TrainerCallback):
         self.asked = True
         os.write(2, b"\nstopping after this step (Ctrl-C again: at once)\n")
 
+    def on_train_begin(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        train_dataloader: Any = None,
+        **kw: Any,
+    ) -> None:
+        """Have the loader's workers outlive a signal to all processes of a job: the step needs what they load."""
+        if signal.SIGTERM in self._usual:
+            loader = getattr(train_dataloader, "base_dataloader", train_dataloader)
+            loader.worker_init_fn = _Spared(loader.worker_init_fn)
+
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Have a checkpoint written."""
         control.should_save |= self.asked
@@ -80,3 +93,27 @@ class Interruption(TrainerCallback):
         """Stop once it is there."""
         if self.asked:
             raise self._kind
+
+
+class _Spared:
+    """Begins a loader's worker, which survives one SIGTERM.
+
+    systemd and Slurm send it to every process of a job. A worker that dies of it fails the step that the main process
+    is finishing, and all since the last checkpoint is lost. Once that process has ended, or has no more work, torch
+    ends its workers; the second signal is from there, if one does not listen.
+    """
+
+    def __init__(self, begin: Callable[[int], None] | None) -> None:
+        """`begin` is what the loader has for its workers already."""
+        self._begin, self._asked = begin, False
+
+    def __call__(self, worker: int) -> None:
+        """In the worker; torch's own handler is there already."""
+        if self._begin is not None:
+            self._begin(worker)
+        signal.signal(signal.SIGTERM, self._hear)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self._asked:
+            die_of(number)
+        self._asked = True
