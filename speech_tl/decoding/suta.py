@@ -123,7 +123,7 @@ def _moving(model: AcousticModel, options: SUTA) -> list[nn.Parameter]:
 def _without_repetition(model: AcousticModel, batch: Batch, options: SUTA) -> Batch:
     """The batch with the front end's output, which is then computed once for all steps."""
     resting = [] if options.feature_encoder else model.parts()["feature_encoder"]
-    stage = model.fixed_stage(resting, whole=False)
+    stage = model.frozen_stage(resting, whole=False)
     return batch if stage is None else model.with_stage(stage, batch, torch.float32)
 
 

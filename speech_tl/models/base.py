@@ -147,7 +147,7 @@ class AcousticModel(ABC):
 
     # ---- what training leaves as it is
 
-    def fixed_stage(self, frozen: Sequence[torch.nn.Module], whole: bool = True) -> FrozenStage | None:
+    def frozen_stage(self, frozen: Sequence[torch.nn.Module], whole: bool = True) -> FrozenStage | None:
         """The largest first part of the network whose output for an utterance never changes while training.
 
         Args:

@@ -156,7 +156,7 @@ class CTCModel(AcousticModel):
 
     # ---- what stays as it is
 
-    def fixed_stage(self, frozen: Sequence[nn.Module], whole: bool = True) -> FrozenStage | None:
+    def frozen_stage(self, frozen: Sequence[nn.Module], whole: bool = True) -> FrozenStage | None:
         """The encoder where all of it is fixed and nothing random is before or in it, else the front end."""
         base, config = self.network.base_model, self.network.config
         if not self.exact_in_batches or not all_frozen(self.parts()["feature_encoder"], frozen):

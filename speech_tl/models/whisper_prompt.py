@@ -8,6 +8,9 @@ from itertools import chain
 
 from speech_tl.errors import BadInput
 
+CHARACTERS_A_TOKEN = 16
+"""No more of a text is looked at: a client may send a megabyte, which takes a second or two to put into tokens."""
+
 
 def tokens_of_text(text: str, encode: Callable[[str], Sequence[int]]) -> list[int]:
     """Tokens of a text with the leading space of Whisper's own training.
@@ -43,7 +46,7 @@ def require_short_prompt(tokens: Sequence[int], longest: int, source: str) -> Se
 def end_that_fits(text: str, count: Callable[[str], int], longest: int) -> str:
     """The last words of a prompt, as many as fit, as OpenAI's server takes them; `count` tells the tokens of a text."""
     most = most_prompt_tokens(longest)
-    words = text.split()[-most:]
+    words = text[-CHARACTERS_A_TOKEN * most :].split()
     while (over := count(" ".join(words)) - most) > 0:
         del words[: max(1, over // 8)]  # few words have more than eight tokens, so that few are dropped needlessly
     return " ".join(words)

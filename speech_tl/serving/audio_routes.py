@@ -251,12 +251,16 @@ def _order(service: Service, form: FormData, task: str | None) -> Order:
     stream = _flag("stream", fields.get("stream"))
     if stream and format not in STREAMED:
         raise Problem(400, f"stream=true is for response_format {' or '.join(STREAMED)}", param="stream")
-    prompt = " ".join(fields.get("prompt", "").split()) or None
+    recogniser, prompt = service.recognisers[model], " ".join(fields.get("prompt", "").split()) or None
     try:
-        language = service.recognisers[model].require(fields.get("language"), task, prompt)
+        language = recogniser.require(fields.get("language"), task)
     except BadInput as error:
-        param = next((name for name in ("language", "prompt") if name in str(error) and fields.get(name)), "model")
-        raise Problem(400, str(error), param=param) from error
+        raise Problem(400, str(error), param="language" if fields.get("language") else "model") from error
+    try:
+        if prompt is not None:
+            recogniser.require_prompts()
+    except BadInput as error:
+        raise Problem(400, str(error), param="prompt") from error
     return Order(file, Asked(model, language, task, temperature, prompt), format, granularities, stream)
 
 

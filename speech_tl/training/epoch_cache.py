@@ -99,7 +99,7 @@ def open_cache(
         return EpochCache()
     samples = np.ceil(utterances.durations_s() * model.sample_rate).astype(np.int64) + SLACK_SAMPLES
     room = _Room(folder, limit_gb, tell)
-    stage = None if augmented else model.fixed_stage(frozen, whole)
+    stage = None if augmented else model.frozen_stage(frozen, whole)
     if stage is not None:
         places = model.stage_frames(stage, torch.from_numpy(samples)).numpy()
         key = _key(model, utterances) | {"stage": stage.name, "weights": _digest(stage.weights())}

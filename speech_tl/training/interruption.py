@@ -72,17 +72,11 @@ class Interruption(TrainerCallback):
         self.asked = True
         os.write(2, b"\nstopping after this step (Ctrl-C again: at once)\n")
 
-    def on_train_begin(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        train_dataloader: Any = None,
-        **kw: Any,
-    ) -> None:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:
         """Have the loader's workers outlive a signal to all processes of a job: the step needs what they load."""
         if signal.SIGTERM in self._usual:
-            loader = getattr(train_dataloader, "base_dataloader", train_dataloader)
+            prepared = kw["train_dataloader"]
+            loader = getattr(prepared, "base_dataloader", prepared)  # accelerate wraps it
             loader.worker_init_fn = _Spared(loader.worker_init_fn)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kw: Any) -> None:

@@ -30,5 +30,5 @@ def _could_be_kept(model: AcousticModel, strategy: BaseStrategy | None) -> bool:
     """Whether the encoder's output is the same in every epoch, but for masks."""
     if strategy is None:
         return False
-    stage = model.fixed_stage(strategy.frozen(model), not getattr(strategy, "reads_all_layers", False))
+    stage = model.frozen_stage(strategy.frozen(model), not getattr(strategy, "reads_all_layers", False))
     return stage is not None and stage.name == "encoded"

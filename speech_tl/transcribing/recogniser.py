@@ -74,14 +74,12 @@ class Recogniser:
         self.sample_rate = model.sample_rate
         self.hears_frames = not model.has_decoder
 
-    def require(self, language: str | None, task: str | None, prompt: str | None = None) -> str | None:
+    def require(self, language: str | None, task: str | None) -> str | None:
         """The code of a language that a client asks for; None where none was.
 
         Raises:
-            BadInput: the model does not write that language, does not do that task, or takes no prompt.
+            BadInput: the model does not write that language, or does not do that task.
         """
-        if prompt is not None and not self.model.has_decoder:
-            raise BadInput(f"model {self.name} takes no prompt, as it is no Whisper: leave it out")
         model, code, codes = self.model, language_code(language), set(self.model.languages)
         if len(codes) > 1:
             from speech_tl.models.whisper_languages import language_token
@@ -93,6 +91,15 @@ class Recogniser:
             own = language_name(model.language)
             raise BadInput(f"model {self.name} writes {own} only, not language={language}: leave it out")
         return None
+
+    def require_prompts(self) -> None:
+        """See that the model takes prompts.
+
+        Raises:
+            BadInput: it is no Whisper.
+        """
+        if not self.model.has_decoder:
+            raise BadInput(f"model {self.name} takes no prompt, as it is no Whisper: leave it out")
 
     def pieces(self, blocks: Iterable[np.ndarray]) -> Iterator[Segment]:
         """What of a recording is recognised at a time."""

@@ -41,6 +41,7 @@ SIDES = (
     "faster-whisper, batched, beam of 5",
     "speech_tl, text",
     "speech_tl, every format",
+    "speech_tl, every format, one hypothesis",
     "speech_tl, every format, windows of 30 s",
 )
 
@@ -74,6 +75,8 @@ def transcriber(side: str, model: str, threads: int) -> Callable[[list[str]], li
     from speech_tl.transcribing.transcribe import ModelName
 
     options = DecodingOptions(audio_context="full" if side.endswith("windows of 30 s") else "auto")
+    if side.endswith("one hypothesis"):
+        options = DecodingOptions(beam=1)
     ours, alone = ModelName(model, "en").known(options, threads), side.endswith("text")
 
     def texts(files: list[str]) -> list[str]:

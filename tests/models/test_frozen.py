@@ -75,7 +75,7 @@ def test_a_front_end_that_learns_is_run_with_the_rest(tmp_path: Path) -> None:
     model = prepared(tiny_ctc(tmp_path, norm="group"), Full(freeze_feature_encoder=False))
     gradients = learnt(model, batch_of(model))[1]
     assert any("feature_extractor" in name for name in gradients)
-    assert model.fixed_stage(Full(freeze_feature_encoder=False).frozen(model)) is None
+    assert model.frozen_stage(Full(freeze_feature_encoder=False).frozen(model)) is None
 
 
 @pytest.mark.parametrize(("model_type", "norm"), STYLES)
@@ -84,7 +84,7 @@ def test_from_a_kept_output_the_loss_and_its_gradients_are_the_same(
     strategy: Full | HeadOnly, name: str, model_type: str, norm: str, tmp_path: Path
 ) -> None:
     model = prepared(tiny_ctc(tmp_path, norm=norm, model_type=model_type), strategy)
-    stage = model.fixed_stage(strategy.frozen(model))
+    stage = model.frozen_stage(strategy.frozen(model))
     assert stage.name == name
     batch = batch_of(model)
     kept = model.with_stage(stage, batch)
@@ -101,7 +101,7 @@ def test_from_a_kept_output_the_loss_and_its_gradients_are_the_same(
 
 def test_an_utterance_is_kept_alike_whatever_its_batch(tmp_path: Path) -> None:
     model = prepared(tiny_ctc(tmp_path, norm="group"), Full())
-    stage = model.fixed_stage(Full().frozen(model))
+    stage = model.frozen_stage(Full().frozen(model))
     together = model.with_stage(stage, batch_of(model))
     alone = model.with_stage(stage, model.collate([model.features(CLIPS[1])], None))
     frames = alone["front"].shape[1]
@@ -112,18 +112,18 @@ def test_an_utterance_is_kept_alike_whatever_its_batch(tmp_path: Path) -> None:
 def test_what_is_random_is_not_kept(tmp_path: Path) -> None:
     folder = tiny_ctc(tmp_path)
     masked = prepared(folder, HeadOnly(), masks=0.2)
-    assert masked.fixed_stage(HeadOnly().frozen(masked)).name == "front", "masks come after the front end"
+    assert masked.frozen_stage(HeadOnly().frozen(masked)).name == "front", "masks come after the front end"
     quiet = prepared(folder, HeadOnly())
-    assert quiet.fixed_stage(HeadOnly().frozen(quiet)).name == "encoded"
-    assert quiet.fixed_stage(HeadOnly().frozen(quiet), whole=False).name == "front"
+    assert quiet.frozen_stage(HeadOnly().frozen(quiet)).name == "encoded"
+    assert quiet.frozen_stage(HeadOnly().frozen(quiet), whole=False).name == "front"
     quiet.attach_auxiliary_ctc(0.5)
-    assert quiet.fixed_stage(HeadOnly().frozen(quiet)).name == "front", "the middle layer is listened to"
-    assert quiet.fixed_stage([]) is None
+    assert quiet.frozen_stage(HeadOnly().frozen(quiet)).name == "front", "the middle layer is listened to"
+    assert quiet.frozen_stage([]) is None
 
 
 def test_networks_that_padding_changes_keep_nothing(tmp_path: Path) -> None:
     model = prepared(tiny_ctc(tmp_path, model_type="data2vec-audio"), Full())
-    assert model.fixed_stage(Full().frozen(model)) is None
+    assert model.frozen_stage(Full().frozen(model)) is None
 
 
 def test_decoding_reads_the_same_with_and_without_shortcuts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,7 @@ def test_what_does_not_fit_is_said_and_the_next_best_is_kept(
     said: list[str] = []
     model = load_model(folders["ctc"])
     stage = FrozenStage("front", 4096, model.front.module)
-    monkeypatch.setattr(model, "fixed_stage", lambda *_: stage)
+    monkeypatch.setattr(model, "frozen_stage", lambda *_: stage)
     found = opened(model, corpus, tmp_path / "c", limit_gb=limit_gb, tell=said.append)
     assert found.what == kept
     assert said[0] == f"the front end's output is not kept: 2 MB are more than data.cache_gb={limit_gb:g}"

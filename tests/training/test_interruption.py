@@ -26,7 +26,9 @@ def test_a_signal_to_all_processes_of_a_job_loses_no_step(tmp_path: Path) -> Non
     header, *rows = corpus.read_text().splitlines()
     learnt = [row for row in rows if ",train," in row]
     corpus.write_text("\n".join([header, *rows, *(300 * learnt)]) + "\n")  # epochs of many steps: workers begin rarely
-    recipe = recipe_yaml(tmp_path / "r.yaml", model, corpus, max_steps=STEPS, eval_steps=STEPS, workers=2)
+    recipe = recipe_yaml(
+        tmp_path / "r.yaml", model, corpus, max_steps=STEPS, eval_steps=STEPS, batch_seconds=60.0, workers=2
+    )
     out = tmp_path / "run"
     command = [sys.executable, "-m", "speech_tl", "adapt", str(recipe), "--out", str(out)]
     with (tmp_path / "log").open("wb") as log:
@@ -34,9 +36,12 @@ def test_a_signal_to_all_processes_of_a_job_loses_no_step(tmp_path: Path) -> Non
     begun, everybody = time.monotonic(), []
     while job.poll() is None and time.monotonic() - begun < 120:
         log_file = out / "training" / "log.jsonl"
-        if log_file.exists() and len(log_file.read_text().splitlines()) > 5:
+        if log_file.exists() and len(log_file.read_text().splitlines()) > 1:
             everybody = psutil.Process(job.pid).children(recursive=True)
-            os.killpg(job.pid, signal.SIGTERM)
+            for process in everybody:  # before the main one: nobody promises an order
+                process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            job.send_signal(signal.SIGTERM)
             break
         time.sleep(0.05)
     assert job.wait(timeout=60) == 128 + signal.SIGTERM, (tmp_path / "log").read_text()[-2000:]
@@ -44,4 +49,4 @@ def test_a_signal_to_all_processes_of_a_job_loses_no_step(tmp_path: Path) -> Non
     assert not psutil.wait_procs(everybody, timeout=15)[1]
     (checkpoint,) = (out / "training").glob("checkpoint-*")
     steps = [step for step, _ in logged(out / "training", "loss")]
-    assert int(checkpoint.name.rpartition("-")[2]) == steps[-1] > 4
+    assert int(checkpoint.name.rpartition("-")[2]) == steps[-1] > 25

@@ -209,6 +209,8 @@ def test_a_prompt_has_the_models_own_tokens_and_an_end_that_fits(clips: Manifest
     assert end == model.fitting_prompt(long) and long.endswith(f" {end}")
     model.set_prompt(end)
     assert 0.9 * most < len(model.context) - 1 <= most
+    assert found.decoding(DecodingOptions(prompt=end)).written([clips[0].load(16000)])[0][0], "room for text is left"
+    assert found.fitting_prompt("a" * 100_000) == "", "no word of it fits"
     with pytest.raises(BadInput, match=f"takes at most {most}; shorten --prompt"):
         found.decoding(DecodingOptions(prompt=long))
 
