@@ -80,7 +80,8 @@ def transcriber(side: str, model: str, threads: int) -> Callable[[list[str]], li
     ours, alone = ModelName(model, "en").known(options, threads), side.endswith("text")
 
     def texts(files: list[str]) -> list[str]:
-        found = {told.audio: told.text for told in transcribe(ours, files, join=alone, words=not alone).transcripts}
+        told = transcribe(ours, files, join=alone, words=not alone, options=options).transcripts
+        found = {transcript.audio: transcript.text for transcript in told}
         return [found[file] for file in files]
 
     return texts
