@@ -83,5 +83,5 @@ FULL = AudioContext()
 
 SHORTENED = AudioContext(WINDOW_S, at_least_s=15.0, spare_positions=100)
 """What `transcribe` gives a Whisper that was never shown less than 30 s, if it writes the same words then: from 15 s
-on, two seconds of silence after the speech are enough for the published ones, whose WER moves by −0.7 to +0.4 points
+on, two seconds of silence after the speech are enough for the published ones, whose WER moves by −0.5 to +0.2 points
 (docs/results.md, long recordings); shorter windows cost words."""

@@ -44,7 +44,8 @@ and 0.36 GB one by one (`transcribe --format txt --format srt --format vtt --for
 USUAL_BEAM = 2
 """Hypotheses where nobody says how many. A second one is cheap in CTranslate2, which reads the weights once for both:
 18.6 minutes of reading by tiny.en on one core take as many CPU seconds and go from 9.6 to 9.2 % WER, in noise from 17.7
-to 16.3 % (`python -m tests.benchmarks.transcribing_peers MODEL CORPORA`); base takes about 6 % more for 0.5 points."""
+to 16.3 % (`python -m tests.benchmarks.transcribing_peers MODEL CORPORA`); base takes 4 to 12 % more for 0.5 to 0.9
+points."""
 
 
 @dataclass(frozen=True)
