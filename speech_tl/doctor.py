@@ -120,18 +120,20 @@ def _requirements() -> dict:
 
 
 def _torch_pair() -> Iterator[Finding]:
-    """Whether torch and torchaudio belong together: another minor version fails to load, at the worst moment."""
+    """Whether torch and torchaudio belong together: another version fails to load, at the worst moment."""
+    wanted = _requirements()
+    both = " ".join(f"'{name}{wanted.get(name, '')}'" for name in ("torchaudio", "torch"))
     try:
         versions = [importlib.import_module(name).__version__ for name in ("torch", "torchaudio")]
     except (ImportError, OSError, RuntimeError) as error:
-        advice = "install both from one place: pip install --force-reinstall 'torch==2.11.*' 'torchaudio==2.11.*'"
+        advice = f"install both from one place: pip install --force-reinstall {both}"
         yield Finding("Versions", "torch + torchaudio", "bad", str(error).splitlines()[0][:160], advice)
         return
     minors = [".".join(version.split(".")[:2]) for version in versions]
     if minors[0] == minors[1]:
         yield Finding("Versions", "torch + torchaudio", "ok", f"both {minors[0]}")
     else:
-        advice = f"pip install 'torchaudio=={minors[0]}.*'"
+        advice = f"pip install {both}"
         yield Finding("Versions", "torch + torchaudio", "bad", f"torch {minors[0]}, torchaudio {minors[1]}", advice)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -43,6 +45,19 @@ def test_another_torchaudio_is_bad_and_says_which_to_install(monkeypatch):
     assert (
         finding.status == "bad" and "torchaudio 2.7" in finding.detail and "pip install 'torchaudio==" in finding.advice
     )
+
+
+def test_a_torchaudio_that_does_not_load_is_bad_and_says_the_pair_that_does(monkeypatch):
+    def load(name: str) -> object:
+        if name == "torchaudio":
+            raise OSError("Could not load this library: libtorchaudio.so\nmore")
+        return importlib.import_module(name)
+
+    monkeypatch.setattr(doctor, "importlib", SimpleNamespace(import_module=load))
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: ["torch<2.12,>=2.11", "torchaudio==2.11.0"])
+    (finding,) = doctor._torch_pair()
+    assert (finding.status, finding.detail) == ("bad", "Could not load this library: libtorchaudio.so")
+    assert finding.advice.endswith("pip install --force-reinstall 'torchaudio==2.11.0' 'torch<2.12,>=2.11'")
 
 
 def test_a_version_outside_what_is_declared_is_bad(monkeypatch):
