@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import sys
 import tempfile
@@ -21,12 +22,19 @@ PACKAGE = "speech_tl"
 TRACKER_NAMES = ("issues", "tracker", "bug tracker", "bugs")
 PACKAGES = (PACKAGE, "torch", "transformers", "datasets", "pyarrow", "peft", "soundfile", "av")
 
+UNLOADABLE = re.compile("Could not load this library|undefined symbol|cannot open shared object|DLL load failed")
+"""What loaders of shared libraries say of packages that were built for others than those beside them."""
+
 
 def report(error: BaseException, arguments: Sequence[str]) -> str:
-    """One line for a person: that the fault is ours, where to report it, and which file says what happened."""
+    """One line for a person: that the fault is ours, where to report it, and which file says what happened; or that
+    installed packages do not go together.
+    """
     whole = "".join(traceback.format_exception(error))
     if os.environ.get(SHOW):
         print(whole, file=sys.stderr)
+    if UNLOADABLE.search(str(error)):
+        return f"installed packages do not go together, {_brief(error)}: `speech-tl doctor` says what to install"
     saved = _saved(whole, arguments)
     tracker = _tracker()
     where = f"report it at {tracker}" if tracker else "report it in the project's issue tracker"

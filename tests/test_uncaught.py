@@ -45,6 +45,15 @@ def test_a_fault_of_ours_exits_with_70_and_says_where_to_report_it(tmp_path):
     assert "speech-tl check 'my data.csv'" in saved and "Traceback" in saved and "in read" in saved and "torch" in saved
 
 
+def test_packages_that_do_not_go_together_are_said_to_be_so(tmp_path):
+    done = command(tmp_path, "OSError('Could not load this library: libtorchaudio.so')")
+    assert done.returncode == 70 and not list(tmp_path.glob("speech-tl-error-*"))
+    assert done.stderr.strip().splitlines()[-1] == (
+        "speech-tl: installed packages do not go together, OSError: Could not load this library: libtorchaudio.so: "
+        "`speech-tl doctor` says what to install"
+    )
+
+
 def test_the_traceback_is_shown_where_it_is_asked_for(tmp_path):
     done = command(tmp_path, "RuntimeError('planted')", SPEECH_TL_TRACEBACK="1")
     assert done.returncode == 70
